@@ -1,0 +1,17 @@
+//! The values that travel from DNS to the report.
+//!
+//! Owns the nouns (target, route, probe, transcript, observation, session,
+//! cell, contrast, finding, verdict) and the JSON contract made of them.
+//! Refuses to know sockets, clocks, files, and how any of the values came about.
+
+pub mod compare;
+pub mod finding;
+pub mod observation;
+pub mod probe;
+pub mod report;
+pub mod route;
+pub mod session;
+pub mod target;
+pub mod tls;
+pub mod transcript;
+pub mod verdict;

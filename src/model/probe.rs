@@ -1,0 +1,135 @@
+//! One planned connection: where to, from where, and how.
+//!
+//! Owns everything about a connection that could explain a difference in its
+//! outcome. Refuses to know sockets and what came back.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An address family.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(ip: IpAddr) -> Self {
+        if ip.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+
+    /// `IPv4` or `IPv6`, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "IPv4",
+            Self::Ipv6 => "IPv6",
+        }
+    }
+}
+
+/// When TLS begins.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// In the dialogue, by STARTTLS (RFC 3207).
+    Starttls,
+    /// At once, before the greeting (RFC 8314 §3.3).
+    ImplicitTls,
+}
+
+/// The shape of the `ClientHello`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientHello {
+    /// As a modern sender's: TLS 1.2 and 1.3, X25519 first, X25519MLKEM768 on offer.
+    Default,
+    /// The same without post-quantum groups, so that neither the first hello nor
+    /// one after a `HelloRetryRequest` exceeds a segment.
+    Classical,
+    /// Written by hand: SSL 3.0 to TLS 1.2, broad suites. Learns what an old
+    /// server would have answered; completes no handshake.
+    Legacy,
+}
+
+/// Why this connection is made.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It is the question itself.
+    Target,
+    /// A destination with a different operator, to tell the path from the host.
+    Control,
+    /// An address where nothing can live, to unmask a terminating proxy.
+    Canary,
+    /// A cooperating server that reports what reached it.
+    Mirror,
+}
+
+/// One planned connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Who connects; `local` for this machine.
+    pub vantage: String,
+    /// The source address to bind, where the user or the plan named one.
+    pub source: Option<IpAddr>,
+    /// The target that this serves, by its canonical name.
+    pub target: String,
+    /// The MX host; the address itself where only an address was named.
+    pub host: String,
+    /// The address to dial.
+    pub ip: IpAddr,
+    /// TCP port.
+    pub port: u16,
+    /// Argument of EHLO: a domain name or an address literal (RFC 5321 §4.1.1.1).
+    /// `None`: no name is known, and the address literal of the connection's own
+    /// local address is used.
+    pub ehlo_name: Option<String>,
+    /// When TLS begins.
+    pub mode: Mode,
+    /// Shape of the `ClientHello`.
+    pub client_hello: ClientHello,
+    /// Server name indication; `None` sends none (a bare address).
+    pub sni: Option<String>,
+    /// 0 for the first observation of these coordinates, then counted up.
+    pub repeat: u32,
+    /// Why this connection is made.
+    pub role: Role,
+    /// How long to wait.
+    pub limits: Limits,
+}
+
+impl Probe {
+    /// Where to connect.
+    pub fn endpoint(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
+
+    /// The address family.
+    pub fn family(&self) -> Family {
+        Family::of(self.ip)
+    }
+}
+
+/// How long one connection may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The whole session, patience for the greeting apart.
+    pub session: Duration,
+    /// From the connection's completion to the greeting's last line.
+    pub greeting: Duration,
+}

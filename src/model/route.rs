@@ -1,0 +1,155 @@
+//! What DNS said about a target: its exchanges and their addresses.
+//!
+//! Every answer carries its own DNSSEC status and its own error, per family:
+//! NXDOMAIN, NODATA, SERVFAIL, a time-out and a bogus answer are five different
+//! facts (RFC 5321 §5.1, RFC 4035 §4.3). Refuses to know how answers are got.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The DNSSEC status of an answer (RFC 4035 §4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dnssec {
+    /// Signed, and the chain of trust reaches the anchor.
+    Secure,
+    /// Provably unsigned.
+    Insecure,
+    /// Signed, and the signatures do not hold.
+    Bogus,
+    /// Not determined: validation was unavailable, or failed for want of an answer.
+    Indeterminate,
+}
+
+/// Why a lookup gave no records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookupError {
+    /// The name does not exist (RFC 1035 RCODE 3).
+    Nxdomain,
+    /// The name exists, but has no record of this type.
+    Nodata,
+    /// The resolver failed (RCODE 2).
+    Servfail,
+    /// The resolver refused to answer (RCODE 5).
+    Refused,
+    /// The answer's signatures do not hold, and without validation there was no
+    /// answer either.
+    Bogus,
+    /// No answer in time.
+    Timeout,
+    /// The resolver could not be reached at all.
+    Unreachable,
+    /// Any other failure: an unusual RCODE, an unparsable message, a CNAME loop.
+    Other,
+}
+
+impl LookupError {
+    /// Whether this answer says for certain that there is no such record.
+    pub fn is_denial(self) -> bool {
+        matches!(self, Self::Nxdomain | Self::Nodata)
+    }
+}
+
+/// How a target leads to hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteKind {
+    /// The domain has MX records.
+    Mx,
+    /// No MX, but addresses: the domain is its own exchange (RFC 5321 §5.1).
+    ImplicitMx,
+    /// `MX 0 .`: the domain takes no mail (RFC 7505).
+    NullMx,
+    /// The user named a host: no MX lookup.
+    Host,
+    /// The user named an address: no lookup.
+    Address,
+    /// DNS led nowhere; `error` says why.
+    None,
+}
+
+/// What one vantage point's resolver said about a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Route {
+    /// The vantage point that resolved, `local` for this machine.
+    pub vantage: String,
+    /// How the target leads to hosts.
+    pub kind: RouteKind,
+    /// Status of the MX answer (of the address answers for an implicit MX or a host).
+    pub dnssec: Dnssec,
+    /// Why there are no exchanges, where there are none.
+    pub error: Option<LookupError>,
+    /// More about the error, for people: which server, which name.
+    pub error_detail: Option<String>,
+    /// CNAME links followed from the domain before the MX was found, in order.
+    pub cname: Vec<String>,
+    /// True where a null MX stands beside other MX records (RFC 7505 §3 forbids it).
+    pub null_mx_beside_others: bool,
+    /// The hosts, by preference, then by name.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// One MX host and its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Exchange {
+    /// Host name: lower case, A-labels, no trailing dot. An address target has its address here.
+    pub host: String,
+    /// MX preference; `None` where no MX record was involved.
+    pub preference: Option<u16>,
+    /// CNAME links followed from the host, in order. Illegal for an MX target
+    /// (RFC 5321 §5.1, RFC 2181 §10.3), seen all the same.
+    pub cname: Vec<String>,
+    /// The A answer.
+    pub ipv4: AddressAnswer<Ipv4Addr>,
+    /// The AAAA answer.
+    pub ipv6: AddressAnswer<Ipv6Addr>,
+    /// The TLSA answer; `None` while it was not asked for.
+    pub tlsa: Option<TlsaAnswer>,
+}
+
+/// The answer to one address lookup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AddressAnswer<A> {
+    /// The addresses, in the order of the answer.
+    pub addresses: Vec<A>,
+    /// Status of this answer.
+    pub dnssec: Dnssec,
+    /// Why there are no addresses, where there are none.
+    pub error: Option<LookupError>,
+}
+
+impl<A> AddressAnswer<A> {
+    /// An answer that was never asked for, because the address itself was named.
+    pub fn named(addresses: Vec<A>) -> Self {
+        Self { addresses, dnssec: Dnssec::Indeterminate, error: None }
+    }
+}
+
+/// The answer to a TLSA lookup (RFC 6698).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TlsaAnswer {
+    /// The TLSA base domain under which records were found or sought (RFC 7672 §2.2.2).
+    pub base_domain: String,
+    /// Status of the answer.
+    pub dnssec: Dnssec,
+    /// Why there are no records, where there are none.
+    pub error: Option<LookupError>,
+    /// The records.
+    pub records: Vec<Tlsa>,
+}
+
+/// One TLSA record (RFC 6698 §2.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tlsa {
+    /// Certificate usage.
+    pub usage: u8,
+    /// Selector.
+    pub selector: u8,
+    /// Matching type.
+    pub matching: u8,
+    /// Certificate association data in hexadecimal.
+    pub data: String,
+}

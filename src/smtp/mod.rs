@@ -1,0 +1,1 @@
+//! SMTP without I/O: replies, EHLO keywords and masks, and the dialogue.
