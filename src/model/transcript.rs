@@ -13,6 +13,25 @@ pub struct Transcript {
     pub events: Vec<Event>,
 }
 
+impl Transcript {
+    /// The handshake, completed or not; the last word where a peer first
+    /// completed one and then rejected us, as in TLS 1.3.
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::HandshakeDone(handshake) | EventKind::HandshakeFailed(handshake) => {
+                Some(handshake.as_ref())
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether TLS protects the bytes of an event: it does for everything that
+    /// follows a completed handshake.
+    pub fn secured_from(&self) -> Option<usize> {
+        self.events.iter().position(|event| matches!(event.kind, EventKind::HandshakeDone(_)))
+    }
+}
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

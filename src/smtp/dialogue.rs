@@ -1,0 +1,235 @@
+//! The dialogue of one connection: event in, action out (DETECTION.md §4).
+//!
+//! ```text
+//! greeting → EHLO [→ HELO] → STARTTLS → handshake → EHLO → QUIT
+//! ```
+//!
+//! Owns the order of commands and when to stop. It never sends MAIL FROM, RCPT
+//! TO, DATA or AUTH, and has no way to. It waits for a complete reply before
+//! every command and never pipelines (RFC 2920 needs an offer). STARTTLS is sent
+//! whether or not it was offered: what comes back is evidence. Refuses to know
+//! sockets, clocks and what a reply means for a verdict.
+
+use super::reply::{Progress, Reply, ReplyReader};
+use crate::model::probe::Mode;
+use crate::model::session::Stage;
+use crate::model::transcript::Ended;
+
+/// The most bytes behind the 220 that are kept as evidence.
+pub const MAX_RESIDUE: usize = 64 * 1024;
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Wait for bytes from the peer.
+    Receive,
+    /// Write these bytes, in one write: inspection boxes look at segments.
+    Send(Vec<u8>),
+    /// Begin TLS. The bytes stood in clear behind the 220: keep them as
+    /// evidence and out of the TLS session (RFC 3207 §6, CVE-2011-0411).
+    StartTls {
+        /// Bytes behind the 220.
+        residue: Vec<u8>,
+    },
+    /// Close the connection.
+    Close {
+        /// Why.
+        ended: Ended,
+        /// More, for people.
+        detail: Option<String>,
+    },
+}
+
+/// What is being waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Greeting,
+    Ehlo,
+    Helo,
+    Starttls,
+    Handshake,
+    EhloTls,
+    Quit,
+    Closed,
+}
+
+/// One dialogue.
+#[derive(Debug)]
+pub struct Dialogue {
+    /// Argument of EHLO.
+    ehlo_argument: String,
+    mode: Mode,
+    state: State,
+    reader: ReplyReader,
+}
+
+impl Dialogue {
+    /// A dialogue on a fresh connection. The argument of EHLO is a domain name
+    /// or an address literal (RFC 5321 §4.1.1.1).
+    pub fn new(ehlo_argument: impl Into<String>, mode: Mode) -> Self {
+        let state = match mode {
+            Mode::Starttls => State::Greeting,
+            Mode::ImplicitTls => State::Handshake,
+        };
+        Self { ehlo_argument: ehlo_argument.into(), mode, state, reader: ReplyReader::default() }
+    }
+
+    /// The first action on a fresh connection.
+    pub fn start(&mut self) -> Action {
+        match self.state {
+            State::Handshake => Action::StartTls { residue: Vec::new() },
+            _ => Action::Receive,
+        }
+    }
+
+    /// The stage that is under way.
+    pub fn stage(&self) -> Stage {
+        match self.state {
+            State::Greeting => Stage::Greeting,
+            State::Ehlo | State::Helo => Stage::Ehlo,
+            State::Starttls => Stage::Starttls,
+            State::Handshake => Stage::Handshake,
+            State::EhloTls => Stage::EhloTls,
+            State::Quit | State::Closed => Stage::Quit,
+        }
+    }
+
+    /// Bytes have come from the peer.
+    pub fn received(&mut self, bytes: &[u8]) -> Action {
+        match self.reader.push(bytes) {
+            Progress::Incomplete => Action::Receive,
+            Progress::Complete(reply) => self.replied(&reply),
+            Progress::Broken(breach) => self.close(Ended::Protocol, Some(breach.to_string())),
+        }
+    }
+
+    /// The TLS handshake is done.
+    pub fn secured(&mut self) -> Action {
+        self.reader.drain();
+        if self.mode == Mode::ImplicitTls {
+            self.state = State::Greeting;
+            return Action::Receive;
+        }
+        // RFC 3207 §4.2: both sides forget what they knew, EHLO again.
+        self.command(State::EhloTls, &format!("EHLO {}", self.ehlo_argument))
+    }
+
+    /// The TLS handshake was not completed: nothing can be said on this connection any more.
+    pub fn not_secured(&mut self) -> Action {
+        self.close(Ended::ByUs, None)
+    }
+
+    fn replied(&mut self, reply: &Reply) -> Action {
+        // RFC 5321 §3.8: the server closes; anything more would be impolite.
+        if reply.code == 421 && self.state != State::Quit {
+            return self.close(Ended::ByUs, Some("stopped at 421".into()));
+        }
+        match self.state {
+            State::Greeting if reply.code == 220 => self.hello(),
+            State::Ehlo | State::Helo if reply.is_positive() => self.after_hello(),
+            State::Ehlo if reply.is_refusal() => {
+                self.command(State::Helo, &format!("HELO {}", self.ehlo_argument))
+            }
+            State::Starttls if reply.code == 220 => self.start_tls(),
+            State::Quit | State::Closed => self.close(Ended::ByUs, None),
+            _ => self.quit(),
+        }
+    }
+
+    fn hello(&mut self) -> Action {
+        // Always EHLO: a masked banner has no "ESMTP" in it.
+        self.command(State::Ehlo, &format!("EHLO {}", self.ehlo_argument))
+    }
+
+    fn after_hello(&mut self) -> Action {
+        match self.mode {
+            Mode::Starttls => self.command(State::Starttls, "STARTTLS"),
+            Mode::ImplicitTls => self.quit(),
+        }
+    }
+
+    fn start_tls(&mut self) -> Action {
+        self.state = State::Handshake;
+        let mut residue = self.reader.drain();
+        residue.truncate(MAX_RESIDUE);
+        Action::StartTls { residue }
+    }
+
+    fn quit(&mut self) -> Action {
+        self.command(State::Quit, "QUIT")
+    }
+
+    fn command(&mut self, state: State, line: &str) -> Action {
+        // Whatever stands behind the last reply does not answer this command.
+        self.reader.drain();
+        self.state = state;
+        Action::Send(format!("{line}\r\n").into_bytes())
+    }
+
+    fn close(&mut self, ended: Ended, detail: Option<String>) -> Action {
+        self.state = State::Closed;
+        Action::Close { ended, detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(action: Action) -> String {
+        match action {
+            Action::Send(bytes) => String::from_utf8(bytes).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_whole_way() {
+        let mut dialogue = Dialogue::new("probe.example.org", Mode::Starttls);
+        assert_eq!(dialogue.start(), Action::Receive);
+        assert_eq!(dialogue.received(b"220-wait\r\n"), Action::Receive, "no byte before the end");
+        assert_eq!(sent(dialogue.received(b"220 mx\r\n")), "EHLO probe.example.org\r\n");
+        assert_eq!(sent(dialogue.received(b"250-mx\r\n250 STARTTLS\r\n")), "STARTTLS\r\n");
+        assert_eq!(
+            dialogue.received(b"220 go\r\n250 injected\r\n"),
+            Action::StartTls { residue: b"250 injected\r\n".to_vec() }
+        );
+        assert_eq!(sent(dialogue.secured()), "EHLO probe.example.org\r\n");
+        assert_eq!(sent(dialogue.received(b"250 mx\r\n")), "QUIT\r\n");
+        assert_eq!(
+            dialogue.received(b"221 bye\r\n"),
+            Action::Close { ended: Ended::ByUs, detail: None }
+        );
+    }
+
+    #[test]
+    fn starttls_is_sent_without_an_offer_and_after_helo() {
+        let mut dialogue = Dialogue::new("p", Mode::Starttls);
+        dialogue.received(b"220 mx\r\n");
+        assert_eq!(sent(dialogue.received(b"502 no\r\n")), "HELO p\r\n");
+        assert_eq!(sent(dialogue.received(b"250 mx\r\n")), "STARTTLS\r\n");
+        assert_eq!(sent(dialogue.received(b"502 no\r\n")), "QUIT\r\n");
+    }
+
+    #[test]
+    fn stops_at_421_and_leaves_politely_at_554() {
+        for before in [&b""[..], b"220 mx\r\n", b"220 mx\r\n250 mx\r\n"] {
+            let mut dialogue = Dialogue::new("p", Mode::Starttls);
+            for line in before.split_inclusive(|byte| *byte == b'\n') {
+                dialogue.received(line);
+            }
+            assert!(matches!(dialogue.received(b"421 busy\r\n"), Action::Close { .. }));
+        }
+        let mut dialogue = Dialogue::new("p", Mode::Starttls);
+        assert_eq!(sent(dialogue.received(b"554 no\r\n")), "QUIT\r\n");
+    }
+
+    #[test]
+    fn implicit_tls_begins_with_the_handshake() {
+        let mut dialogue = Dialogue::new("p", Mode::ImplicitTls);
+        assert_eq!(dialogue.start(), Action::StartTls { residue: Vec::new() });
+        assert_eq!(dialogue.secured(), Action::Receive);
+        assert_eq!(sent(dialogue.received(b"220 mx\r\n")), "EHLO p\r\n");
+        assert_eq!(sent(dialogue.received(b"250 mx\r\n")), "QUIT\r\n");
+    }
+}
