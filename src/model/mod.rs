@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod finding;
+pub mod notation;
 pub mod observation;
 pub mod probe;
 pub mod report;
