@@ -1,0 +1,233 @@
+//! How each address stands: what became of STARTTLS there, over all its sessions.
+
+use std::net::IpAddr;
+
+use super::reading::Reading;
+use crate::model::evidence::Evidence;
+use crate::model::probe::{Family, Mode, Role};
+use crate::model::report::FamilyUse;
+use crate::model::route::Exchange;
+use crate::model::session::{MaskKind, MaskedLine, Stage, StarttlsOutcome};
+use crate::model::transcript::Ended;
+
+/// One address of one host, and everything that was observed there.
+#[derive(Debug)]
+pub(super) struct Address<'a> {
+    pub(super) host: String,
+    pub(super) ip: IpAddr,
+    pub(super) readings: Vec<&'a Reading<'a>>,
+    pub(super) standing: Standing,
+}
+
+/// What became of STARTTLS at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Not asked: its family cannot be used here, was left out, or the run was interrupted.
+    NotProbed(&'static str),
+    /// No complete greeting.
+    NotReached(String),
+    /// A greeting that is a refusal (RFC 5321 §3.1): this address was not measured.
+    TurnedAway(u16),
+    /// It greeted, and the session stopped before STARTTLS had an answer.
+    Stalled(&'static str),
+    /// STARTTLS was sent without an offer, and refused.
+    NotOffered,
+    /// Offered or accepted, and no handshake was completed.
+    Broken(Broken),
+    /// TLS was completed.
+    Secured,
+}
+
+/// Why no handshake was completed where STARTTLS was offered or accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// 5xx to the command.
+    Refused,
+    /// 4xx to the command, twice.
+    Tempfailed,
+    /// Neither 220 nor an error: 200, 250, …
+    UnexpectedCode,
+    /// No reply to the command, or the connection was closed instead.
+    Swallowed,
+    /// The server answers, but only with what modern clients no longer speak.
+    LegacyOnly,
+    /// The server refused the handshake by an alert.
+    Alert,
+    /// The handshake was reset, closed, met with silence or with something that is not TLS.
+    CutOff,
+}
+
+impl Broken {
+    /// The word for `because`.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "starttls-refused",
+            Self::Tempfailed => "starttls-tempfailed",
+            Self::UnexpectedCode => "starttls-unexpected-code",
+            Self::Swallowed => "starttls-swallowed",
+            Self::LegacyOnly => "legacy-only",
+            Self::Alert => "handshake-refused",
+            Self::CutOff => "handshake-cut-off",
+        }
+    }
+}
+
+impl Address<'_> {
+    pub(super) fn family(&self) -> Family {
+        Family::of(self.ip)
+    }
+
+    pub(super) fn evidence(&self) -> Vec<String> {
+        self.readings.iter().map(|reading| reading.id()).collect()
+    }
+
+    /// `mx1.example.net [203.0.113.62]`.
+    pub(super) fn label(&self) -> String {
+        if self.host == self.ip.to_string() {
+            return self.host.clone();
+        }
+        format!("{} [{}]", self.host, self.ip)
+    }
+
+    /// Whether a complete 220 greeting was heard.
+    pub(super) fn greeted(&self) -> bool {
+        self.readings.iter().any(|reading| reading.greeted())
+    }
+
+    /// STARTTLS was offered here in at least one session.
+    pub(super) fn offered(&self) -> bool {
+        self.readings.iter().any(|reading| reading.session.starttls.offered == Some(true))
+    }
+
+    /// STARTTLS was accepted here without an offer, and never offered.
+    pub(super) fn hidden(&self) -> bool {
+        !self.offered() && self.readings.iter().any(|reading| reading.accepted_unoffered())
+    }
+
+    /// Eight X's stood where our STARTTLS should have been.
+    pub(super) fn overwritten(&self) -> bool {
+        self.readings.iter().any(|reading| reading.session.starttls.echo_masked)
+    }
+
+    /// The EHLO answer was a refusal, and HELO was used.
+    pub(super) fn fell_to_helo(&self) -> bool {
+        let refused = |reading: &&Reading<'_>| {
+            reading.session.ehlo.as_ref().is_some_and(|ehlo| ehlo.refused_with.is_some())
+        };
+        self.readings.iter().any(refused)
+    }
+
+    /// The masked EHLO lines.
+    pub(super) fn masks(&self) -> impl Iterator<Item = &MaskedLine> {
+        self.readings.iter().filter_map(|reading| reading.session.ehlo.as_ref()).flat_map(|ehlo| &ehlo.masked)
+    }
+
+    /// A Cisco mask of STARTTLS's length stands in the EHLO answer.
+    pub(super) fn has_cisco_mask_of_eight(&self) -> bool {
+        self.masks().any(|mask| mask.kind == MaskKind::CiscoLetters && mask.length == 8)
+    }
+
+    /// The session in which TLS was completed; else the last.
+    pub(super) fn best(&self) -> Option<&Reading<'_>> {
+        let secured = self.readings.iter().find(|reading| reading.completed());
+        secured.or_else(|| self.readings.last()).copied()
+    }
+}
+
+/// Every address of every host of the routes, with its observations and standing.
+pub(super) fn group<'a>(evidence: &Evidence, readings: &'a [Reading<'a>]) -> Vec<Address<'a>> {
+    let mut addresses: Vec<Address<'a>> = Vec::new();
+    for exchange in evidence.routes.iter().flat_map(|route| &route.exchanges) {
+        for ip in addresses_of(exchange) {
+            if addresses.iter().any(|known| known.host == exchange.host && known.ip == ip) {
+                continue;
+            }
+            let here = readings.iter().filter(|reading| {
+                let probe = &reading.observation.probe;
+                probe.role == Role::Target && probe.host == exchange.host && probe.ip == ip
+            });
+            let readings: Vec<&Reading<'_>> = here.collect();
+            let standing = standing(evidence.families.of(Family::of(ip)), ip, &readings);
+            addresses.push(Address { host: exchange.host.clone(), ip, readings, standing });
+        }
+    }
+    addresses
+}
+
+fn addresses_of(exchange: &Exchange) -> Vec<IpAddr> {
+    let ipv4 = exchange.ipv4.addresses.iter().copied().map(IpAddr::V4);
+    ipv4.chain(exchange.ipv6.addresses.iter().copied().map(IpAddr::V6)).collect()
+}
+
+fn standing(family: FamilyUse, ip: IpAddr, readings: &[&Reading<'_>]) -> Standing {
+    let Some(last) = readings.last() else {
+        return Standing::NotProbed(match (family, Family::of(ip)) {
+            (FamilyUse::Unusable, Family::Ipv4) => "ipv4-unusable",
+            (FamilyUse::Unusable, Family::Ipv6) => "ipv6-unusable",
+            (FamilyUse::NotAsked, _) => "not-asked",
+            (FamilyUse::Usable, _) => "not-probed",
+        });
+    };
+    if readings.iter().any(|reading| reading.completed()) {
+        return Standing::Secured;
+    }
+    if !readings.iter().any(|reading| reading.greeted()) {
+        return unheard(last);
+    }
+    after_greeting(readings, last)
+}
+
+/// No 220: either nothing was heard, or a refusal.
+fn unheard(last: &Reading<'_>) -> Standing {
+    let session = &last.session;
+    if last.observation.probe.mode == Mode::ImplicitTls && last.handshake_failure().is_some() {
+        return Standing::Broken(broken_handshake(&[last]));
+    }
+    if let Some(greeting) = &session.greeting {
+        return Standing::TurnedAway(greeting.code);
+    }
+    Standing::NotReached(match (session.stopped_at, session.ended) {
+        (_, Some(Ended::Refused)) => "refused".into(),
+        (_, Some(Ended::Unreachable)) => "network-unreachable".into(),
+        (_, Some(Ended::Protocol)) => "not-smtp".into(),
+        (_, Some(Ended::LocalError)) => "local-error".into(),
+        (Some(Stage::Connected), Some(Ended::Timeout)) => "connect-timeout".into(),
+        (_, Some(Ended::Timeout)) => "greeting-timeout".into(),
+        (_, Some(Ended::Reset)) => "reset".into(),
+        _ => "closed-before-greeting".into(),
+    })
+}
+
+fn after_greeting(readings: &[&Reading<'_>], last: &Reading<'_>) -> Standing {
+    if readings.iter().any(|reading| reading.handshake_failure().is_some()) {
+        return Standing::Broken(broken_handshake(readings));
+    }
+    let offered = readings.iter().any(|reading| reading.session.starttls.offered == Some(true));
+    match last.session.starttls.outcome {
+        StarttlsOutcome::NotReached => Standing::Stalled("stalled-after-greeting"),
+        StarttlsOutcome::RefusedUnoffered => Standing::NotOffered,
+        StarttlsOutcome::Refused => Standing::Broken(Broken::Refused),
+        StarttlsOutcome::Tempfailed if offered => Standing::Broken(Broken::Tempfailed),
+        StarttlsOutcome::UnexpectedCode if offered => Standing::Broken(Broken::UnexpectedCode),
+        StarttlsOutcome::Tempfailed => Standing::Stalled("starttls-tempfailed"),
+        // 250 or the like to a command that was not offered: not accepted either.
+        StarttlsOutcome::UnexpectedCode => Standing::NotOffered,
+        StarttlsOutcome::NoReply | StarttlsOutcome::Closed if offered => {
+            Standing::Broken(Broken::Swallowed)
+        }
+        _ => Standing::Stalled("stalled-at-starttls"),
+    }
+}
+
+/// The last word on the handshake comes from the legacy hello, where it got an answer.
+fn broken_handshake(readings: &[&Reading<'_>]) -> Broken {
+    let failures: Vec<&str> =
+        readings.iter().filter_map(|reading| reading.handshake_failure()).collect();
+    if failures.iter().any(|failure| failure.starts_with("legacy-only")) {
+        Broken::LegacyOnly
+    } else if failures.iter().any(|failure| failure.starts_with("alert")) {
+        Broken::Alert
+    } else {
+        Broken::CutOff
+    }
+}

@@ -1,0 +1,203 @@
+//! Words and shapes for the report: the sentence of a verdict, the entry of an observation.
+
+use super::address::{Address, Standing};
+use super::reading::Reading;
+use super::verdict::Claim;
+use crate::model::evidence::Evidence;
+use crate::model::probe::Family;
+use crate::model::report::{ObservationReport, ProbeReport};
+use crate::model::verdict::{Place, Status};
+
+/// Name and version of this program.
+pub const PROGRAM: &str = concat!("mxray ", env!("CARGO_PKG_VERSION"));
+
+/// One sentence for people: what was seen, and on which path.
+pub(super) fn summary(evidence: &Evidence, addresses: &[Address<'_>], claim: &Claim) -> String {
+    let name = evidence.target.name();
+    let because = claim.because.as_deref().unwrap_or("unknown");
+    match claim.status {
+        Status::Stripped => stripped(&name, addresses, claim),
+        Status::Intact => intact(&name, addresses),
+        Status::NotOffered => format!(
+            "no address of {name} offers STARTTLS, and sending it anyway is refused; \
+             a view from another network would show whether a path hides it"
+        ),
+        Status::TlsBroken if because == "legacy-only" => format!(
+            "{name} offers STARTTLS, but speaks only versions or ciphers that modern senders \
+             no longer use"
+        ),
+        Status::TlsBroken => {
+            format!("{name} offers STARTTLS, and no TLS handshake is completed at any address")
+        }
+        Status::Inconsistent => inconsistent(&name, addresses),
+        Status::Unreachable => format!(
+            "no address of {name} answers on this port: either its servers are down, or this \
+             network blocks outbound port 25, as many do"
+        ),
+        Status::NoMail if because == "null-mx" => {
+            format!("{name} takes no mail: its MX record says so (RFC 7505)")
+        }
+        Status::NoMail => format!("{name} takes no mail: it has neither MX records nor addresses"),
+        Status::Unresolvable => unresolvable(&name, because),
+        _ => inconclusive(&name, because),
+    }
+}
+
+fn stripped(name: &str, addresses: &[Address<'_>], claim: &Claim) -> String {
+    if let Some(address) = addresses.iter().find(|address| address.overwritten()) {
+        return format!(
+            "the STARTTLS command was overwritten with X's on the way to {}",
+            address.label()
+        );
+    }
+    if claim.place == Some(Place::FamilyPath)
+        && let Some((without, with)) = split_families(addresses)
+    {
+        return format!(
+            "over {} STARTTLS works at no address of {name}; over {} it works at every one",
+            without.label(),
+            with.label()
+        );
+    }
+    if let Some(address) = addresses.iter().find(|address| address.hidden()) {
+        let mask = if address.has_cisco_mask_of_eight() { "masked" } else { "hidden" };
+        return format!(
+            "the offer of STARTTLS is {mask} at {}, which accepts the command all the same",
+            address.label()
+        );
+    }
+    match addresses.iter().find(|address| address.masks().next().is_some()) {
+        Some(address) => format!(
+            "a masked line stands where {} would offer STARTTLS, and the command is refused",
+            address.label()
+        ),
+        None => format!("STARTTLS is missing on the way to {name}"),
+    }
+}
+
+/// The family without and the family with STARTTLS.
+fn split_families(addresses: &[Address<'_>]) -> Option<(Family, Family)> {
+    let works = |family: Family| {
+        addresses.iter().any(|address| {
+            address.family() == family
+                && address.standing == Standing::Secured
+                && address.offered()
+        })
+    };
+    match (works(Family::Ipv4), works(Family::Ipv6)) {
+        (false, true) => Some((Family::Ipv4, Family::Ipv6)),
+        (true, false) => Some((Family::Ipv6, Family::Ipv4)),
+        _ => None,
+    }
+}
+
+fn intact(name: &str, addresses: &[Address<'_>]) -> String {
+    let probed = addresses.iter().filter(|address| !address.readings.is_empty()).count();
+    let secured = addresses.iter().filter(|address| address.standing == Standing::Secured).count();
+    match (secured, probed) {
+        (1, 1) => format!("STARTTLS works at the one address of {name} that was asked"),
+        (_, _) if secured == probed => {
+            format!("STARTTLS works at all {probed} addresses of {name} that were asked")
+        }
+        _ => format!("STARTTLS works at {secured} of {probed} addresses of {name}; the others did not greet us"),
+    }
+}
+
+fn inconsistent(name: &str, addresses: &[Address<'_>]) -> String {
+    let secured = addresses.iter().filter(|address| address.standing == Standing::Secured).count();
+    let other = addresses.iter().find(|address| {
+        matches!(address.standing, Standing::NotOffered | Standing::Broken(_))
+    });
+    let example = other.map(|address| format!(", and not at {}", address.label()));
+    format!(
+        "the servers of {name} differ: STARTTLS works at {secured} of {} addresses{}",
+        addresses.iter().filter(|address| address.greeted()).count(),
+        example.unwrap_or_default()
+    )
+}
+
+fn unresolvable(name: &str, because: &str) -> String {
+    match because {
+        "nxdomain" => format!("the name {name} does not exist"),
+        "mx-without-address" => format!("no MX host of {name} has an address"),
+        "servfail" => format!("the resolver failed to look up {name} (SERVFAIL)"),
+        "timeout" => format!("the resolver did not answer for {name} in time"),
+        "resolver-unreachable" => format!("no resolver could be reached to look up {name}"),
+        "bogus" => format!("the DNS answers for {name} are bogus: their signatures do not hold"),
+        "refused" => format!("the resolver refused to look up {name}"),
+        _ => format!("DNS gave no usable answer for {name}"),
+    }
+}
+
+fn inconclusive(name: &str, because: &str) -> String {
+    match because {
+        "interrupted" => format!("interrupted before {name} was asked"),
+        "ipv6-unusable" => {
+            format!("{name} has IPv6 addresses only, and this machine cannot use IPv6")
+        }
+        "ipv4-unusable" => {
+            format!("{name} has IPv4 addresses only, and this machine cannot use IPv4")
+        }
+        "not-asked" => format!("{name} has no address of the family that was asked for"),
+        "not-probed" => format!("no address of {name} was asked before the run ended"),
+        "stalled-after-greeting" => {
+            format!("an address of {name} greeted us, and the session stopped before STARTTLS")
+        }
+        "stalled-at-starttls" => {
+            format!("an address of {name} left STARTTLS, which it had not offered, without an answer")
+        }
+        "starttls-tempfailed" => {
+            format!("an address of {name} answered STARTTLS with a temporary error")
+        }
+        _ if because.starts_with("greeting-") => format!(
+            "{name} turned us away with its greeting ({}): nothing was learned of STARTTLS",
+            because.trim_start_matches("greeting-")
+        ),
+        _ => format!("{name} could not be measured"),
+    }
+}
+
+/// The report's entry for one reading, with every evidence field but the
+/// transcript, which `report` writes out.
+pub(super) fn observation(reading: &Reading<'_>) -> ObservationReport {
+    let session = &reading.session;
+    let ms = |us: u64| us.div_ceil(1000);
+    ObservationReport {
+        id: reading.id(),
+        probe: probe(reading),
+        started_at: reading.observation.started_at,
+        duration_ms: Some(ms(session.duration_us)),
+        connect_ms: session.connect_us.map(ms),
+        greeting_ms: session.greeting_us.map(ms),
+        handshake_ms: session.handshake_us.map(ms),
+        stages: session.stages.clone(),
+        ended: session.ended,
+        error: session.error.clone(),
+        greeting: session.greeting.clone(),
+        ehlo: session.ehlo.clone(),
+        starttls: session.starttls.clone(),
+        tls: reading.tls.clone(),
+        ehlo_tls: session.ehlo_tls.clone(),
+        postfix: None,
+        transcript: Some(reading.observation.transcript.to_entries()),
+    }
+}
+
+fn probe(reading: &Reading<'_>) -> ProbeReport {
+    let probe = &reading.observation.probe;
+    ProbeReport {
+        vantage: probe.vantage.clone(),
+        source: reading.source(),
+        target: probe.target.clone(),
+        host: probe.host.clone(),
+        ip: probe.ip,
+        family: probe.family(),
+        port: probe.port,
+        ehlo_name: probe.ehlo_name.clone(),
+        mode: probe.mode,
+        client_hello: probe.client_hello,
+        sni: probe.sni.clone(),
+        repeat: probe.repeat,
+        role: probe.role,
+    }
+}

@@ -1,0 +1,72 @@
+//! An observation read back, with its certificates judged at the recorded time.
+
+use std::net::IpAddr;
+
+use super::Context;
+use crate::model::evidence::Evidence;
+use crate::model::observation::Observation;
+use crate::model::session::{Session, Stage, StarttlsOutcome};
+use crate::model::tls::TlsFacts;
+use crate::{smtp, tls};
+
+/// One observation, read.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    pub(super) observation: &'a Observation,
+    pub(super) session: Session,
+    pub(super) tls: Option<TlsFacts>,
+}
+
+impl Reading<'_> {
+    pub(super) fn id(&self) -> String {
+        self.observation.id.clone()
+    }
+
+    /// The address's own words were heard: a complete greeting with code 220.
+    pub(super) fn greeted(&self) -> bool {
+        self.session.greeting.as_ref().is_some_and(|greeting| greeting.code == 220)
+    }
+
+    /// TLS was completed, and the peer did not take it back.
+    pub(super) fn completed(&self) -> bool {
+        self.session.stages.contains(&Stage::Handshake)
+    }
+
+    /// STARTTLS was accepted with a 220 that nobody had announced.
+    pub(super) fn accepted_unoffered(&self) -> bool {
+        self.session.starttls.outcome == StarttlsOutcome::AcceptedUnoffered
+    }
+
+    /// Why the handshake failed, where one was tried and failed.
+    pub(super) fn handshake_failure(&self) -> Option<&str> {
+        self.tls.as_ref().and_then(|tls| tls.failure.as_deref())
+    }
+
+    /// SHA-256 of the leaf's public key, if its possession was proved.
+    pub(super) fn proven_key(&self) -> Option<&str> {
+        let tls = self.tls.as_ref().filter(|tls| tls.key_proven == Some(true))?;
+        tls.chain.first()?.spki_sha256.as_deref()
+    }
+
+    /// Our own address: as bound, or as the operating system chose it.
+    pub(super) fn source(&self) -> Option<IpAddr> {
+        self.session.local.map(|local| local.ip()).or(self.observation.probe.source)
+    }
+}
+
+/// Reads every observation.
+pub(super) fn read_all<'a>(evidence: &'a Evidence, context: Context<'_>) -> Vec<Reading<'a>> {
+    evidence.observations.iter().map(|observation| read(observation, context)).collect()
+}
+
+fn read<'a>(observation: &'a Observation, context: Context<'_>) -> Reading<'a> {
+    let probe = &observation.probe;
+    let session = smtp::read(&observation.transcript, probe.mode);
+    // The reference name is the MX host, whatever name was indicated (RFC 7672
+    // §3.2.2, RFC 8461 §4.1); a bare address is checked as an address.
+    let reference = context.verify_name.unwrap_or(&probe.host);
+    let tls = observation.transcript.handshake().map(|handshake| {
+        tls::facts(handshake, Some(reference), observation.started_at, context.roots, true)
+    });
+    Reading { observation, session, tls }
+}

@@ -1,0 +1,19 @@
+//! What a run brought home about one target: everything that judgement needs.
+
+use crate::model::observation::Observation;
+use crate::model::report::Families;
+use crate::model::route::Route;
+use crate::model::target::Target;
+
+/// Routes and observations of one target, before anybody has an opinion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What was asked.
+    pub target: Target,
+    /// One route per vantage point that resolved; empty if the run ended before.
+    pub routes: Vec<Route>,
+    /// Every connection, in the order of host, family, address and time.
+    pub observations: Vec<Observation>,
+    /// Which families could be used where the observations were made.
+    pub families: Families,
+}

@@ -1,0 +1,12 @@
+//! Makes one connection and writes down what happened.
+//!
+//! Owns sockets, clocks and deadlines of a single probe. Refuses to know why a
+//! probe is made, and what its transcript means: the far side's and the path's
+//! doing is data in the transcript, never an `Err`.
+
+mod dial;
+mod record;
+mod stream;
+
+pub use dial::{Dialler, route_to};
+pub use record::observe;

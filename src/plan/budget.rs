@@ -1,0 +1,18 @@
+//! The limits of politeness: constants with one home.
+
+use std::time::Duration;
+
+/// Sessions to one address in a run, one at a time.
+pub const SESSIONS_PER_ADDRESS: usize = 8;
+/// Sessions at once to MX hosts under one registrable domain.
+pub const SESSIONS_PER_OPERATOR: usize = 4;
+/// How long a greeting is waited for: postscreen and greylisting servers pause on purpose.
+pub const GREETING_PATIENCE: Duration = Duration::from_secs(30);
+/// One session, patience for the greeting apart, unless told otherwise.
+pub const SESSION: Duration = Duration::from_secs(30);
+/// Targets under way at once.
+pub const TARGETS_AT_ONCE: usize = 32;
+/// Hosts probed of one route: a hostile zone can list thousands.
+pub const HOSTS_PER_TARGET: usize = 64;
+/// Addresses probed of one host and family.
+pub const ADDRESSES_PER_HOST: usize = 32;

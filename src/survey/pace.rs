@@ -1,0 +1,88 @@
+//! Politeness: one session at a time to an address, few at once to an operator.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::plan::budget;
+
+/// The registrable domain of a host, by the public suffix list: who operates it.
+/// A host without one, or a bare address, stands for itself.
+pub fn operator(host: &str) -> String {
+    if host.parse::<IpAddr>().is_ok() {
+        return host.to_owned();
+    }
+    psl::domain_str(host).unwrap_or(host).to_owned()
+}
+
+/// Permits for connections.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    operators: Mutex<HashMap<String, Arc<Semaphore>>>,
+    addresses: Mutex<HashMap<IpAddr, Arc<Semaphore>>>,
+    spent: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// Held while a session to an address is under way.
+#[derive(Debug)]
+pub(super) struct Permit {
+    _operator: OwnedSemaphorePermit,
+    _address: OwnedSemaphorePermit,
+}
+
+impl Pace {
+    /// Waits for a turn; `None` once the address has had all the sessions it may have.
+    pub(super) async fn turn(&self, host: &str, ip: IpAddr) -> Option<Permit> {
+        let address = semaphore(&self.addresses, ip, 1).acquire_owned().await.ok()?;
+        let most = budget::SESSIONS_PER_OPERATOR;
+        let operator = semaphore(&self.operators, operator(host), most).acquire_owned().await.ok()?;
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let sessions = spent.entry(ip).or_insert(0);
+        if *sessions >= budget::SESSIONS_PER_ADDRESS {
+            return None;
+        }
+        *sessions += 1;
+        Some(Permit { _operator: operator, _address: address })
+    }
+}
+
+fn semaphore<K: std::hash::Hash + Eq>(
+    map: &Mutex<HashMap<K, Arc<Semaphore>>>,
+    key: K,
+    permits: usize,
+) -> Arc<Semaphore> {
+    let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
+    map.entry(key).or_insert_with(|| Arc::new(Semaphore::new(permits))).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_are_registrable_domains() {
+        assert_eq!(operator("alt1.gmail-smtp-in.l.google.com"), "google.com");
+        assert_eq!(operator("mx.example.co.uk"), "example.co.uk");
+        assert_eq!(operator("192.0.2.1"), "192.0.2.1");
+        assert_eq!(operator("localhost"), "localhost");
+    }
+
+    #[tokio::test]
+    async fn one_session_at_a_time_and_a_budget() {
+        let pace = Pace::default();
+        let ip = IpAddr::from([192, 0, 2, 1]);
+        for _ in 0..budget::SESSIONS_PER_ADDRESS {
+            let permit = pace.turn("mx.example.net", ip).await;
+            assert!(permit.is_some());
+            let second = pace.turn("mx.example.net", ip);
+            tokio::select! {
+                biased;
+                _ = second => panic!("two sessions at once"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        assert!(pace.turn("mx.example.net", ip).await.is_none());
+    }
+}
