@@ -9,12 +9,14 @@ use std::sync::{Arc, OnceLock};
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
-use rustls::{ClientConfig, Error};
+use rustls::version::TLS12;
+use rustls::{ClientConfig, ConfigBuilder, Error, WantsVerifier};
 
 use super::recorder::Recorder;
 use crate::model::probe::ClientHello;
 
 static DEFAULT: OnceLock<Result<ClientConfig, Error>> = OnceLock::new();
+static PLACEHOLDER: OnceLock<Result<Arc<ClientConfig>, Error>> = OnceLock::new();
 static CLASSICAL: OnceLock<Result<ClientConfig, Error>> = OnceLock::new();
 
 /// The configuration for one connection, with a recorder of its own.
@@ -37,16 +39,36 @@ pub(super) fn config(
     Ok(Arc::new(config))
 }
 
+/// A configuration whose session is never used: TLS 1.2 alone, for then a session
+/// costs no key share.
+///
+/// # Errors
+/// As [`config`].
+pub(super) fn placeholder() -> Result<Arc<ClientConfig>, Error> {
+    PLACEHOLDER
+        .get_or_init(|| {
+            let builder = ClientConfig::builder_with_provider(Arc::new(provider(false)))
+                .with_protocol_versions(&[&TLS12])?;
+            Ok(Arc::new(unverified(builder)))
+        })
+        .clone()
+}
+
 fn build(post_quantum: bool) -> Result<ClientConfig, Error> {
     let provider = Arc::new(provider(post_quantum));
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(unverified(builder))
+}
+
+fn unverified(builder: ConfigBuilder<ClientConfig, WantsVerifier>) -> ClientConfig {
+    let mut config = builder
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Recorder::default()))
         .with_no_client_auth();
     // A resumed session shows no certificate.
     config.resumption = Resumption::disabled();
-    Ok(config)
+    config
 }
 
 /// X25519 comes first, so it is the share that is sent: with an eager ML-KEM share

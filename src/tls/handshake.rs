@@ -4,10 +4,11 @@
 //! what the peer or the path did is data. Refuses to judge what it saw, and to
 //! know how the stream was opened.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use rustls::client::ClientConnection;
-use rustls::pki_types::{IpAddr, Ipv4Addr, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -56,10 +57,8 @@ where
     let (sni, name) = server_name(sni);
     let mut handshake = Handshake { sni, ..Handshake::default() };
     let config = client_hello::config(hello, &recorder);
-    let session = config.and_then(|config| {
-        ClientConnection::new(config.clone(), name.clone()).map(|tls| (config, tls))
-    });
-    let (config, mut tls) = match session {
+    let session = config.and_then(|config| ClientConnection::new(config, name));
+    let mut tls = match session {
         Ok(session) => session,
         Err(error) => {
             handshake.failure = Some(format!("local error: {error}"));
@@ -75,17 +74,27 @@ where
         fail(&mut handshake, &stop, &seen);
         return Outcome { handshake, stream: None };
     }
-    let connector = TlsConnector::from(config);
-    // The connector's own session is replaced by the one that is done: it then
-    // finds nothing left to exchange. Driving ours keeps the facts of a handshake
-    // that fails, which the connector would drop with the session.
-    match connector.connect_with(name, stream, |fresh| *fresh = tls).await {
+    match adopt(stream, tls).await {
         Ok(stream) => Outcome { handshake, stream: Some(stream) },
-        Err(error) => {
-            fail(&mut handshake, &Stop::from(error), &seen);
+        Err(stop) => {
+            fail(&mut handshake, &stop, &seen);
             Outcome { handshake, stream: None }
         }
     }
+}
+
+/// Makes a stream of a session that is done.
+///
+/// The connector's own session is replaced by ours, and it finds nothing left to
+/// exchange. It would have driven the handshake too, but drops the session, and all
+/// that it knew, with a handshake that fails.
+async fn adopt<S>(stream: S, tls: ClientConnection) -> Result<TlsStream<S>, Stop>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let placeholder = client_hello::placeholder().map_err(Stop::Tls)?;
+    let connector = TlsConnector::from(placeholder);
+    Ok(connector.connect_with(no_name(), stream, |fresh| *fresh = tls).await?)
 }
 
 /// The name to send, and rustls' form of it: an address stands for sending none.
@@ -94,8 +103,13 @@ pub(super) fn server_name(sni: Option<&str>) -> (Option<String>, ServerName<'sta
     let parsed = trimmed.clone().and_then(|name| ServerName::try_from(name).ok());
     match parsed {
         Some(name @ ServerName::DnsName(_)) => (trimmed, name),
-        _ => (None, ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4])))),
+        _ => (None, no_name()),
     }
+}
+
+/// For an address rustls sends no name (RFC 6066 §3).
+fn no_name() -> ServerName<'static> {
+    ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
 /// Exchanges messages until the handshake is complete; `seen` gets every byte.
@@ -161,7 +175,7 @@ where
 }
 
 fn record(handshake: &mut Handshake, tls: &ClientConnection, recorder: &Recorder) {
-    let recorded = recorder.take();
+    let shown = recorder.take();
     handshake.version = tls.protocol_version().map(|version| {
         // rustls writes TLSv1_3.
         format!("{version:?}").replace('_', ".")
@@ -172,15 +186,13 @@ fn record(handshake: &mut Handshake, tls: &ClientConnection, recorder: &Recorder
     });
     handshake.key_exchange_group =
         tls.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
-    handshake.signature_scheme = recorded.signature_scheme;
-    handshake.key_proven = recorded.key_proven;
-    handshake.client_certificate_requested = match recorded.client_certificate_requested {
-        true => Some(true),
-        // Before the end, a request may still have been to come.
-        false => (!tls.is_handshaking()).then_some(false),
-    };
-    handshake.chain = recorded.chain;
-    handshake.ocsp_staple = recorded.ocsp_staple;
+    handshake.signature_scheme = shown.signature_scheme;
+    handshake.key_proven = shown.key_proven;
+    // Before the end, a request may still have been to come.
+    let known = shown.client_certificate_requested || !tls.is_handshaking();
+    handshake.client_certificate_requested = known.then_some(shown.client_certificate_requested);
+    handshake.chain = shown.chain;
+    handshake.ocsp_staple = shown.ocsp_staple;
 }
 
 fn fail(handshake: &mut Handshake, stop: &Stop, seen: &[u8]) {
