@@ -16,3 +16,4 @@
 
 pub mod model;
 pub mod smtp;
+pub mod tls;

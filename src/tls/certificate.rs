@@ -1,0 +1,261 @@
+//! One certificate's facts, read from its DER. Pure and total.
+//!
+//! Owns the reading of what webpki refuses too: X.509 v1, short keys, SHA-1. What
+//! cannot be parsed keeps its digest. Refuses to say whether anything is good
+//! enough: `pkix` does. Names are hostile text: control characters are escaped here.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use x509_parser::asn1_rs::Oid;
+use x509_parser::prelude::{
+    ASN1Time, AttributeTypeAndValue, FromDer, GeneralName, SubjectPublicKeyInfo, X509Certificate,
+    X509Name,
+};
+use x509_parser::public_key::PublicKey;
+
+use super::name::Presented;
+use crate::model::tls::Certificate;
+
+/// The facts of one certificate; with `evidence`, its DER as well.
+pub fn facts(der: &[u8], evidence: bool) -> Certificate {
+    let parsed = parse(der);
+    let tbs = parsed.as_ref().map(|cert| &cert.tbs_certificate);
+    Certificate {
+        sha256: sha256(der),
+        spki_sha256: tbs.map(|tbs| sha256(tbs.subject_pki.raw)),
+        subject: tbs.map(|tbs| distinguished_name(&tbs.subject)),
+        issuer: tbs.map(|tbs| distinguished_name(&tbs.issuer)),
+        names: parsed.as_ref().map(names).unwrap_or_default(),
+        not_before: tbs.and_then(|tbs| timestamp(tbs.validity.not_before)),
+        not_after: tbs.and_then(|tbs| timestamp(tbs.validity.not_after)),
+        key: tbs.map(|tbs| key(&tbs.subject_pki)),
+        signature: parsed.as_ref().map(|cert| signature(&cert.signature_algorithm.algorithm)),
+        serial: tbs.map(|tbs| hex(tbs.raw_serial())),
+        self_signed: tbs.map(|tbs| tbs.subject.as_raw() == tbs.issuer.as_raw()),
+        der: evidence.then(|| BASE64_STANDARD.encode(der)),
+    }
+}
+
+/// The certificate, if it can be parsed and nothing follows it.
+pub(super) fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Some(certificate),
+        _ => None,
+    }
+}
+
+/// SHA-256 in lower-case hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+pub(super) fn timestamp(time: ASN1Time) -> Option<Timestamp> {
+    Timestamp::from_second(time.timestamp()).ok()
+}
+
+/// The dNSName and iPAddress entries of subjectAltName (RFC 5280 §4.2.1.6).
+///
+/// The common name is no name of the server (RFC 9525 §2).
+pub(super) fn presented(certificate: &X509Certificate<'_>) -> Presented {
+    let mut presented = Presented::default();
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else {
+        return presented;
+    };
+    for entry in &extension.value.general_names {
+        match entry {
+            GeneralName::DNSName(name) => presented.domains.push(escape(name)),
+            GeneralName::IPAddress(bytes) => presented.addresses.extend(address(bytes)),
+            _ => {}
+        }
+    }
+    presented
+}
+
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Presented { mut domains, addresses } = presented(certificate);
+    domains.extend(addresses.iter().map(ToString::to_string));
+    domains
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+}
+
+/// Control characters as `\xNN`, octet by octet: they never reach a terminal.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// RFC 4514 §2: last RDN first, joined by commas.
+fn distinguished_name(name: &X509Name<'_>) -> String {
+    let rdn = |rdn: &x509_parser::x509::RelativeDistinguishedName<'_>| {
+        rdn.iter().map(attribute).collect::<Vec<_>>().join("+")
+    };
+    let mut rdns: Vec<String> = name.iter_rdn().map(rdn).collect();
+    rdns.reverse();
+    rdns.join(",")
+}
+
+fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
+    let oid = attribute.attr_type().to_id_string();
+    let kind = attribute_type(&oid).unwrap_or(&oid);
+    match attribute.as_str() {
+        Ok(value) => format!("{kind}={}", attribute_value(value)),
+        Err(_) => format!("{kind}=#{}", hex(attribute.as_slice())),
+    }
+}
+
+/// The short names of RFC 4514 §3, and emailAddress, which everybody knows.
+fn attribute_type(oid: &str) -> Option<&'static str> {
+    Some(match oid {
+        "2.5.4.3" => "CN",
+        "2.5.4.6" => "C",
+        "2.5.4.7" => "L",
+        "2.5.4.8" => "ST",
+        "2.5.4.9" => "STREET",
+        "2.5.4.10" => "O",
+        "2.5.4.11" => "OU",
+        "0.9.2342.19200300.100.1.1" => "UID",
+        "0.9.2342.19200300.100.1.25" => "DC",
+        "1.2.840.113549.1.9.1" => "emailAddress",
+        _ => return None,
+    })
+}
+
+/// RFC 4514 §2.4: special characters behind a backslash.
+fn attribute_value(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let last = value.chars().count().saturating_sub(1);
+    for (place, character) in value.chars().enumerate() {
+        let special = matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';')
+            || (character == '#' && place == 0)
+            || (character == ' ' && (place == 0 || place == last));
+        if special {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    escape(&out)
+}
+
+/// `EC P-256`, `RSA 2048`, `Ed25519`; the dotted OID for what has no name here.
+fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
+    if let Some(bits) = rsa_bits(spki) {
+        return format!("RSA {bits}");
+    }
+    if let Some(curve) = curve(spki) {
+        return format!("EC {}", known_curve(&curve).map_or(curve.as_str(), |(name, _)| name));
+    }
+    let oid = spki.algorithm.algorithm.to_id_string();
+    let name = match oid.as_str() {
+        "1.3.101.112" => "Ed25519",
+        "1.3.101.113" => "Ed448",
+        "1.2.840.10040.4.1" => "DSA",
+        "2.16.840.1.101.3.4.3.17" => "ML-DSA-44",
+        "2.16.840.1.101.3.4.3.18" => "ML-DSA-65",
+        "2.16.840.1.101.3.4.3.19" => "ML-DSA-87",
+        other => other,
+    };
+    name.to_owned()
+}
+
+/// Bits of the RSA modulus; `None` for another kind of key.
+pub(super) fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> Option<usize> {
+    match spki.parsed() {
+        Ok(PublicKey::RSA(rsa)) => {
+            let significant = rsa.modulus.iter().skip_while(|byte| **byte == 0);
+            let unused = significant.clone().next().map_or(0, |first| first.leading_zeros());
+            Some(significant.count() * 8 - usize::try_from(unused).unwrap_or(0))
+        }
+        _ => None,
+    }
+}
+
+/// Bits of the curve's field, as far as the curve is known here.
+pub(super) fn curve_bits(spki: &SubjectPublicKeyInfo<'_>) -> Option<usize> {
+    known_curve(&curve(spki)?).map(|(_, bits)| bits)
+}
+
+/// The OID of the named curve of an elliptic-curve key (RFC 5480 §2.1.1).
+fn curve(spki: &SubjectPublicKeyInfo<'_>) -> Option<String> {
+    if spki.algorithm.algorithm.to_id_string() != "1.2.840.10045.2.1" {
+        return None;
+    }
+    let parameters = spki.algorithm.parameters.as_ref()?;
+    parameters.as_oid().ok().map(|oid| oid.to_id_string())
+}
+
+/// Name and bits of the field of a curve (RFC 5480 §2.1.1.1, RFC 5639, SEC 2).
+fn known_curve(oid: &str) -> Option<(&'static str, usize)> {
+    Some(match oid {
+        "1.2.840.10045.3.1.7" => ("P-256", 256),
+        "1.3.132.0.34" => ("P-384", 384),
+        "1.3.132.0.35" => ("P-521", 521),
+        "1.2.840.10045.3.1.1" => ("P-192", 192),
+        "1.3.132.0.33" => ("P-224", 224),
+        "1.3.132.0.10" => ("secp256k1", 256),
+        "1.3.132.0.32" => ("secp224k1", 224),
+        "1.3.132.0.31" => ("secp192k1", 192),
+        "1.3.132.0.30" => ("secp160r2", 160),
+        "1.3.132.0.9" => ("secp160k1", 160),
+        "1.3.132.0.8" => ("secp160r1", 160),
+        "1.3.132.0.7" => ("secp112r2", 112),
+        "1.3.132.0.6" => ("secp112r1", 112),
+        "1.3.36.3.3.2.8.1.1.7" => ("brainpoolP256r1", 256),
+        "1.3.36.3.3.2.8.1.1.11" => ("brainpoolP384r1", 384),
+        "1.3.36.3.3.2.8.1.1.13" => ("brainpoolP512r1", 512),
+        _ => return None,
+    })
+}
+
+/// The algorithm's own name in its standard; the dotted OID for one unknown here.
+pub(super) fn signature(oid: &Oid<'_>) -> String {
+    let oid = oid.to_id_string();
+    let name = match oid.as_str() {
+        "1.2.840.113549.1.1.2" => "md2WithRSAEncryption",
+        "1.2.840.113549.1.1.4" => "md5WithRSAEncryption",
+        "1.2.840.113549.1.1.5" | "1.3.14.3.2.29" => "sha1WithRSAEncryption",
+        "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+        "1.2.840.113549.1.1.11" => "sha256WithRSAEncryption",
+        "1.2.840.113549.1.1.12" => "sha384WithRSAEncryption",
+        "1.2.840.113549.1.1.13" => "sha512WithRSAEncryption",
+        "1.2.840.113549.1.1.14" => "sha224WithRSAEncryption",
+        "1.2.840.10045.4.1" => "ecdsa-with-SHA1",
+        "1.2.840.10045.4.3.1" => "ecdsa-with-SHA224",
+        "1.2.840.10045.4.3.2" => "ecdsa-with-SHA256",
+        "1.2.840.10045.4.3.3" => "ecdsa-with-SHA384",
+        "1.2.840.10045.4.3.4" => "ecdsa-with-SHA512",
+        "1.2.840.10040.4.3" => "dsa-with-sha1",
+        "2.16.840.1.101.3.4.3.2" => "dsa-with-sha256",
+        "1.3.101.112" => "Ed25519",
+        "1.3.101.113" => "Ed448",
+        "2.16.840.1.101.3.4.3.17" => "ML-DSA-44",
+        "2.16.840.1.101.3.4.3.18" => "ML-DSA-65",
+        "2.16.840.1.101.3.4.3.19" => "ML-DSA-87",
+        other => other,
+    };
+    name.to_owned()
+}

@@ -1,0 +1,124 @@
+//! Writes the legacy ClientHello (RFC 5246 §7.4.1.2). Pure.
+
+/// Suites on offer, as a careful old client would have ordered them.
+///
+/// Without 0x5600 and 0x00ff, which are signals and no suites: the first asks a
+/// server to refuse, the second is sent as an extension.
+const SUITES: &[u16] = &[
+    // ECDHE with AEAD (RFC 5289, RFC 7905).
+    0xc02c, 0xc02b, 0xc030, 0xc02f, 0xcca9, 0xcca8, 0xccaa, // ECDHE with CBC.
+    0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013,
+    // Finite-field DHE, RSA and DSS: AEAD, then CBC.
+    0x009f, 0x009e, 0x00a3, 0x00a2, 0x006b, 0x0067, 0x006a, 0x0040, 0x0039, 0x0033, 0x0038, 0x0032,
+    0x0088, 0x0045, // Static RSA: AEAD, then CBC (RFC 5288, RFC 5246, RFC 4132).
+    0x009d, 0x009c, 0x003d, 0x003c, 0x0035, 0x002f, 0x0084, 0x0041, 0x0096,
+    // 3DES, RC4 and single DES, down to what SSL 3.0 had.
+    0xc008, 0xc012, 0x0016, 0x0013, 0x000a, 0xc007, 0xc011, 0x0005, 0x0004, 0x0015, 0x0009,
+];
+
+/// Groups (RFC 8422 §5.1.1, RFC 7027). No finite-field groups: where a client
+/// names any, a server may take it that no other will do (RFC 7919 §4).
+const GROUPS: &[u16] = &[29, 23, 24, 25, 30, 26, 27, 28, 22, 21, 19];
+
+/// Signature schemes (RFC 8446 §4.2.3, RFC 5246 §7.4.1.4.1), SHA-1 and DSA last.
+const SCHEMES: &[u16] = &[
+    0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x0401,
+    0x0501, 0x0601, 0x0303, 0x0301, 0x0302, 0x0402, 0x0203, 0x0201, 0x0202,
+];
+
+/// The record with the hello: record version TLS 1.0, client version TLS 1.2.
+///
+/// `sni` must be a domain name; `None` leaves the extension out.
+pub fn client_hello(random: &[u8; 32], sni: Option<&str>) -> Vec<u8> {
+    let mut body = vec![0x03, 0x03];
+    body.extend_from_slice(random);
+    body.push(0); // No session to resume.
+    body.extend(prefixed(&words(SUITES)));
+    body.extend([1, 0]); // One compression method: none.
+    body.extend(prefixed(&extensions(sni)));
+
+    let mut message = vec![1, 0]; // ClientHello; its length is below 2^16.
+    message.extend(prefixed(&body));
+    let mut record = vec![22, 0x03, 0x01];
+    record.extend(prefixed(&message));
+    record
+}
+
+fn extensions(sni: Option<&str>) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut add = |kind: u16, body: &[u8]| {
+        all.extend(kind.to_be_bytes());
+        all.extend(prefixed(body));
+    };
+    if let Some(name) = sni {
+        let mut host = vec![0]; // host_name, RFC 6066 §3
+        host.extend(prefixed(name.as_bytes()));
+        add(0, &prefixed(&host));
+    }
+    add(10, &prefixed(&words(GROUPS)));
+    add(11, &[3, 0, 1, 2]); // All three point formats, RFC 8422 §5.1.2
+    add(13, &prefixed(&words(SCHEMES)));
+    add(0xff01, &[0]); // Initial handshake, RFC 5746 §3.2
+    all
+}
+
+fn words(values: &[u16]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_be_bytes()).collect()
+}
+
+/// A vector with a length of two bytes. All of ours are short; a name that is not
+/// would be cut, never written with a wrong length.
+fn prefixed(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let mut out = length.to_be_bytes().to_vec();
+    out.extend(bytes.iter().take(usize::from(length)));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use tls_parser::{TlsMessage, TlsMessageHandshake, parse_tls_plaintext};
+
+    use super::*;
+
+    fn suites(record: &[u8]) -> Vec<u16> {
+        let (rest, record) = parse_tls_plaintext(record).unwrap();
+        assert!(rest.is_empty(), "one record and nothing behind it");
+        match &record.msg[0] {
+            TlsMessage::Handshake(TlsMessageHandshake::ClientHello(hello)) => {
+                assert_eq!(hello.version.0, 0x0303);
+                hello.ciphers.iter().map(|suite| suite.0).collect()
+            }
+            other => panic!("not a ClientHello: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn is_one_record_that_an_independent_parser_reads() {
+        let record = client_hello(&[7; 32], Some("mx.example.net"));
+        assert_eq!(record[..3], [22, 3, 1]);
+        assert_eq!(suites(&record), SUITES);
+    }
+
+    #[test]
+    fn offers_old_suites_but_no_signal() {
+        for old in [0x0005, 0x000a, 0x002f, 0x0033, 0xc013] {
+            assert!(SUITES.contains(&old), "{old:04x}");
+        }
+        assert!(!SUITES.contains(&0x5600) && !SUITES.contains(&0x00ff));
+    }
+
+    #[test]
+    fn carries_the_name_or_none() {
+        let named = client_hello(&[0; 32], Some("mx.example.net"));
+        let silent = client_hello(&[0; 32], None);
+        assert!(named.windows(14).any(|window| window == b"mx.example.net"));
+        assert_eq!(named.len(), silent.len() + 14 + 9);
+    }
+
+    #[test]
+    fn fits_in_one_segment() {
+        let name = "a".repeat(253);
+        assert!(client_hello(&[0; 32], Some(&name)).len() < 1200);
+    }
+}

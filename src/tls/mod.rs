@@ -1,0 +1,58 @@
+//! TLS: handshakes recorded, certificates read, and the PKIX verdict.
+//!
+//! Owns what a handshake shows ([`handshake`], [`legacy`]) and what is read from
+//! that record afterwards ([`certificate`], [`name`], [`pkix`], [`roots`]; all
+//! pure). The two halves meet only in [`Handshake`]: recording needs no roots, and
+//! judging needs no network. Refuses to know SMTP and DANE.
+
+pub mod certificate;
+mod client_hello;
+mod failure;
+pub mod handshake;
+pub mod legacy;
+pub mod name;
+mod ocsp;
+pub mod pkix;
+mod possession;
+mod recorder;
+pub mod roots;
+
+pub use failure::alert_in;
+pub use handshake::{Outcome, connect};
+pub use roots::{Roots, RootsError};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+
+use crate::model::tls::{Handshake, TlsFacts};
+
+/// What a recorded handshake says, and its PKIX verdict at the time of recording.
+///
+/// `reference` is the name that the leaf must carry, `None` where there is none to
+/// compare. With `evidence` the DER of chain and staple is included. DANE is not
+/// judged here.
+pub fn facts(
+    handshake: &Handshake,
+    reference: Option<&str>,
+    at: Timestamp,
+    roots: &Roots,
+    evidence: bool,
+) -> TlsFacts {
+    let staple = handshake.ocsp_staple.as_ref().filter(|_| evidence);
+    TlsFacts {
+        version: handshake.version.clone(),
+        cipher_suite: handshake.cipher_suite.clone(),
+        key_exchange_group: handshake.key_exchange_group.clone(),
+        sni: handshake.sni.clone(),
+        alert: handshake.alert.clone(),
+        client_certificate_requested: handshake.client_certificate_requested,
+        signature_scheme: handshake.signature_scheme.clone(),
+        key_proven: handshake.key_proven,
+        failure: handshake.failure.clone(),
+        chain: handshake.chain.iter().map(|der| certificate::facts(der, evidence)).collect(),
+        ocsp_staple: staple.map(|der| BASE64_STANDARD.encode(der)),
+        pkix: pkix::judge(handshake, reference, at, roots),
+        dane: None,
+    }
+}
