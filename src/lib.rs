@@ -14,5 +14,6 @@
 //! values. So a report can be made again from a saved file, and most tests need
 //! no network.
 
+pub mod dns;
 pub mod model;
 pub mod smtp;
