@@ -14,6 +14,7 @@
 //! values. So a report can be made again from a saved file, and most tests need
 //! no network.
 
+pub mod dns;
 pub mod model;
 pub mod smtp;
 pub mod tls;

@@ -1,0 +1,271 @@
+//! Reading what came back: one exchange with the resolver becomes a [`Step`],
+//! and steps along CNAME links become an [`Answer`].
+//!
+//! Owns the meaning of RCODEs, errors and per-record proofs. Pure: refuses to
+//! ask, to wait and to retry.
+
+use std::io;
+
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::dnssec::Proof;
+use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
+use hickory_resolver::proto::op::{DnsResponse, Query, ResponseCode};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+
+use crate::model::route::{Dnssec, LookupError};
+
+/// Most CNAME links that are followed from one name.
+pub(super) const MAX_LINKS: usize = 8;
+
+/// The answer to a question, with the CNAME links followed on the way to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The CNAME targets, in order; the last one owns the records.
+    pub(crate) links: Vec<Name>,
+    /// Records of the type that was asked for, in the order of the answer.
+    pub(crate) records: Vec<RData>,
+    /// The lowest status of all that the answer rests on.
+    pub(crate) dnssec: Dnssec,
+    /// Why there are no records, where there are none.
+    pub(crate) error: Option<LookupError>,
+    /// More about the error, for people.
+    pub(crate) detail: Option<String>,
+}
+
+/// What one exchange said about a name.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) links: Vec<Name>,
+    pub(super) records: Vec<RData>,
+    pub(super) dnssec: Dnssec,
+    pub(super) error: Option<LookupError>,
+    pub(super) detail: Option<String>,
+}
+
+impl Step {
+    /// A question that got no answer at all.
+    pub(super) fn failed(error: LookupError, detail: impl Into<String>) -> Self {
+        Self {
+            links: Vec::new(),
+            records: Vec::new(),
+            dnssec: Dnssec::Indeterminate,
+            error: Some(error),
+            detail: Some(detail.into()),
+        }
+    }
+
+    /// What is left of a step whose chain of trust could not be fetched: no
+    /// statement about its signatures (RFC 4035 §4.3, "indeterminate").
+    pub(super) fn undetermined(self) -> Self {
+        Self { dnssec: Dnssec::Indeterminate, ..self }
+    }
+
+    /// Names whose signatures the step rests on.
+    pub(super) fn names<'a>(&'a self, question: &'a Query) -> impl Iterator<Item = &'a Name> {
+        std::iter::once(question.name()).chain(&self.links)
+    }
+}
+
+/// The lower of two statuses: bogus, indeterminate, insecure, secure.
+pub(super) fn lowest(one: Dnssec, other: Dnssec) -> Dnssec {
+    let rank = |status| match status {
+        Dnssec::Bogus => 0,
+        Dnssec::Indeterminate => 1,
+        Dnssec::Insecure => 2,
+        Dnssec::Secure => 3,
+    };
+    if rank(one) <= rank(other) { one } else { other }
+}
+
+/// Reads the outcome of one exchange. Without validation no status is told.
+pub(super) fn read(
+    question: &Query,
+    outcome: Result<DnsResponse, NetError>,
+    is_validated: bool,
+) -> Step {
+    let step = match outcome {
+        Ok(response) => {
+            let code = response.response_code;
+            Sections::of(response, None).step(question, code)
+        }
+        Err(NetError::Dns(DnsError::Nsec { response, proof, .. })) => {
+            let code = response.response_code;
+            Sections::of(*response, Some(proof)).step(question, code)
+        }
+        Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+            let authorities = none.authorities.map(|a| a.to_vec()).unwrap_or_default();
+            Sections { answers: Vec::new(), authorities, denial: None }
+                .step(question, none.response_code)
+        }
+        Err(error) => {
+            let (kind, detail) = failure(&error);
+            Step::failed(kind, detail)
+        }
+    };
+    if is_validated { step } else { step.undetermined() }
+}
+
+/// What an error without an answer means.
+fn failure(error: &NetError) -> (LookupError, String) {
+    match error {
+        NetError::Timeout => (LookupError::Timeout, "no answer in time".into()),
+        NetError::Io(error) => (io_failure(error.kind()), error.to_string()),
+        NetError::NoConnections => (LookupError::Unreachable, "no server to ask".into()),
+        NetError::Dns(DnsError::ResponseCode(code)) => (rcode(*code), rcode_text(*code)),
+        other => (LookupError::Other, other.to_string()),
+    }
+}
+
+fn io_failure(kind: io::ErrorKind) -> LookupError {
+    match kind {
+        io::ErrorKind::TimedOut => LookupError::Timeout,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => LookupError::Other,
+        _ => LookupError::Unreachable,
+    }
+}
+
+fn rcode(code: ResponseCode) -> LookupError {
+    match code {
+        ResponseCode::ServFail => LookupError::Servfail,
+        ResponseCode::Refused => LookupError::Refused,
+        ResponseCode::NXDomain => LookupError::Nxdomain,
+        ResponseCode::NoError => LookupError::Nodata,
+        _ => LookupError::Other,
+    }
+}
+
+/// The RCODE by its name in RFC 1035 §4.1.1 and RFC 6895.
+fn rcode_text(code: ResponseCode) -> String {
+    match code {
+        ResponseCode::ServFail => "SERVFAIL".into(),
+        ResponseCode::Refused => "REFUSED".into(),
+        ResponseCode::NXDomain => "NXDOMAIN".into(),
+        ResponseCode::NoError => "no such record".into(),
+        ResponseCode::FormErr => "FORMERR".into(),
+        ResponseCode::NotImp => "NOTIMP".into(),
+        other => format!("RCODE {}", u16::from(other)),
+    }
+}
+
+/// The parts of a response that matter here.
+struct Sections {
+    answers: Vec<Record>,
+    authorities: Vec<Record>,
+    /// The validator's verdict on NSEC and NSEC3, where it gave one.
+    denial: Option<Proof>,
+}
+
+impl Sections {
+    fn of(response: DnsResponse, denial: Option<Proof>) -> Self {
+        let message = response.into_message();
+        Self { answers: message.answers, authorities: message.authorities, denial }
+    }
+
+    fn step(&self, question: &Query, code: ResponseCode) -> Step {
+        let (links, mut dnssec) = self.links(question);
+        let owner = links.last().unwrap_or(question.name());
+        let kind = question.query_type();
+        let records: Vec<RData> = self
+            .answers
+            .iter()
+            .filter(|r| r.record_type() == kind && r.name == *owner)
+            .map(|r| r.data.clone())
+            .collect();
+        if links.len() > MAX_LINKS {
+            return Step::failed(LookupError::Other, "the CNAME links do not end");
+        }
+        if !records.is_empty() {
+            dnssec = lowest(dnssec, self.rrset_status(owner, kind));
+            return Step { links, records, dnssec, error: None, detail: None };
+        }
+        if links.is_empty() {
+            dnssec = self.denial_status();
+        }
+        let (error, detail) = (rcode(code), rcode_text(code));
+        // RFC 4035 §5.5: a denial whose proof does not hold denies nothing.
+        let (error, detail) = if dnssec == Dnssec::Bogus && links.is_empty() {
+            (LookupError::Bogus, format!("{detail}, and the proof of that does not hold"))
+        } else {
+            (error, detail)
+        };
+        Step { links, records, dnssec, error: Some(error), detail: Some(detail) }
+    }
+
+    /// Follows the CNAME links inside the answer.
+    fn links(&self, question: &Query) -> (Vec<Name>, Dnssec) {
+        let mut links: Vec<Name> = Vec::new();
+        let mut dnssec = Dnssec::Secure;
+        if question.query_type() == RecordType::CNAME {
+            return (links, dnssec);
+        }
+        while links.len() <= MAX_LINKS {
+            let owner = links.last().unwrap_or(question.name());
+            let Some(target) = self.answers.iter().find_map(|record| match &record.data {
+                RData::CNAME(target) if record.name == *owner => Some(target.0.clone()),
+                _ => None,
+            }) else {
+                break;
+            };
+            dnssec = lowest(dnssec, self.rrset_status(owner, RecordType::CNAME));
+            links.push(target);
+        }
+        (links, dnssec)
+    }
+
+    /// Status of one RRset: the lowest proof of its records, RRSIGs left out.
+    fn rrset_status(&self, owner: &Name, kind: RecordType) -> Dnssec {
+        let proofs = self.answers.iter().filter(|r| r.record_type() == kind && r.name == *owner);
+        let status = proofs.map(|r| status(r.proof)).fold(Dnssec::Secure, lowest);
+        let status = self.denial.map_or(status, |proof| lowest(status, self::status(proof)));
+        if status != Dnssec::Insecure && self.is_expanded(owner, kind) {
+            return Dnssec::Indeterminate;
+        }
+        status
+    }
+
+    /// Whether an RRset may have been made by the server: from a wildcard, where
+    /// its RRSIG counts fewer labels than its owner (RFC 4035 §5.3.4), or a CNAME
+    /// from a DNAME (RFC 6672 §5.3.1). The validator errs about both at times.
+    fn is_expanded(&self, owner: &Name, kind: RecordType) -> bool {
+        self.answers.iter().any(|record| match &record.data {
+            RData::DNSSEC(DNSSECRData::RRSIG(signature)) => {
+                let input = signature.input();
+                record.name == *owner
+                    && (input.type_covered == kind && input.num_labels < owner.num_labels()
+                        || input.type_covered == RecordType::DNAME)
+            }
+            _ => {
+                record.record_type() == RecordType::DNAME
+                    && kind == RecordType::CNAME
+                    && record.name.zone_of(owner)
+            }
+        })
+    }
+
+    /// Status of "there is no such record": the validator's verdict on the proof
+    /// and the proofs of what the proof is made of (RFC 4035 §5.4).
+    fn denial_status(&self) -> Dnssec {
+        let parts = self.authorities.iter().filter(|r| {
+            matches!(r.record_type(), RecordType::SOA | RecordType::NSEC | RecordType::NSEC3)
+        });
+        let lowest_part = parts.map(|r| status(r.proof)).reduce(lowest);
+        // The validator lets an empty denial pass only below an insecure delegation.
+        let status = match (self.denial, lowest_part) {
+            (Some(proof), Some(part)) => lowest(status(proof), part),
+            (Some(proof), None) => status(proof),
+            (None, Some(part)) => part,
+            (None, None) => Dnssec::Insecure,
+        };
+        let has_wildcard = self.authorities.iter().any(|r| r.name.is_wildcard());
+        if status == Dnssec::Bogus && has_wildcard { Dnssec::Indeterminate } else { status }
+    }
+}
+
+fn status(proof: Proof) -> Dnssec {
+    match proof {
+        Proof::Secure => Dnssec::Secure,
+        Proof::Insecure => Dnssec::Insecure,
+        Proof::Bogus => Dnssec::Bogus,
+        Proof::Indeterminate => Dnssec::Indeterminate,
+    }
+}

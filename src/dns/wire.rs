@@ -1,0 +1,228 @@
+//! The way to the resolver: sockets, servers, and what failed on the way.
+//!
+//! Owns UDP and TCP to each server, the choice between servers, and the record of
+//! failed fetches in a chain of trust. Refuses to know what an answer means.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::stream::{Stream, once};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverOpts};
+use hickory_resolver::net::runtime::{
+    DnsUdpSocket, RuntimeProvider, TokioHandle, TokioRuntimeProvider, TokioTime,
+};
+use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer};
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::{DnsRequest, DnsResponse, ResponseCode};
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use socket2::SockRef;
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
+
+/// All servers of one resolver.
+pub(super) struct Servers {
+    together: NameServerPool<Transport>,
+    /// One pool a server, where there are several.
+    apart: Vec<NameServerPool<Transport>>,
+    has_answered: AtomicBool,
+}
+
+impl Servers {
+    /// `timeout` limits one question, retransmissions and the change to TCP included.
+    pub(super) fn new(addresses: &[SocketAddr], timeout: Duration) -> Result<Self, rustls::Error> {
+        let apart = if addresses.len() > 1 { addresses } else { &[] };
+        let apart = apart.iter().map(|server| pool(std::slice::from_ref(server), timeout));
+        Ok(Self {
+            together: pool(addresses, timeout)?,
+            apart: apart.collect::<Result<_, _>>()?,
+            has_answered: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether any server has ever answered anything.
+    pub(super) fn have_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
+    }
+
+    /// Asks all servers as one; where one of several says that it failed or does
+    /// not serve us, each by itself, so that the outcome is not a race.
+    async fn ask(&self, request: DnsRequest) -> Result<DnsResponse, NetError> {
+        let mut result = self.together.send(request.clone()).first_answer().await;
+        for server in &self.apart {
+            if !is_server_failure(&result) {
+                break;
+            }
+            result = server.send(request.clone()).first_answer().await;
+        }
+        if matches!(result, Ok(_) | Err(NetError::Dns(_))) {
+            self.has_answered.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+fn is_server_failure(result: &Result<DnsResponse, NetError>) -> bool {
+    matches!(
+        result,
+        Err(NetError::Dns(DnsError::ResponseCode(
+            ResponseCode::ServFail | ResponseCode::Refused | ResponseCode::NotImp
+        )))
+    )
+}
+
+fn pool(
+    addresses: &[SocketAddr],
+    timeout: Duration,
+) -> Result<NameServerPool<Transport>, rustls::Error> {
+    let mut options = ResolverOpts::default();
+    options.timeout = timeout;
+    let configs = addresses.iter().map(|server| {
+        // Without TCP a truncated DNSKEY answer would become a false bogus.
+        let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+        for connection in &mut connections {
+            connection.port = server.port();
+        }
+        NameServerConfig::new(server.ip(), true, connections)
+    });
+    let context = PoolContext::new(options, TlsConfig { config: unused_tls()? });
+    Ok(NameServerPool::from_config(configs, Arc::new(context), Transport::default()))
+}
+
+/// The pool wants a TLS configuration although no server is asked over TLS;
+/// the default one would parse all roots at every start.
+fn unused_tls() -> Result<ClientConfig, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// A handle under the validator that remembers which fetches failed: the
+/// validator itself reports those as bogus, like any signature that does not hold.
+#[derive(Clone)]
+pub(super) struct Wire {
+    servers: Arc<Servers>,
+    /// Whether to ask with CD set (RFC 4035 §3.2.2): the resolver then hands over
+    /// what it could not validate itself.
+    checking_disabled: bool,
+    failed_zones: Arc<Mutex<BTreeSet<Name>>>,
+}
+
+impl Wire {
+    pub(super) fn new(servers: Arc<Servers>, checking_disabled: bool) -> Self {
+        Self { servers, checking_disabled, failed_zones: Arc::default() }
+    }
+
+    /// Whether any fetch for a chain of trust has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        !self.failed_zones.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Whether such a fetch failed at or above a name.
+    pub(super) fn has_failed_above(&self, name: &Name) -> bool {
+        let zones = self.failed_zones.lock().unwrap_or_else(PoisonError::into_inner);
+        zones.iter().any(|zone| zone.zone_of(name))
+    }
+
+    async fn exchange(self, mut request: DnsRequest) -> Result<DnsResponse, NetError> {
+        request.metadata.checking_disabled = self.checking_disabled;
+        let link = request.queries.first().filter(|query| is_link_of_chain(query.query_type()));
+        let zone = link.map(|query| query.name().clone());
+        let result = self.servers.ask(request).await;
+        let is_failure = match &result {
+            Ok(_) => false,
+            Err(error) => !error.is_no_records_found(),
+        };
+        if let Some(zone) = zone.filter(|_| is_failure) {
+            self.failed_zones.lock().unwrap_or_else(PoisonError::into_inner).insert(zone);
+        }
+        result
+    }
+}
+
+/// What a validator fetches by itself on the way from an answer to the anchor.
+fn is_link_of_chain(kind: RecordType) -> bool {
+    matches!(kind, RecordType::DS | RecordType::DNSKEY | RecordType::NS)
+}
+
+impl DnsHandle for Wire {
+    type Response = Pin<Box<dyn Stream<Item = Result<DnsResponse, NetError>> + Send>>;
+    type Runtime = Transport;
+
+    fn send(&self, request: DnsRequest) -> Self::Response {
+        Box::pin(once(self.clone().exchange(request)))
+    }
+}
+
+/// Tokio's sockets, with UDP connected to its server.
+#[derive(Clone, Default)]
+pub(super) struct Transport(TokioRuntimeProvider);
+
+impl RuntimeProvider for Transport {
+    type Handle = TokioHandle;
+    type Timer = TokioTime;
+    type Udp = ConnectedUdp;
+    type Tcp = <TokioRuntimeProvider as RuntimeProvider>::Tcp;
+
+    fn create_handle(&self) -> Self::Handle {
+        self.0.create_handle()
+    }
+
+    fn connect_tcp(
+        &self,
+        server_addr: SocketAddr,
+        bind_addr: Option<SocketAddr>,
+        timeout: Option<Duration>,
+    ) -> Pin<Box<dyn Send + Future<Output = io::Result<Self::Tcp>>>> {
+        self.0.connect_tcp(server_addr, bind_addr, timeout)
+    }
+
+    fn bind_udp(
+        &self,
+        local_addr: SocketAddr,
+        server_addr: SocketAddr,
+    ) -> Pin<Box<dyn Send + Future<Output = io::Result<Self::Udp>>>> {
+        let bound = self.0.bind_udp(local_addr, server_addr);
+        Box::pin(async move { bound.await.map(ConnectedUdp) })
+    }
+}
+
+/// A UDP socket that connects when it first sends. Only a connected one hears
+/// that nobody listens there (ICMP port unreachable), instead of a time-out.
+pub(super) struct ConnectedUdp(UdpSocket);
+
+impl DnsUdpSocket for ConnectedUdp {
+    type Time = TokioTime;
+
+    fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut buf = ReadBuf::new(buf);
+        self.0.poll_recv_from(cx, &mut buf).map_ok(|from| (buf.filled().len(), from))
+    }
+
+    fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        target: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        if self.0.peer_addr().is_err() {
+            SockRef::from(&self.0).connect(&target.into())?;
+        }
+        self.0.poll_send(cx, buf)
+    }
+}
