@@ -15,4 +15,5 @@
 //! no network.
 
 pub mod model;
+pub mod sim;
 pub mod smtp;
