@@ -16,5 +16,6 @@
 
 pub mod dns;
 pub mod model;
+pub mod sim;
 pub mod smtp;
 pub mod tls;

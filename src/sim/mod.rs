@@ -1,0 +1,26 @@
+//! A pretend internet inside the process, on loopback addresses and unprivileged ports.
+//!
+//! Owns everything that plays the far side and the path: scripted mail servers,
+//! a middlebox with the menu of things that real ones do to STARTTLS, a
+//! certificate authority, a name server, and the map from documentation
+//! addresses to loopback sockets. Refuses to know the prober: nothing here reads
+//! a transcript's meaning, a finding or a verdict, so that a test cannot agree
+//! with itself.
+
+pub mod middlebox;
+pub mod pki;
+
+/// Why the pretend internet could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A certificate could not be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// A TLS configuration could not be made.
+    #[error("cannot configure TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// A loopback socket could not be had.
+    #[error("cannot use a loopback socket: {0}")]
+    Io(#[from] std::io::Error),
+}
