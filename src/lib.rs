@@ -15,4 +15,5 @@
 //! no network.
 
 pub mod model;
+pub mod report;
 pub mod smtp;
