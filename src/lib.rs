@@ -15,7 +15,13 @@
 //! no network.
 
 pub mod dns;
+pub mod judge;
 pub mod model;
+pub mod observe;
+pub mod plan;
+pub mod report;
 pub mod sim;
 pub mod smtp;
+pub mod survey;
 pub mod tls;
+pub mod vantage;

@@ -5,6 +5,7 @@
 //! Refuses to know sockets, clocks, files, and how any of the values came about.
 
 pub mod compare;
+pub mod entries;
 pub mod evidence;
 pub mod finding;
 pub mod notation;

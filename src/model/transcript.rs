@@ -24,12 +24,6 @@ impl Transcript {
             _ => None,
         })
     }
-
-    /// Whether TLS protects the bytes of an event: it does for everything that
-    /// follows a completed handshake.
-    pub fn secured_from(&self) -> Option<usize> {
-        self.events.iter().position(|event| matches!(event.kind, EventKind::HandshakeDone(_)))
-    }
 }
 
 /// One event.

@@ -1,0 +1,187 @@
+//! Transcripts and probes as the report writes them, and back.
+//!
+//! Owns the conversion in both directions, so that saved evidence is the same
+//! evidence. Refuses to know files.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::Error as WordError;
+
+use crate::model::observation::Observation;
+use crate::model::probe::{Limits, Probe};
+use crate::model::report::{ObservationReport, ProbeReport, Speaker, TranscriptEntry};
+use crate::model::tls::{Handshake, TlsFacts};
+use crate::model::transcript::{Ended, Ending, Event, EventKind, Transcript};
+
+/// Why an observation of a report cannot be read back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// The report was written without evidence.
+    #[error("observation {0} has no transcript")]
+    NoTranscript(String),
+    /// An entry has neither bytes nor an event, or one that is not known.
+    #[error("observation {0}: entry {1} of the transcript makes no sense")]
+    Entry(String, usize),
+    /// Base64 that does not decode.
+    #[error("observation {0}: a certificate or staple is not base64")]
+    Base64(String),
+}
+
+impl Transcript {
+    /// The events as the report writes them. What a handshake showed stands in
+    /// the observation's `tls` instead.
+    pub fn to_entries(&self) -> Vec<TranscriptEntry> {
+        let mut tls = false;
+        let mut entries = Vec::with_capacity(self.events.len());
+        for event in &self.events {
+            entries.push(entry(event, tls));
+            tls |= matches!(event.kind, EventKind::HandshakeDone(_));
+        }
+        entries
+    }
+}
+
+fn entry(event: &Event, tls: bool) -> TranscriptEntry {
+    let happened = |name: &str, detail: Option<String>| {
+        (Speaker::Path, None, Some(name.to_owned()), detail)
+    };
+    let (from, bytes, name, detail) = match &event.kind {
+        EventKind::Connected { local } => {
+            happened("connected", local.map(|local| local.to_string()))
+        }
+        EventKind::Received(bytes) => (Speaker::Peer, Some(bytes), None, None),
+        EventKind::Sent(bytes) => (Speaker::Us, Some(bytes), None, None),
+        EventKind::Residue(bytes) => (Speaker::Peer, Some(bytes), Some("residue".into()), None),
+        EventKind::HandshakeDone(_) => happened("tls", None),
+        EventKind::HandshakeFailed(_) => happened("tls-failed", None),
+        EventKind::Ended(ending) => happened(ended_word(ending.how), ending.detail.clone()),
+    };
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes.clone()).ok());
+    let base64 = match (&text, bytes) {
+        (None, Some(bytes)) => Some(BASE64.encode(bytes)),
+        _ => None,
+    };
+    TranscriptEntry {
+        at_ms: event.at_us / 1000,
+        at_us: event.at_us,
+        from,
+        tls,
+        text,
+        base64,
+        event: name,
+        detail,
+    }
+}
+
+fn ended_word(how: Ended) -> &'static str {
+    match how {
+        Ended::ByUs => "ended by-us",
+        Ended::ByPeer => "ended by-peer",
+        Ended::Reset => "ended reset",
+        Ended::Timeout => "ended timeout",
+        Ended::Refused => "ended refused",
+        Ended::Unreachable => "ended unreachable",
+        Ended::Protocol => "ended protocol",
+        Ended::LocalError => "ended local-error",
+    }
+}
+
+/// Reads an observation back from a report that holds evidence.
+pub fn observation(report: &ObservationReport) -> Result<Observation, EntryError> {
+    let entries = report
+        .transcript
+        .as_ref()
+        .ok_or_else(|| EntryError::NoTranscript(report.id.clone()))?;
+    let handshake = match &report.tls {
+        Some(tls) => handshake(tls).ok_or_else(|| EntryError::Base64(report.id.clone()))?,
+        None => Handshake::default(),
+    };
+    let mut events = Vec::with_capacity(entries.len());
+    for (place, entry) in entries.iter().enumerate() {
+        let kind = kind(entry, &handshake)
+            .ok_or_else(|| EntryError::Entry(report.id.clone(), place))?;
+        events.push(Event { at_us: entry.at_us, kind });
+    }
+    Ok(Observation {
+        id: report.id.clone(),
+        probe: probe(&report.probe),
+        started_at: report.started_at,
+        transcript: Transcript { events },
+    })
+}
+
+fn kind(entry: &TranscriptEntry, handshake: &Handshake) -> Option<EventKind> {
+    let bytes = match (&entry.text, &entry.base64) {
+        (Some(text), _) => Some(text.clone().into_bytes()),
+        (None, Some(encoded)) => Some(BASE64.decode(encoded).ok()?),
+        (None, None) => None,
+    };
+    Some(match (entry.from, entry.event.as_deref(), bytes) {
+        (Speaker::Peer, None, Some(bytes)) => EventKind::Received(bytes),
+        (Speaker::Us, None, Some(bytes)) => EventKind::Sent(bytes),
+        (Speaker::Peer, Some("residue"), Some(bytes)) => EventKind::Residue(bytes),
+        (Speaker::Path, Some("connected"), None) => {
+            let local = entry.detail.as_deref().map(str::parse).transpose().ok()?;
+            EventKind::Connected { local }
+        }
+        // What came before a rejection had not failed yet.
+        (Speaker::Path, Some("tls"), None) => EventKind::HandshakeDone(Box::new(Handshake {
+            failure: None,
+            alert: None,
+            ..handshake.clone()
+        })),
+        (Speaker::Path, Some("tls-failed"), None) => {
+            EventKind::HandshakeFailed(Box::new(handshake.clone()))
+        }
+        (Speaker::Path, Some(event), None) => {
+            let word = event.strip_prefix("ended ")?;
+            let how = Ended::deserialize(IntoDeserializer::<WordError>::into_deserializer(word));
+            EventKind::Ended(Ending { how: how.ok()?, detail: entry.detail.clone() })
+        }
+        _ => return None,
+    })
+}
+
+/// The recorded facts out of the report's `tls` object; `None` where base64 does not decode.
+fn handshake(tls: &TlsFacts) -> Option<Handshake> {
+    let chain = tls.chain.iter().map(|certificate| {
+        certificate.der.as_ref().and_then(|der| BASE64.decode(der).ok())
+    });
+    let staple = tls.ocsp_staple.as_ref().map(|staple| BASE64.decode(staple));
+    Some(Handshake {
+        sni: tls.sni.clone(),
+        version: tls.version.clone(),
+        cipher_suite: tls.cipher_suite.clone(),
+        key_exchange_group: tls.key_exchange_group.clone(),
+        signature_scheme: tls.signature_scheme.clone(),
+        key_proven: tls.key_proven,
+        alert: tls.alert.clone(),
+        client_certificate_requested: tls.client_certificate_requested,
+        chain: chain.collect::<Option<_>>()?,
+        ocsp_staple: staple.transpose().ok()?,
+        failure: tls.failure.clone(),
+    })
+}
+
+/// The plan of a recorded connection. Its limits were another run's; nobody
+/// waits for a recording.
+fn probe(report: &ProbeReport) -> Probe {
+    let none = std::time::Duration::ZERO;
+    Probe {
+        vantage: report.vantage.clone(),
+        source: report.source,
+        target: report.target.clone(),
+        host: report.host.clone(),
+        ip: report.ip,
+        port: report.port,
+        ehlo_name: report.ehlo_name.clone(),
+        mode: report.mode,
+        client_hello: report.client_hello,
+        sni: report.sni.clone(),
+        repeat: report.repeat,
+        role: report.role,
+        limits: Limits { session: none, greeting: none },
+    }
+}

@@ -1,0 +1,176 @@
+//! The report as JSON.
+//!
+//! Owns the two forms, one object and one line a target, and what counts as
+//! evidence. Refuses to know files.
+
+use crate::model::report::{Report, SCHEMA, TargetReport};
+
+/// One object, indented, ended by a line feed.
+///
+/// # Errors
+/// None that the types of the report allow; the writer's own are passed on.
+pub fn render(report: &Report) -> serde_json::Result<String> {
+    let mut text = serde_json::to_string_pretty(report)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// One object a line, each with one target, the run and all controls: every line
+/// is a report by itself.
+///
+/// # Errors
+/// As [`render`].
+pub fn ndjson(report: &Report) -> serde_json::Result<String> {
+    let mut lines = String::new();
+    for target in &report.targets {
+        let line = Report {
+            schema: report.schema.clone(),
+            run: report.run.clone(),
+            targets: vec![target.clone()],
+            controls: report.controls.clone(),
+        };
+        lines.push_str(&serde_json::to_string(&line)?);
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
+/// The report without its evidence: transcripts, certificates and staples as
+/// sent, and extra CAs as PEM. What was read from them stays.
+pub fn strip_evidence(mut report: Report) -> Report {
+    report.run.trust.extra_ca_pem = None;
+    for target in report.targets.iter_mut().chain(&mut report.controls) {
+        strip_target(target);
+    }
+    report
+}
+
+fn strip_target(target: &mut TargetReport) {
+    for observation in &mut target.observations {
+        observation.transcript = None;
+        let Some(tls) = &mut observation.tls else { continue };
+        tls.ocsp_staple = None;
+        for certificate in &mut tls.chain {
+            certificate.der = None;
+        }
+    }
+}
+
+/// Why a text is not a report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is not JSON, or not of this shape.
+    #[error("not a report of mxray: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// It is of another version.
+    #[error("a report of version {found:?}, and only {SCHEMA:?} is known")]
+    Version {
+        /// Its `schema`.
+        found: String,
+    },
+}
+
+/// A report from JSON. Fields that are not known are passed over: they may be
+/// added within a version.
+///
+/// # Errors
+/// The text is not JSON, lacks a field, or has another `schema`.
+pub fn read(text: &str) -> Result<Report, ReadError> {
+    let version: Version = serde_json::from_str(text)?;
+    if version.schema != SCHEMA {
+        return Err(ReadError::Version { found: version.schema });
+    }
+    Ok(serde_json::from_str(text)?)
+}
+
+#[derive(serde::Deserialize)]
+struct Version {
+    schema: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::samples;
+
+    fn all_samples() -> Vec<Report> {
+        vec![
+            samples::intact(),
+            samples::stripped(),
+            samples::unreachable(),
+            samples::no_mail(),
+            samples::unresolvable(),
+            samples::inconclusive(),
+            samples::idn(),
+            samples::hostile_with("\x1b[2J\r\n\u{202e}\u{0}"),
+        ]
+    }
+
+    /// A report re-read by types that know every field: what is written again is
+    /// what was read, so no field was passed over and none was filled in.
+    fn read_strictly(text: &str) -> Report {
+        let report = read(text).unwrap();
+        let before: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&report).unwrap(), before);
+        report
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_again() {
+        for report in all_samples() {
+            assert_eq!(read_strictly(&render(&report).unwrap()), report);
+        }
+    }
+
+    #[test]
+    fn a_line_has_one_target_and_is_a_report() {
+        let report = samples::idn();
+        let text = ndjson(&report).unwrap();
+        let lines: Vec<Report> = text.lines().map(read_strictly).collect();
+        assert_eq!(lines.len(), 2);
+        for (line, target) in lines.iter().zip(&report.targets) {
+            assert_eq!(line.targets, [target.clone()]);
+            assert_eq!(line.run, report.run);
+        }
+    }
+
+    #[test]
+    fn without_evidence_only_evidence_is_missing() {
+        let mut whole = samples::stripped();
+        whole.run.trust.extra_ca_pem = Some("-----BEGIN CERTIFICATE-----".to_owned());
+        let bare = serde_json::to_value(strip_evidence(whole.clone())).unwrap();
+        let mut expected = serde_json::to_value(&whole).unwrap();
+        expected["run"]["trust"]["extra_ca_pem"] = Value::Null;
+        for position in 0..2 {
+            let session = &mut expected["targets"][0]["observations"][position];
+            assert!(!session["transcript"].is_null());
+            session["transcript"] = Value::Null;
+            session["tls"]["ocsp_staple"] = Value::Null;
+            session["tls"]["chain"][0]["der"] = Value::Null;
+        }
+        assert_eq!(bare, expected);
+    }
+
+    #[test]
+    fn fields_of_a_later_program_are_passed_over() {
+        let mut value = serde_json::to_value(samples::no_mail()).unwrap();
+        value["run"]["weather"] = Value::from("fine");
+        assert_eq!(read(&value.to_string()).unwrap(), samples::no_mail());
+    }
+
+    #[test]
+    fn another_version_and_another_file_are_told_apart() {
+        let version = read(r#"{"schema": "mxray/report/2"}"#).unwrap_err();
+        assert!(matches!(version, ReadError::Version { found } if found == "mxray/report/2"));
+        for text in ["", "{}", "[1]", "SSH-2.0-OpenSSH", r#"{"schema": "mxray/report/1"}"#] {
+            assert!(matches!(read(text), Err(ReadError::Shape(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_json_of_a_stripped_domain() {
+        insta::assert_snapshot!(render(&strip_evidence(samples::stripped())).unwrap());
+    }
+}

@@ -1,0 +1,150 @@
+//! What differs between the two address families, and along the other axes.
+//!
+//! Owns the wording of contrasts. Refuses to find them.
+
+use crate::model::compare::{Axis, Cell, Contrast, Coordinates};
+use crate::model::probe::Family;
+use crate::model::report::{ObservationReport, TargetReport};
+use crate::model::session::Stage;
+use crate::model::verdict::Status;
+use crate::report::page::{Line, Page};
+
+use super::words;
+
+/// Hexadecimal digits of a digest that tell two keys apart for people.
+const SHORT_DIGEST: usize = 16;
+
+/// Writes the contrasts by family; the others where they matter.
+pub(super) fn write(page: &mut Page, target: &TargetReport, verbose: u8) {
+    let family = parts(target, |contrast| contrast.axis == Axis::Family);
+    write_parts(page, "IPv4 against IPv6", &family);
+    if verbose > 0 || target.verdict.status == Status::Inconsistent {
+        let others = parts(target, |contrast| {
+            contrast.axis != Axis::Family && !contrast.differences.is_empty()
+        });
+        write_parts(page, "Other differences", &others);
+    }
+}
+
+fn write_parts(page: &mut Page, heading: &str, parts: &[Part<'_>]) {
+    if parts.is_empty() {
+        return;
+    }
+    page.heading(heading);
+    for part in parts {
+        match part.host {
+            Some(host) => page.hanging(2, 4, &Line::new().name(host)),
+            None => page.paragraph(2, &Line::new().plain("between hosts")),
+        }
+        for text in &part.texts {
+            page.hanging(4, 2, &Line::new().plain(text));
+        }
+    }
+}
+
+/// What is to be said of one host, or of several where there is none.
+#[derive(PartialEq)]
+struct Part<'a> {
+    host: Option<&'a str>,
+    texts: Vec<String>,
+}
+
+/// One part a contrast; those that read alike are said once.
+fn parts(target: &TargetReport, wanted: impl Fn(&Contrast) -> bool) -> Vec<Part<'_>> {
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    for contrast in target.contrasts.iter().filter(|contrast| wanted(contrast)) {
+        let Some(part) = part(target, contrast) else { continue };
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts
+}
+
+fn part<'a>(target: &'a TargetReport, contrast: &Contrast) -> Option<Part<'a>> {
+    let mut left = cell(target, &contrast.left)?;
+    let mut right = cell(target, &contrast.right)?;
+    if contrast.axis == Axis::Family && left.coordinates.family == Family::Ipv6 {
+        std::mem::swap(&mut left, &mut right);
+    }
+    let host = (contrast.axis != Axis::Host).then_some(left.coordinates.host.as_str());
+    if contrast.differences.is_empty() {
+        return Some(Part { host, texts: vec!["the same over both".to_owned()] });
+    }
+    let (left_name, right_name) = (side(contrast.axis, left), side(contrast.axis, right));
+    let texts = contrast
+        .differences
+        .iter()
+        .map(|key| match (value(target, left, key), value(target, right, key)) {
+            (Some(one), Some(other)) => {
+                format!("{}: {left_name} {one}, {right_name} {other}", label(key))
+            }
+            _ => format!("{}: not the same at {left_name} and {right_name}", label(key)),
+        })
+        .collect();
+    Some(Part { host, texts })
+}
+
+fn cell<'a>(target: &'a TargetReport, id: &str) -> Option<&'a Cell> {
+    target.cells.iter().find(|cell| cell.id == id)
+}
+
+/// What one side of a contrast is called.
+fn side(axis: Axis, cell: &Cell) -> String {
+    let Coordinates { vantage, source, host, ip, family, port, ehlo_name, client_hello, .. } =
+        &cell.coordinates;
+    match axis {
+        Axis::Family => family.label().to_owned(),
+        Axis::Host => host.clone(),
+        Axis::Address => ip.to_string(),
+        Axis::Source => source.map_or_else(|| "any source".to_owned(), |ip| ip.to_string()),
+        Axis::Vantage => vantage.clone(),
+        Axis::Port => format!("port {port}"),
+        Axis::EhloName => ehlo_name.clone().unwrap_or_else(|| "address literal".to_owned()),
+        Axis::ClientHello => format!("{client_hello:?} ClientHello"),
+        Axis::Time => cell.id.clone(),
+    }
+}
+
+fn label(key: &str) -> String {
+    match key {
+        "starttls.offered" => "STARTTLS offered".to_owned(),
+        "starttls.outcome" => "STARTTLS when sent".to_owned(),
+        "tls.completed" => "TLS completed".to_owned(),
+        "tls.version" => "TLS version".to_owned(),
+        "tls.cipher_suite" => "cipher suite".to_owned(),
+        "tls.key_exchange_group" => "key exchange".to_owned(),
+        "tls.spki" => "key".to_owned(),
+        "tls.failure" => "TLS failure".to_owned(),
+        "ehlo.keywords" => "EHLO keywords".to_owned(),
+        other => other.replace(['.', '_'], " "),
+    }
+}
+
+/// The value behind a difference in the first session of a cell; `None` where it
+/// is not known.
+fn value(target: &TargetReport, cell: &Cell, key: &str) -> Option<String> {
+    let id = cell.observations.first()?;
+    let session = target.observations.iter().find(|session| session.id == *id)?;
+    let tls = session.tls.as_ref();
+    match key {
+        "starttls.offered" => Some(yes_or_no(session.starttls.offered?)),
+        "starttls.outcome" => Some(words::starttls_outcome(session.starttls.outcome).to_owned()),
+        "tls.completed" => Some(yes_or_no(session.stages.contains(&Stage::Handshake))),
+        "tls.version" => tls?.version.clone(),
+        "tls.cipher_suite" => tls?.cipher_suite.clone(),
+        "tls.key_exchange_group" => tls?.key_exchange_group.clone(),
+        "tls.failure" => tls?.failure.clone(),
+        "tls.spki" => leaf_key(session),
+        _ => None,
+    }
+}
+
+fn leaf_key(session: &ObservationReport) -> Option<String> {
+    let digest = session.tls.as_ref()?.chain.first()?.spki_sha256.as_deref()?;
+    Some(digest.chars().take(SHORT_DIGEST).collect())
+}
+
+fn yes_or_no(value: bool) -> String {
+    if value { "yes" } else { "no" }.to_owned()
+}

@@ -1,0 +1,79 @@
+//! What is so about this machine and this run, said once.
+//!
+//! Owns the facts about us, so that they are never read as facts about a target.
+//! Refuses to know targets.
+
+use crate::model::probe::Family;
+use crate::model::report::{DnssecSource, FamilyUse, Report, Vantage, VantageKind};
+use crate::report::page::{Line, Page, Tone};
+
+/// Writes what limits the report from our side; nothing where nothing does.
+pub(super) fn write(page: &mut Page, report: &Report) {
+    let mut lines: Vec<Line> = report.run.vantages.iter().flat_map(vantage_facts).collect();
+    if report.run.ehlo_names.is_empty() && probed(report) {
+        lines.push(Line::new().plain(
+            "No fully qualified name of this host is known, so EHLO gave the address, which \
+             differs by family. Name one with --ehlo.",
+        ));
+    }
+    if report.run.interrupted {
+        lines.push(Line::of(
+            Tone::Doubtful,
+            "The run was interrupted: this is what was known by then.",
+        ));
+    }
+    if lines.is_empty() {
+        return;
+    }
+    page.heading("About this machine and this run");
+    for line in lines {
+        page.hanging(2, 2, &line);
+    }
+}
+
+fn probed(report: &Report) -> bool {
+    report.targets.iter().any(|target| !target.observations.is_empty())
+}
+
+fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let here = match vantage.kind {
+        VantageKind::Local => "This machine".to_owned(),
+        _ => format!("Vantage point {}", vantage.id),
+    };
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let family_use = vantage.families.of(family);
+        let label = family.label();
+        match family_use {
+            FamilyUse::Unusable => lines.push(Line::new().plain(&format!(
+                "{here} has no working {label}: the {label} addresses were not tried, which says \
+                 nothing about them."
+            ))),
+            FamilyUse::NotAsked => {
+                lines.push(Line::new().plain(&format!("{label} was left out, as asked.")));
+            }
+            FamilyUse::Usable => {}
+        }
+    }
+    if let Some(error) = &vantage.error {
+        lines.push(Line::of(Tone::Doubtful, &here).plain(": ").plain(error).sentence());
+    }
+    lines.extend(resolver_fact(vantage));
+    lines
+}
+
+fn resolver_fact(vantage: &Vantage) -> Option<Line> {
+    let resolver = vantage.resolver.as_ref()?;
+    if resolver.dnssec != DnssecSource::Unavailable {
+        return None;
+    }
+    Some(
+        Line::new()
+            .plain("DNSSEC: unavailable. The resolver (")
+            .plain(&resolver.servers.join(", "))
+            .plain(
+                ") strips the signatures, so nothing is judged by DNSSEC or DANE. Name a resolver \
+                 that passes them on with --resolver.",
+            ),
+    )
+}

@@ -1,0 +1,83 @@
+use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
+
+use super::*;
+use crate::report::samples;
+
+const WIDTHS: [usize; 3] = [60, 80, 120];
+
+fn plain(width: usize) -> Style {
+    Style { width, colour: false, transcript: false, verbose: 0 }
+}
+
+/// The report at every width, one below the other.
+fn at_all_widths(report: &Report) -> String {
+    WIDTHS
+        .iter()
+        .map(|&width| format!("{:=^width$}\n{}", width, render(report, &plain(width))))
+        .collect()
+}
+
+macro_rules! snapshots {
+    ($($name:ident),*) => {$(
+        #[test]
+        fn $name() {
+            insta::assert_snapshot!(at_all_widths(&samples::$name()));
+        }
+    )*};
+}
+
+snapshots!(intact, stripped, unreachable, no_mail, unresolvable, inconclusive, idn);
+
+#[test]
+fn hostile() {
+    let text = "\x1b[2J\x1b]0;own\x07 220\r\nverdict: intact\u{202e}gro.elpmaxe\u{9b}31m é";
+    insta::assert_snapshot!(at_all_widths(&samples::hostile_with(text)));
+}
+
+#[test]
+fn verbose() {
+    let style = Style { verbose: 1, ..plain(100) };
+    insta::assert_snapshot!(render(&samples::stripped(), &style));
+}
+
+#[test]
+fn colour_changes_no_word() {
+    for report in [samples::intact(), samples::stripped(), samples::inconclusive()] {
+        let coloured = render(&report, &Style { colour: true, ..plain(80) });
+        assert!(coloured.contains("\x1b["));
+        let stripped = anstream::adapter::strip_str(&coloured).to_string();
+        assert_eq!(stripped, render(&report, &plain(80)));
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_page() {
+    for report in [samples::intact(), samples::unreachable(), samples::inconclusive()] {
+        for width in 40..140 {
+            for line in render(&report, &plain(width)).lines() {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_family_that_this_machine_lacks_is_a_fact_about_us() {
+    let text = render(&samples::unreachable(), &plain(200));
+    assert!(text.contains("This machine has no working IPv6"), "{text}");
+    assert!(text.contains("mxray demo"), "{text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_from_the_wire_controls_the_terminal(text in any::<String>(), width in 40_usize..130) {
+        let report = samples::hostile_with(&text);
+        let page = render(&report, &Style { verbose: 2, ..plain(width) });
+        prop_assert!(page.chars().all(|letter| letter == '\n' || !letter.is_control()));
+        let coloured = render(&report, &Style { verbose: 2, colour: true, ..plain(width) });
+        prop_assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), page);
+    }
+}

@@ -1,0 +1,170 @@
+//! Words for the values of the model.
+//!
+//! Owns the wording that several parts of the text share. Refuses to know layout.
+
+use crate::model::finding::Severity;
+use crate::model::route::{Dnssec, LookupError};
+use crate::model::session::{Stage, StarttlsOutcome};
+use crate::model::tls::PkixReason;
+use crate::model::transcript::Ended;
+use crate::model::verdict::{Confidence, Place, Status};
+use crate::report::page::Tone;
+
+/// The verdict's word, as in the JSON report.
+pub(super) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Intercepted => "intercepted",
+        Status::Stripped => "stripped",
+        Status::PolicyFailed => "policy-failed",
+        Status::TlsBroken => "tls-broken",
+        Status::Inconsistent => "inconsistent",
+        Status::Intact => "intact",
+        Status::NotOffered => "not-offered",
+        Status::Blocked => "blocked",
+        Status::Unreachable => "unreachable",
+        Status::NoMail => "no-mail",
+        Status::Unresolvable => "unresolvable",
+        Status::Inconclusive => "inconclusive",
+    }
+}
+
+/// How it stands out.
+pub(super) fn status_tone(status: Status) -> Tone {
+    match status {
+        Status::Intact => Tone::Good,
+        Status::NoMail => Tone::Strong,
+        Status::Intercepted
+        | Status::Stripped
+        | Status::PolicyFailed
+        | Status::TlsBroken
+        | Status::NotOffered => Tone::Bad,
+        Status::Inconsistent
+        | Status::Blocked
+        | Status::Unreachable
+        | Status::Unresolvable
+        | Status::Inconclusive => Tone::Doubtful,
+    }
+}
+
+/// How sure.
+pub(super) fn confidence(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Suspected => "suspected",
+        Confidence::Corroborated => "corroborated",
+        Confidence::Proven => "proven",
+    }
+}
+
+/// Where the cause seems to be.
+pub(super) fn place(place: Place) -> &'static str {
+    match place {
+        Place::NearVantage => "near this vantage point, since every destination shows it",
+        Place::NearDestination => "near the destination, since every vantage point shows it",
+        Place::FamilyPath => "on the path of one address family",
+        Place::Node => "at one address of several",
+    }
+}
+
+/// The reason of a verdict in words, or as it stands where it is not a known token.
+pub(super) fn because(because: &str) -> &str {
+    match because {
+        "legacy-only" => "only TLS versions or key exchanges that modern senders refuse",
+        "mx-without-address" => "no MX host has an address",
+        "nxdomain" => "the name does not exist (NXDOMAIN)",
+        "nodata" => "the name has no such record",
+        "servfail" => "the resolver failed (SERVFAIL)",
+        "refused" => "the resolver refused to answer",
+        "bogus" => "the DNSSEC signatures do not hold (bogus)",
+        "timeout" => "no answer in time",
+        other => other,
+    }
+}
+
+/// How much a finding matters, and how that stands out.
+pub(super) fn severity(severity: Severity) -> (Tone, &'static str) {
+    match severity {
+        Severity::Critical => (Tone::Bad, "critical"),
+        Severity::Warning => (Tone::Doubtful, "warning"),
+        Severity::Notice => (Tone::Plain, "notice"),
+    }
+}
+
+/// Why a lookup gave nothing.
+pub(super) fn lookup_error(error: LookupError) -> &'static str {
+    match error {
+        LookupError::Nxdomain => "the name does not exist (NXDOMAIN)",
+        LookupError::Nodata => "no such record",
+        LookupError::Servfail => "the resolver failed (SERVFAIL)",
+        LookupError::Refused => "the resolver refused to answer (REFUSED)",
+        LookupError::Bogus => "the DNSSEC signatures do not hold (bogus)",
+        LookupError::Timeout => "no answer in time",
+        LookupError::Unreachable => "the resolver could not be reached",
+        LookupError::Other => "the lookup failed",
+    }
+}
+
+/// The DNSSEC status of an answer.
+pub(super) fn dnssec(dnssec: Dnssec) -> &'static str {
+    match dnssec {
+        Dnssec::Secure => "secure",
+        Dnssec::Insecure => "insecure",
+        Dnssec::Bogus => "bogus",
+        Dnssec::Indeterminate => "indeterminate",
+    }
+}
+
+/// The stage at which a session stopped.
+pub(super) fn stage_under_way(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Connected => "connecting",
+        Stage::Greeting => "waiting for the greeting",
+        Stage::Ehlo => "at EHLO",
+        Stage::Starttls => "at STARTTLS",
+        Stage::Handshake => "in the TLS handshake",
+        Stage::EhloTls => "at EHLO inside TLS",
+        Stage::Quit => "at QUIT",
+    }
+}
+
+/// How a connection was over.
+pub(super) fn ended(ended: Ended) -> &'static str {
+    match ended {
+        Ended::ByUs => "ended by us",
+        Ended::ByPeer => "closed by the other side",
+        Ended::Reset => "connection reset",
+        Ended::Timeout => "nothing came in time",
+        Ended::Refused => "connection refused",
+        Ended::Unreachable => "not reachable (no route, or prohibited on the way)",
+        Ended::Protocol => "what came is not SMTP, or never ends",
+        Ended::LocalError => "a problem at this end",
+    }
+}
+
+/// Why a certificate chain is not valid.
+pub(super) fn pkix_reason(reason: PkixReason) -> &'static str {
+    match reason {
+        PkixReason::Expired => "expired",
+        PkixReason::NotYetValid => "not yet valid",
+        PkixReason::UnknownIssuer => "unknown issuer",
+        PkixReason::SelfSigned => "self-signed",
+        PkixReason::NameMismatch => "other name",
+        PkixReason::IncompleteChain => "incomplete chain",
+        PkixReason::Revoked => "revoked",
+        PkixReason::WeakKey => "weak key",
+        PkixReason::WeakSignature => "weak signature",
+        PkixReason::Malformed => "malformed",
+    }
+}
+
+/// What came of STARTTLS.
+pub(super) fn starttls_outcome(outcome: StarttlsOutcome) -> &'static str {
+    match outcome {
+        StarttlsOutcome::NotReached => "not reached",
+        StarttlsOutcome::RefusedUnoffered | StarttlsOutcome::Refused => "refused",
+        StarttlsOutcome::Tempfailed => "refused for now",
+        StarttlsOutcome::UnexpectedCode => "unexpected reply",
+        StarttlsOutcome::Accepted | StarttlsOutcome::AcceptedUnoffered => "accepted",
+        StarttlsOutcome::NoReply => "no reply",
+        StarttlsOutcome::Closed => "closed",
+    }
+}
