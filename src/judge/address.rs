@@ -119,7 +119,10 @@ impl Address<'_> {
 
     /// The masked EHLO lines.
     pub(super) fn masks(&self) -> impl Iterator<Item = &MaskedLine> {
-        self.readings.iter().filter_map(|reading| reading.session.ehlo.as_ref()).flat_map(|ehlo| &ehlo.masked)
+        self.readings
+            .iter()
+            .filter_map(|reading| reading.session.ehlo.as_ref())
+            .flat_map(|ehlo| &ehlo.masked)
     }
 
     /// A Cisco mask of STARTTLS's length stands in the EHLO answer.
@@ -205,13 +208,12 @@ fn after_greeting(readings: &[&Reading<'_>], last: &Reading<'_>) -> Standing {
     let offered = readings.iter().any(|reading| reading.session.starttls.offered == Some(true));
     match last.session.starttls.outcome {
         StarttlsOutcome::NotReached => Standing::Stalled("stalled-after-greeting"),
-        StarttlsOutcome::RefusedUnoffered => Standing::NotOffered,
         StarttlsOutcome::Refused => Standing::Broken(Broken::Refused),
         StarttlsOutcome::Tempfailed if offered => Standing::Broken(Broken::Tempfailed),
         StarttlsOutcome::UnexpectedCode if offered => Standing::Broken(Broken::UnexpectedCode),
         StarttlsOutcome::Tempfailed => Standing::Stalled("starttls-tempfailed"),
         // 250 or the like to a command that was not offered: not accepted either.
-        StarttlsOutcome::UnexpectedCode => Standing::NotOffered,
+        StarttlsOutcome::RefusedUnoffered | StarttlsOutcome::UnexpectedCode => Standing::NotOffered,
         StarttlsOutcome::NoReply | StarttlsOutcome::Closed if offered => {
             Standing::Broken(Broken::Swallowed)
         }

@@ -158,9 +158,7 @@ const TRAITS: [(&str, Trait); 7] = [
         let starttls = &reading.session.starttls;
         starttls.reply.as_ref().map(|_| format!("{:?}", starttls.outcome))
     }),
-    ("ehlo.verb", |reading| {
-        reading.session.ehlo.as_ref().map(|ehlo| format!("{:?}", ehlo.verb))
-    }),
+    ("ehlo.verb", |reading| reading.session.ehlo.as_ref().map(|ehlo| format!("{:?}", ehlo.verb))),
     ("tls.completed", |reading| reading.tls.as_ref().map(|_| reading.completed().to_string())),
     ("tls.version", |reading| reading.tls.as_ref()?.version.clone()),
     ("tls.cipher_suite", |reading| reading.tls.as_ref()?.cipher_suite.clone()),

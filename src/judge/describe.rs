@@ -79,9 +79,7 @@ fn stripped(name: &str, addresses: &[Address<'_>], claim: &Claim) -> String {
 fn split_families(addresses: &[Address<'_>]) -> Option<(Family, Family)> {
     let works = |family: Family| {
         addresses.iter().any(|address| {
-            address.family() == family
-                && address.standing == Standing::Secured
-                && address.offered()
+            address.family() == family && address.standing == Standing::Secured && address.offered()
         })
     };
     match (works(Family::Ipv4), works(Family::Ipv6)) {
@@ -99,15 +97,17 @@ fn intact(name: &str, addresses: &[Address<'_>]) -> String {
         (_, _) if secured == probed => {
             format!("STARTTLS works at all {probed} addresses of {name} that were asked")
         }
-        _ => format!("STARTTLS works at {secured} of {probed} addresses of {name}; the others did not greet us"),
+        _ => format!(
+            "STARTTLS works at {secured} of {probed} addresses of {name}; the others did not greet us"
+        ),
     }
 }
 
 fn inconsistent(name: &str, addresses: &[Address<'_>]) -> String {
     let secured = addresses.iter().filter(|address| address.standing == Standing::Secured).count();
-    let other = addresses.iter().find(|address| {
-        matches!(address.standing, Standing::NotOffered | Standing::Broken(_))
-    });
+    let other = addresses
+        .iter()
+        .find(|address| matches!(address.standing, Standing::NotOffered | Standing::Broken(_)));
     let example = other.map(|address| format!(", and not at {}", address.label()));
     format!(
         "the servers of {name} differ: STARTTLS works at {secured} of {} addresses{}",
@@ -144,7 +144,9 @@ fn inconclusive(name: &str, because: &str) -> String {
             format!("an address of {name} greeted us, and the session stopped before STARTTLS")
         }
         "stalled-at-starttls" => {
-            format!("an address of {name} left STARTTLS, which it had not offered, without an answer")
+            format!(
+                "an address of {name} left STARTTLS, which it had not offered, without an answer"
+            )
         }
         "starttls-tempfailed" => {
             format!("an address of {name} answered STARTTLS with a temporary error")

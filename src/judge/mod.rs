@@ -23,9 +23,7 @@ pub use catalogue::{CATALOGUE, Entry};
 pub use describe::PROGRAM;
 
 use crate::model::evidence::Evidence;
-use crate::model::report::{
-    MtaStsReport, Policies, PolicyStatus, TargetReport, TlsRptReport,
-};
+use crate::model::report::{MtaStsReport, Policies, PolicyStatus, TargetReport, TlsRptReport};
 use crate::tls::Roots;
 
 /// What judgement needs besides evidence.

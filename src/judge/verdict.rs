@@ -95,14 +95,16 @@ fn dead_end(route: &Route) -> Option<Claim> {
 }
 
 fn without_address(route: &Route) -> bool {
-    route.exchanges.iter().all(|exchange| {
-        exchange.ipv4.addresses.is_empty() && exchange.ipv6.addresses.is_empty()
-    })
+    route
+        .exchanges
+        .iter()
+        .all(|exchange| exchange.ipv4.addresses.is_empty() && exchange.ipv6.addresses.is_empty())
 }
 
 /// No host has an address: for certain, or only as far as DNS answered.
 fn address_less(route: &Route) -> Claim {
-    let errors = route.exchanges.iter().flat_map(|exchange| [exchange.ipv4.error, exchange.ipv6.error]);
+    let errors =
+        route.exchanges.iter().flat_map(|exchange| [exchange.ipv4.error, exchange.ipv6.error]);
     let failure = errors.flatten().find(|error| !error.is_denial());
     let because = failure.map_or("mx-without-address", word);
     Claim::because(Status::Unresolvable, because)
@@ -162,11 +164,11 @@ fn stripping(address: &Address<'_>) -> Option<Confidence> {
 /// its nearest neighbours before and after. No other keyword of eight letters
 /// has these neighbours there.
 const STARTTLS_NEIGHBOURS: [(&str, &str); 5] = [
-    ("ETRN", "AUTH"),                        // Postfix
-    ("ETRN", "ENHANCEDSTATUSCODES"),         // Postfix without AUTH
-    ("8BITMIME", "ENHANCEDSTATUSCODES"),     // Gmail
+    ("ETRN", "AUTH"),                          // Postfix
+    ("ETRN", "ENHANCEDSTATUSCODES"),           // Postfix without AUTH
+    ("8BITMIME", "ENHANCEDSTATUSCODES"),       // Gmail
     ("ENHANCEDSTATUSCODES", "X-ANONYMOUSTLS"), // Exchange
-    ("ENHANCEDSTATUSCODES", "AUTH"),         // Exchange without X-ANONYMOUSTLS
+    ("ENHANCEDSTATUSCODES", "AUTH"),           // Exchange without X-ANONYMOUSTLS
 ];
 
 /// Whether a mask stands exactly where a common server has STARTTLS. A
@@ -174,13 +176,16 @@ const STARTTLS_NEIGHBOURS: [(&str, &str); 5] = [
 pub(super) fn stands_for_starttls(mask: &MaskedLine) -> bool {
     let (Some(after), Some(before)) = (&mask.after, &mask.before) else { return false };
     mask.length == "STARTTLS".len()
-        && STARTTLS_NEIGHBOURS.iter().any(|pair| *pair == (after.as_str(), before.as_str()))
+        && STARTTLS_NEIGHBOURS.contains(&(after.as_str(), before.as_str()))
 }
 
 /// The claim on a set of addresses: a host's or the whole domain's. The claim
 /// held with the highest confidence wins; between equals, the order of `Status`.
 fn of_addresses(addresses: &[&Address<'_>]) -> Claim {
-    let own = addresses.iter().map(|address| of_address(address)).filter(|claim| claim.confidence.is_some());
+    let own = addresses
+        .iter()
+        .map(|address| of_address(address))
+        .filter(|claim| claim.confidence.is_some());
     let mut claims: Vec<Claim> = own.collect();
     claims.extend(by_family(addresses));
     claims.sort_by_key(|claim| (std::cmp::Reverse(claim.confidence), claim.status));

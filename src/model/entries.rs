@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize as _;
-use serde::de::IntoDeserializer as _;
+use serde::de::IntoDeserializer;
 use serde::de::value::Error as WordError;
 
 use crate::model::observation::Observation;
@@ -44,9 +44,8 @@ impl Transcript {
 }
 
 fn entry(event: &Event, tls: bool) -> TranscriptEntry {
-    let happened = |name: &str, detail: Option<String>| {
-        (Speaker::Path, None, Some(name.to_owned()), detail)
-    };
+    let happened =
+        |name: &str, detail: Option<String>| (Speaker::Path, None, Some(name.to_owned()), detail);
     let (from, bytes, name, detail) = match &event.kind {
         EventKind::Connected { local } => {
             happened("connected", local.map(|local| local.to_string()))
@@ -90,18 +89,16 @@ fn ended_word(how: Ended) -> &'static str {
 
 /// Reads an observation back from a report that holds evidence.
 pub fn observation(report: &ObservationReport) -> Result<Observation, EntryError> {
-    let entries = report
-        .transcript
-        .as_ref()
-        .ok_or_else(|| EntryError::NoTranscript(report.id.clone()))?;
+    let entries =
+        report.transcript.as_ref().ok_or_else(|| EntryError::NoTranscript(report.id.clone()))?;
     let handshake = match &report.tls {
         Some(tls) => handshake(tls).ok_or_else(|| EntryError::Base64(report.id.clone()))?,
         None => Handshake::default(),
     };
     let mut events = Vec::with_capacity(entries.len());
     for (place, entry) in entries.iter().enumerate() {
-        let kind = kind(entry, &handshake)
-            .ok_or_else(|| EntryError::Entry(report.id.clone(), place))?;
+        let kind =
+            kind(entry, &handshake).ok_or_else(|| EntryError::Entry(report.id.clone(), place))?;
         events.push(Event { at_us: entry.at_us, kind });
     }
     Ok(Observation {
@@ -146,9 +143,10 @@ fn kind(entry: &TranscriptEntry, handshake: &Handshake) -> Option<EventKind> {
 
 /// The recorded facts out of the report's `tls` object; `None` where base64 does not decode.
 fn handshake(tls: &TlsFacts) -> Option<Handshake> {
-    let chain = tls.chain.iter().map(|certificate| {
-        certificate.der.as_ref().and_then(|der| BASE64.decode(der).ok())
-    });
+    let chain = tls
+        .chain
+        .iter()
+        .map(|certificate| certificate.der.as_ref().and_then(|der| BASE64.decode(der).ok()));
     let staple = tls.ocsp_staple.as_ref().map(|staple| BASE64.decode(staple));
     Some(Handshake {
         sni: tls.sni.clone(),

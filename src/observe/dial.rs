@@ -95,7 +95,8 @@ pub fn route_to(ip: IpAddr) -> io::Result<IpAddr> {
     let usable = match source {
         // A link-local source reaches nothing behind a router.
         IpAddr::V6(source) => {
-            !source.is_unicast_link_local() || matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
+            !source.is_unicast_link_local()
+                || matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
         }
         IpAddr::V4(_) => true,
     };
@@ -128,9 +129,9 @@ fn failed(error: &io::Error) -> Ending {
         | Kind::PermissionDenied => Ended::Unreachable,
         _ => Ended::LocalError,
     };
-    ending(how, error)
+    ending(how, error.to_string())
 }
 
-pub(super) fn ending(how: Ended, detail: impl ToString) -> Ending {
-    Ending { how, detail: Some(detail.to_string()) }
+pub(super) fn ending(how: Ended, detail: impl Into<String>) -> Ending {
+    Ending { how, detail: Some(detail.into()) }
 }

@@ -40,9 +40,9 @@ pub async fn observe(
     let deadline = recorder.started + probe.limits.session;
     let ending = match dialler.dial(probe.endpoint(), probe.source, deadline).await {
         Err(ending) => ending,
-        Ok(dialled) => {
-            recorder.push(EventKind::Connected { local: dialled.local });
-            let argument = ehlo_argument(&probe, &dialled);
+        Ok(up) => {
+            recorder.push(EventKind::Connected { local: up.local });
+            let argument = ehlo_argument(&probe, &up);
             let connection = Connection {
                 dialogue: Dialogue::new(argument, probe.mode),
                 probe: &probe,
@@ -50,7 +50,7 @@ pub async fn observe(
                 recorder: &mut recorder,
                 deadline,
             };
-            connection.run(dialled.stream, progress).await
+            connection.run(up.stream, progress).await
         }
     };
     recorder.push(EventKind::Ended(ending));
@@ -60,8 +60,8 @@ pub async fn observe(
 
 /// RFC 5321 §4.1.4: a client without a name gives the address literal of its
 /// own end of the connection.
-fn ehlo_argument(probe: &Probe, dialled: &Dialled) -> String {
-    match (&probe.ehlo_name, dialled.local) {
+fn ehlo_argument(probe: &Probe, up: &Dialled) -> String {
+    match (&probe.ehlo_name, up.local) {
         (Some(name), _) => name.clone(),
         (None, Some(local)) if local.is_ipv6() => format!("[IPv6:{}]", local.ip()),
         (None, Some(local)) => format!("[{}]", local.ip()),
@@ -148,16 +148,15 @@ impl Connection<'_> {
             Stage::Quit => self.deadline.min(waiting_since + QUIT_PATIENCE),
             _ => self.deadline,
         };
-        let mut buffer = [0; READ_SIZE];
+        let mut buffer = vec![0; READ_SIZE];
         let Some(stream) = self.stream.as_mut() else { return Err(no_stream()) };
         let outcome = timeout_at(deadline, stream.read(&mut buffer)).await;
         if stage == Stage::Greeting {
             self.deadline += waiting_since.elapsed();
         }
         match outcome {
-            Err(_) if stage == Stage::Quit => Err(over()),
+            Err(_) | Ok(Err(_) | Ok(0)) if stage == Stage::Quit => Err(over()),
             Err(_) => Err(self.timed_out(stage)),
-            Ok(Err(_) | Ok(0)) if stage == Stage::Quit => Err(over()),
             Ok(Err(error)) => Err(self.broken_off(&error)),
             Ok(Ok(0)) => Err(Ending { how: Ended::ByPeer, detail: None }),
             Ok(Ok(length)) => Ok(self.take(buffer.get(..length).unwrap_or(&[]))),
@@ -206,17 +205,13 @@ impl Connection<'_> {
         let sni = self.probe.sni.as_deref();
         let outcome = tls::connect(stream, sni, self.probe.client_hello, self.deadline).await;
         let handshake = Box::new(outcome.handshake);
-        Ok(match outcome.stream {
-            Some(stream) => {
-                self.recorder.push(EventKind::HandshakeDone(handshake));
-                self.stream = Some(Stream::Secured(Box::new(stream)));
-                self.dialogue.secured()
-            }
-            None => {
-                self.recorder.push(EventKind::HandshakeFailed(handshake));
-                self.dialogue.not_secured()
-            }
-        })
+        let Some(stream) = outcome.stream else {
+            self.recorder.push(EventKind::HandshakeFailed(handshake));
+            return Ok(self.dialogue.not_secured());
+        };
+        self.recorder.push(EventKind::HandshakeDone(handshake));
+        self.stream = Some(Stream::Secured(Box::new(stream)));
+        Ok(self.dialogue.secured())
     }
 
     async fn legacy(&mut self, mut stream: TcpStream) -> Action {
@@ -251,14 +246,14 @@ impl Connection<'_> {
         }
         match error.kind() {
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-                ending(Ended::Reset, error)
+                ending(Ended::Reset, error.to_string())
             }
-            io::ErrorKind::InvalidData => ending(Ended::Protocol, error),
-            io::ErrorKind::TimedOut => ending(Ended::Timeout, error),
+            io::ErrorKind::InvalidData => ending(Ended::Protocol, error.to_string()),
+            io::ErrorKind::TimedOut => ending(Ended::Timeout, error.to_string()),
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                ending(Ended::Unreachable, error)
+                ending(Ended::Unreachable, error.to_string())
             }
-            _ => ending(Ended::LocalError, error),
+            _ => ending(Ended::LocalError, error.to_string()),
         }
     }
 
@@ -277,7 +272,7 @@ impl Connection<'_> {
 
 /// Takes what is already in the socket, up to [`MAX_RESIDUE`].
 fn drain(stream: &TcpStream, residue: &mut Vec<u8>) {
-    let mut buffer = [0; READ_SIZE];
+    let mut buffer = vec![0; READ_SIZE];
     while residue.len() < MAX_RESIDUE {
         match stream.try_read(&mut buffer) {
             Ok(length) if length > 0 => {

@@ -4,8 +4,8 @@
 //! and clocks.
 
 pub mod budget;
-mod follow_up;
 mod first;
+mod follow_up;
 
 pub use first::{Intent, first_probes, named_route};
 pub use follow_up::follow_up;

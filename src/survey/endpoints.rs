@@ -50,12 +50,7 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     pub(super) fn new(events: mpsc::UnboundedSender<Event>) -> Self {
-        Self {
-            pace: Pace::default(),
-            asked: Mutex::default(),
-            seen: Mutex::default(),
-            events,
-        }
+        Self { pace: Pace::default(), asked: Mutex::default(), seen: Mutex::default(), events }
     }
 
     /// Asks every endpoint, all at once as far as politeness allows.

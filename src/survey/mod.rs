@@ -113,12 +113,8 @@ pub async fn run(
         work.spawn(async move {
             let _permit = at_once.acquire_owned().await;
             let gathered = gather(&survey, &target, &events).await;
-            let probes = plan::first_probes(
-                &target,
-                &gathered.route,
-                gathered.families,
-                &survey.intent,
-            );
+            let probes =
+                plan::first_probes(&target, &gathered.route, gathered.families, &survey.intent);
             let _ = events.send(Event::Planned { target: target.name(), probes: probes.len() });
             let keys = probes.iter().map(endpoints::Key::of).collect();
             put(&shelf, place, Gathered { keys, ..gathered });
@@ -127,7 +123,7 @@ pub async fn run(
     }
     let interrupted = finish(&mut work, stop).await;
     let evidence = collect(targets, &shelf, &endpoints, survey.asked);
-    let resolver = survey.resolver.as_ref().map(Resolver::described);
+    let resolver = survey.resolver.as_ref().and_then(Resolver::described);
     Outcome { evidence, resolver, interrupted }
 }
 

@@ -37,7 +37,8 @@ impl Pace {
     pub(super) async fn turn(&self, host: &str, ip: IpAddr) -> Option<Permit> {
         let address = semaphore(&self.addresses, ip, 1).acquire_owned().await.ok()?;
         let most = budget::SESSIONS_PER_OPERATOR;
-        let operator = semaphore(&self.operators, operator(host), most).acquire_owned().await.ok()?;
+        let operator =
+            semaphore(&self.operators, operator(host), most).acquire_owned().await.ok()?;
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let sessions = spent.entry(ip).or_insert(0);
         if *sessions >= budget::SESSIONS_PER_ADDRESS {

@@ -20,10 +20,13 @@ pub enum RecordedError {
 
 /// The evidence on every target of a saved report.
 pub fn evidence(report: &Report) -> Result<Vec<Evidence>, RecordedError> {
-    let families = report.run.vantages.first().map_or(
-        Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked },
-        |vantage| vantage.families,
-    );
+    let families = report
+        .run
+        .vantages
+        .first()
+        .map_or(Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked }, |vantage| {
+            vantage.families
+        });
     report.targets.iter().map(|target| of_target(target, families)).collect()
 }
 

@@ -1,0 +1,29 @@
+//! The rules, one file per family of claims. Each looks at the addresses and
+//! says what it found; none knows of another.
+
+mod certificate;
+mod handshake;
+mod offer;
+mod reach;
+mod route;
+
+use super::address::Address;
+use crate::model::evidence::Evidence;
+use crate::model::finding::Finding;
+use crate::model::verdict::Verdict;
+
+/// Everything found, the gravest first.
+pub(super) fn findings(
+    evidence: &Evidence,
+    addresses: &[Address<'_>],
+    verdict: &Verdict,
+) -> Vec<Finding> {
+    let mut found = offer::findings(addresses, verdict);
+    found.extend(handshake::findings(addresses));
+    found.extend(certificate::findings(addresses));
+    found.extend(reach::findings(addresses));
+    found.extend(route::findings(evidence));
+    // A stable sort: within a severity the order of the rules and addresses stays.
+    found.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.confidence)));
+    found
+}

@@ -1,0 +1,224 @@
+//! Is STARTTLS offered, and does the command arrive? Masks, hiding, overwriting.
+
+use crate::judge::address::{Address, Broken, Standing};
+use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
+use crate::judge::verdict;
+use crate::model::finding::{Finding, Subject};
+use crate::model::session::Oddity;
+use crate::model::verdict::{Confidence, Place, Status, Verdict};
+
+pub(super) fn findings(addresses: &[Address<'_>], verdict: &Verdict) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(lost_on_family(addresses, verdict));
+    for address in addresses {
+        found.extend(overwritten(address));
+        found.extend(hidden(address));
+        found.extend(masked(address));
+        found.extend(not_offered(address));
+        found.extend(ehlo_refused(address));
+        found.extend(refused(address));
+        found.extend(oddities(address));
+    }
+    found
+}
+
+fn about(address: &Address<'_>) -> Subject {
+    on_address(&address.host, address.ip)
+}
+
+/// Every address of one family lacks what every address of the other has.
+fn lost_on_family(addresses: &[Address<'_>], verdict: &Verdict) -> Option<Finding> {
+    if verdict.status != Status::Stripped || verdict.place != Some(Place::FamilyPath) {
+        return None;
+    }
+    let measured = addresses.iter().filter(|address| address.greeted());
+    let evidence = measured.flat_map(Address::evidence).collect();
+    let finding = catalogue::STARTTLS_LOST_ON_FAMILY.raised(
+        Subject::default(),
+        evidence,
+        format!("{}.", verdict.summary),
+    );
+    Some(with_confidence(finding, verdict.confidence.unwrap_or(Confidence::Suspected)))
+}
+
+fn overwritten(address: &Address<'_>) -> Option<Finding> {
+    let reading = address.readings.iter().find(|reading| reading.session.starttls.echo_masked)?;
+    let reply = reading.session.starttls.reply.as_ref();
+    let finding = catalogue::STARTTLS_OVERWRITTEN.raised(
+        about(address),
+        vec![reading.id()],
+        format!(
+            "We sent STARTTLS, and {} answered {} \"{}\": eight X's reached it in place of the \
+             command, so something between wrote over it.",
+            address.label(),
+            reply.map_or(0, |reply| reply.code),
+            reply.map_or("", |reply| &reply.text),
+        ),
+    );
+    Some(with_confidence(finding, Confidence::Proven))
+}
+
+fn hidden(address: &Address<'_>) -> Option<Finding> {
+    if !address.hidden() {
+        return None;
+    }
+    if address.has_cisco_mask_of_eight() {
+        let finding = catalogue::STARTTLS_MASKED.raised(
+            about(address),
+            address.evidence(),
+            format!(
+                "The EHLO answer of {} has a line of eight letters masked as Cisco's inspection \
+                 masks it, and behind the mask STARTTLS is accepted.",
+                address.label()
+            ),
+        );
+        let finding = Finding { alternatives: Vec::new(), ..finding };
+        return Some(with_confidence(finding, Confidence::Proven));
+    }
+    let finding = catalogue::STARTTLS_HIDDEN.raised(
+        about(address),
+        address.evidence(),
+        format!(
+            "{} does not offer STARTTLS, and answers 220 when it is sent anyway.",
+            address.label()
+        ),
+    );
+    Some(with_confidence(finding, Confidence::Suspected))
+}
+
+/// Masks that prove nothing about STARTTLS by themselves.
+fn masked(address: &Address<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let masks: Vec<_> = address.masks().collect();
+    let suspect = address.standing == Standing::NotOffered
+        && masks.iter().any(|mask| verdict::stands_for_starttls(mask));
+    if suspect {
+        let finding = catalogue::STARTTLS_MASKED.raised(
+            about(address),
+            address.evidence(),
+            format!(
+                "The EHLO answer of {} has a masked line of eight letters at the place where \
+                 common servers list STARTTLS, and the command is refused.",
+                address.label()
+            ),
+        );
+        found.push(with_confidence(finding, Confidence::Suspected));
+    } else if !masks.is_empty() && !address.hidden() {
+        let lines: Vec<_> = masks.iter().map(|mask| format!("\"{}\"", mask.text)).collect();
+        let visible = if address.offered() { "; STARTTLS itself stays visible" } else { "" };
+        found.push(catalogue::KEYWORDS_MASKED.raised(
+            about(address),
+            address.evidence(),
+            format!(
+                "Lines of {}'s EHLO answer are masked: {}{visible}.",
+                address.label(),
+                lines.join(", ")
+            ),
+        ));
+    }
+    let banner = address
+        .readings
+        .iter()
+        .find(|reading| reading.session.greeting.as_ref().is_some_and(|greeting| greeting.masked));
+    if let Some(reading) = banner {
+        found.push(catalogue::BANNER_MASKED.raised(
+            about(address),
+            vec![reading.id()],
+            format!("The greeting of {} is masked with asterisks.", address.label()),
+        ));
+    }
+    found
+}
+
+fn not_offered(address: &Address<'_>) -> Option<Finding> {
+    let plain = address.standing == Standing::NotOffered && !address.overwritten();
+    (plain && !address.fell_to_helo()).then(|| {
+        let reading = address.best();
+        let reply = reading.and_then(|reading| reading.session.starttls.reply.as_ref());
+        catalogue::STARTTLS_NOT_OFFERED.raised(
+            about(address),
+            address.evidence(),
+            format!(
+                "{} does not offer STARTTLS, and answers {} when it is sent anyway: mail to it \
+                 goes in clear.",
+                address.label(),
+                reply.map_or_else(|| "nothing".to_owned(), |reply| reply.code.to_string()),
+            ),
+        )
+    })
+}
+
+fn ehlo_refused(address: &Address<'_>) -> Option<Finding> {
+    let refused = address.readings.iter().find_map(|reading| {
+        let code = reading.session.ehlo.as_ref()?.refused_with?;
+        Some((reading.id(), code))
+    });
+    let (id, code) = refused?;
+    Some(catalogue::EHLO_REFUSED.raised(
+        about(address),
+        vec![id],
+        format!(
+            "{} answered EHLO with {code}; after HELO no extension can be offered, so whether it \
+             has STARTTLS is unknown.",
+            address.label()
+        ),
+    ))
+}
+
+/// Offered, and the command itself came to nothing.
+fn refused(address: &Address<'_>) -> Option<Finding> {
+    let what = match address.standing {
+        Standing::Broken(Broken::Refused | Broken::Tempfailed | Broken::UnexpectedCode) => {
+            let reading = address.best()?;
+            let reply = reading.session.starttls.reply.as_ref()?;
+            format!("answers {} \"{}\" to it", reply.code, reply.text)
+        }
+        Standing::Broken(Broken::Swallowed) => "gives no answer to it".to_owned(),
+        _ => return None,
+    };
+    Some(catalogue::STARTTLS_REFUSED.raised(
+        about(address),
+        address.evidence(),
+        format!("{} offers STARTTLS and {what}.", address.label()),
+    ))
+}
+
+fn oddities(address: &Address<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for reading in &address.readings {
+        let session = &reading.session;
+        if session.starttls.residue_bytes > 0 {
+            let finding = catalogue::RESIDUE.raised(
+                about(address),
+                vec![reading.id()],
+                format!(
+                    "{} bytes in clear stood behind {}'s 220 to STARTTLS. They were kept out of \
+                     the TLS session.",
+                    session.starttls.residue_bytes,
+                    address.label()
+                ),
+            );
+            found.push(with_confidence(finding, Confidence::Suspected));
+        }
+        if session.oddities.contains(&Oddity::StarttlsOnGreetingLine) {
+            found.push(catalogue::STARTTLS_ON_GREETING_LINE.raised(
+                about(address),
+                vec![reading.id()],
+                format!(
+                    "{} has STARTTLS on the first line of its EHLO answer, where no sender looks \
+                     for it.",
+                    address.label()
+                ),
+            ));
+        }
+        let inside = session.ehlo_tls.as_ref();
+        if inside.is_some_and(|ehlo| crate::smtp::ehlo::offers_starttls(&ehlo.keywords)) {
+            found.push(catalogue::STARTTLS_INSIDE_TLS.raised(
+                about(address),
+                vec![reading.id()],
+                format!("{} offers STARTTLS again inside TLS.", address.label()),
+            ));
+        }
+    }
+    found
+}

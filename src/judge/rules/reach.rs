@@ -1,0 +1,61 @@
+//! Addresses of which nothing, or not enough, was learned.
+
+use crate::judge::address::{Address, Standing};
+use crate::judge::catalogue::{self as catalogue, on_address};
+use crate::model::finding::Finding;
+
+pub(super) fn findings(addresses: &[Address<'_>]) -> Vec<Finding> {
+    addresses.iter().filter_map(of_address).collect()
+}
+
+fn of_address(address: &Address<'_>) -> Option<Finding> {
+    let (entry, words) = match &address.standing {
+        Standing::NotReached(_) => {
+            (catalogue::ADDRESS_NOT_REACHED, format!("did not greet us: {}", seen(address)))
+        }
+        Standing::TurnedAway(code) => (
+            catalogue::ADDRESS_TURNED_AWAY,
+            format!("greeted us with {code}: {}", greeting(address)),
+        ),
+        Standing::Stalled(_) => {
+            (catalogue::SESSION_STALLED, format!("greeted us, and then stopped: {}", seen(address)))
+        }
+        _ => return None,
+    };
+    let subject = on_address(&address.host, address.ip);
+    Some(entry.raised(subject, address.evidence(), format!("{} {words}.", address.label())))
+}
+
+/// The last session's end in words: where it stopped and what was seen.
+fn seen(address: &Address<'_>) -> String {
+    let Some(last) = address.readings.last() else { return "it was not asked".into() };
+    let session = &last.session;
+    let stage = match session.stopped_at {
+        Some(stage) => serde_json::to_string(&stage).unwrap_or_default().replace('"', ""),
+        None => "quit".into(),
+    };
+    let how = match &session.error {
+        Some(error) => error.clone(),
+        None => session.ended.map_or_else(|| "no end was seen".into(), |ended| words(ended).into()),
+    };
+    format!("at the stage {stage}, {how}")
+}
+
+fn words(ended: crate::model::transcript::Ended) -> &'static str {
+    use crate::model::transcript::Ended;
+    match ended {
+        Ended::ByUs => "we closed",
+        Ended::ByPeer => "the other side closed the connection",
+        Ended::Reset => "the connection was reset",
+        Ended::Timeout => "no answer in time",
+        Ended::Refused => "the connection was refused",
+        Ended::Unreachable => "there is no way to it",
+        Ended::Protocol => "what it sent is not SMTP",
+        Ended::LocalError => "this machine could not connect",
+    }
+}
+
+fn greeting(address: &Address<'_>) -> String {
+    let last = address.readings.last().and_then(|reading| reading.session.greeting.as_ref());
+    last.map_or_else(String::new, |greeting| format!("\"{}\"", greeting.lines.join(" ")))
+}
