@@ -266,3 +266,83 @@ fn bytes(digits: &str) -> Option<Vec<u8>> {
             .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=";
+
+    fn good(text: &str) -> TrustAnchor {
+        TrustAnchor::parse(text).unwrap_or_else(|error| panic!("{text:?}: {error}"))
+    }
+
+    fn bad(text: &str, reason: &str) {
+        let error = TrustAnchor::parse(text).expect_err(text);
+        assert!(error.contains(reason), "{text:?}: {error}");
+    }
+
+    #[test]
+    fn dnskey_records_in_every_usual_form() {
+        let forms = [
+            format!(". IN DNSKEY 257 3 15 {KEY}"),
+            format!(".\t172800\tIN\tDNSKEY\t257 3 15 {KEY} ;{{id = 1}}\n; comment\n"),
+            format!(". IN 3600 dnskey 257 3 ED25519 ({KEY})"),
+            format!("$TTL 3600\n. DNSKEY 257 3 15 (\n  {}\n  {} ) ; key\n", &KEY[..20], &KEY[20..]),
+        ];
+        let expected = good(&forms[0]).keys().unwrap();
+        for form in &forms {
+            let keys = good(form).keys().unwrap();
+            assert_eq!(keys.len(), 1, "{form}");
+            assert!(keys.contains(expected.get(0).unwrap()), "{form}");
+        }
+    }
+
+    #[test]
+    fn the_owner_is_repeated_by_a_blank() {
+        let anchor =
+            good(&format!(". IN DNSKEY 257 3 15 {KEY}\n  IN DS 1 15 2 {}", "ab".repeat(32)));
+        assert_eq!(anchor.entries.len(), 2);
+        assert!(anchor.keys().is_none());
+        assert_eq!(anchor.zones(), BTreeSet::from([Name::root()]));
+    }
+
+    #[test]
+    fn a_zone_below_the_root_can_be_an_anchor() {
+        let anchor = good(&format!("example.net IN DNSKEY 257 3 15 {KEY}"));
+        assert_eq!(anchor.zones(), BTreeSet::from([Name::from_ascii("example.net.").unwrap()]));
+    }
+
+    #[test]
+    fn the_default_is_the_iana_root() {
+        assert_eq!(TrustAnchor::root().keys().unwrap().len(), 2);
+        assert_eq!(TrustAnchor::root().zones(), BTreeSet::from([Name::root()]));
+    }
+
+    #[test]
+    fn what_is_no_anchor_is_refused_with_its_line() {
+        bad("", "no records");
+        bad("; only a comment\n", "no records");
+        bad("\n. IN A 192.0.2.1", "line 2: `A` is neither");
+        bad(" IN DNSKEY 257 3 15 AA==", "no owner");
+        bad(". IN", "no type");
+        bad(". IN DNSKEY 257 3", "flags, protocol");
+        bad(". IN DNSKEY 257 3 15", "the key is missing");
+        bad(". IN DNSKEY 257 3 15 !!", "not base64");
+        bad(&format!(". IN DNSKEY 0 3 15 {KEY}"), "cannot be an anchor");
+        bad(&format!(". IN DNSKEY 385 3 15 {KEY}"), "cannot be an anchor");
+        bad(&format!(". IN DNSKEY 257 4 15 {KEY}"), "protocol 4");
+        bad(&format!(". IN DNSKEY 257 3 1 {KEY}"), "algorithm 1 is not supported");
+        bad(". IN DS 1 15 2 xyz", "not hexadecimal");
+        bad(". IN DS 1 15 99 00", "digest type 99");
+        bad(". IN DS 1 15 2 (00", "line 1: its parenthesis is never closed");
+        bad("a) IN DS 1 15 2 00", "do not match");
+    }
+
+    #[test]
+    fn an_unreadable_file_is_named() {
+        let error = TrustAnchor::from_file(Path::new("/nonexistent/root.key")).unwrap_err();
+        assert!(error.message.contains("/nonexistent/root.key"), "{error}");
+        assert!(error.hint.contains("--trust-anchor"));
+    }
+}
