@@ -19,6 +19,9 @@ mod reading;
 mod rules;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub use catalogue::{CATALOGUE, Entry};
 pub use describe::PROGRAM;
 

@@ -9,8 +9,8 @@ mod route;
 
 use super::address::Address;
 use crate::model::evidence::Evidence;
-use crate::model::finding::Finding;
-use crate::model::verdict::Verdict;
+use crate::model::finding::{Finding, Severity};
+use crate::model::verdict::{Status, Verdict};
 
 /// Everything found, the gravest first.
 pub(super) fn findings(
@@ -23,6 +23,13 @@ pub(super) fn findings(
     found.extend(certificate::findings(addresses));
     found.extend(reach::findings(addresses));
     found.extend(route::findings(evidence));
+    // A fact about one address is critical where it is the state of the whole
+    // domain; beside addresses that do better it is a warning.
+    if !matches!(verdict.status, Status::NotOffered | Status::TlsBroken) {
+        for finding in found.iter_mut().filter(|finding| finding.confidence.is_none()) {
+            finding.severity = finding.severity.min(Severity::Warning);
+        }
+    }
     // A stable sort: within a severity the order of the rules and addresses stays.
     found.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.confidence)));
     found

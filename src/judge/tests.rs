@@ -1,0 +1,378 @@
+//! Verdicts from hand-written transcripts: what each combination of addresses may claim.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use super::{Context, judge};
+use crate::model::evidence::Evidence;
+use crate::model::observation::Observation;
+use crate::model::probe::{ClientHello, Limits, Mode, Probe, Role};
+use crate::model::report::{Families, FamilyUse, TargetReport};
+use crate::model::route::{AddressAnswer, Dnssec, Exchange, LookupError, Route, RouteKind};
+use crate::model::transcript::Transcript;
+use crate::model::verdict::{Confidence, Place, Status};
+use crate::tls::Roots;
+
+const OFFERED: &str = "\
+-- connected from 198.51.100.10:40000
+S: 220 mx ESMTP
+C: EHLO probe.example.org
+S: 250-mx
+S: 250-SIZE 1000
+S: 250-ETRN
+S: 250-STARTTLS
+S: 250 ENHANCEDSTATUSCODES
+C: STARTTLS
+S: 220 go ahead
+";
+const SECURED: &str = "\
+-- tls TLSv1.3 TLS_AES_256_GCM_SHA384 X25519
+C: EHLO probe.example.org
+S: 250 mx
+C: QUIT
+S: 221 bye
+-- ended by-us
+";
+const HIDDEN: &str = "\
+-- connected from 198.51.100.10:40000
+S: 220 mx ESMTP
+C: EHLO probe.example.org
+S: 250-mx
+S: 250-SIZE 1000
+S: 250-ETRN
+S: 250 ENHANCEDSTATUSCODES
+C: STARTTLS
+";
+const MASKED: &str = "\
+-- connected from 198.51.100.10:40000
+S: 220 ******0***2**
+C: EHLO probe.example.org
+S: 250-mx
+S: 250-SIZE 1000
+S: 250-ETRN
+S: 250-XXXXXXXA
+S: 250 ENHANCEDSTATUSCODES
+C: STARTTLS
+";
+const REFUSED: &str = "\
+S: 502 5.5.2 Error: command not recognized
+C: QUIT
+S: 221 bye
+-- ended by-us
+";
+const OVERWRITTEN: &str = "\
+S: 500 5.5.1 Command unrecognized: \"XXXXXXXX\"
+C: QUIT
+S: 221 bye
+-- ended by-us
+";
+const ACCEPTED: &str = "S: 220 go ahead\n";
+const NO_CONNECTION: &str = "-- ended refused \"Connection refused\"\n";
+
+/// One address: host, address, transcript in parts, shape of the `ClientHello`.
+struct Seen {
+    host: &'static str,
+    ip: IpAddr,
+    text: String,
+    hello: ClientHello,
+}
+
+fn seen(host: &'static str, ip: &str, parts: &[&str]) -> Seen {
+    Seen { host, ip: ip.parse().unwrap(), text: parts.concat(), hello: ClientHello::Default }
+}
+
+fn observation(place: usize, seen: &Seen) -> Observation {
+    let patience = Duration::from_secs(1);
+    let probe = Probe {
+        vantage: "local".into(),
+        source: None,
+        target: "example.net".into(),
+        host: seen.host.into(),
+        ip: seen.ip,
+        port: 25,
+        ehlo_name: Some("probe.example.org".into()),
+        mode: Mode::Starttls,
+        client_hello: seen.hello,
+        sni: Some(seen.host.into()),
+        repeat: 0,
+        role: Role::Target,
+        limits: Limits { session: patience, greeting: patience },
+    };
+    Observation {
+        id: format!("o{}", place + 1),
+        probe,
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        transcript: seen.text.parse::<Transcript>().unwrap(),
+    }
+}
+
+fn exchange(host: &str, all: &[Seen]) -> Exchange {
+    let (mut ipv4, mut ipv6): (Vec<Ipv4Addr>, Vec<Ipv6Addr>) = (Vec::new(), Vec::new());
+    for seen in all.iter().filter(|seen| seen.host == host) {
+        match seen.ip {
+            IpAddr::V4(ip) if !ipv4.contains(&ip) => ipv4.push(ip),
+            IpAddr::V6(ip) if !ipv6.contains(&ip) => ipv6.push(ip),
+            _ => {}
+        }
+    }
+    Exchange {
+        host: host.into(),
+        preference: Some(10),
+        cname: Vec::new(),
+        ipv4: AddressAnswer::named(ipv4),
+        ipv6: AddressAnswer::named(ipv6),
+        tlsa: None,
+    }
+}
+
+fn route(exchanges: Vec<Exchange>) -> Route {
+    Route {
+        vantage: "local".into(),
+        kind: RouteKind::Mx,
+        dnssec: Dnssec::Insecure,
+        error: None,
+        error_detail: None,
+        cname: Vec::new(),
+        null_mx_beside_others: false,
+        exchanges,
+    }
+}
+
+const BOTH: Families = Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable };
+
+fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
+    let observations = all.iter().enumerate().map(|(place, seen)| observation(place, seen));
+    let evidence = Evidence {
+        target: "example.net".parse().unwrap(),
+        routes: vec![route],
+        observations: observations.collect(),
+        families,
+    };
+    judge(&evidence, Context { roots: &Roots::webpki(), verify_name: None })
+}
+
+fn report(all: &[Seen]) -> TargetReport {
+    let mut hosts: Vec<&str> = all.iter().map(|seen| seen.host).collect();
+    hosts.dedup();
+    report_on(route(hosts.iter().map(|host| exchange(host, all)).collect()), all, BOTH)
+}
+
+fn verdict(all: &[Seen]) -> (Status, Option<Confidence>) {
+    let verdict = report(all).verdict;
+    (verdict.status, verdict.confidence)
+}
+
+fn ids(report: &TargetReport) -> Vec<&str> {
+    report.findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+const V4: &str = "203.0.113.1";
+const V4B: &str = "203.0.113.2";
+const V6: &str = "2001:db8::1";
+const V6B: &str = "2001:db8::2";
+
+#[test]
+fn all_addresses_secured_is_intact() {
+    let report = report(&[
+        seen("mx1.example.net", V4, &[OFFERED, SECURED]),
+        seen("mx1.example.net", V6, &[OFFERED, SECURED]),
+    ]);
+    assert_eq!(report.verdict.status, Status::Intact);
+    assert_eq!(report.verdict.confidence, None);
+    assert_eq!((report.verdict.reached, report.verdict.addresses), (2, 2));
+    assert!(report.contrasts[0].differences.is_empty(), "{:?}", report.contrasts);
+}
+
+#[test]
+fn the_classic_is_suspected_from_one_vantage() {
+    let report = report(&[
+        seen("mx1.example.net", V4, &[HIDDEN, REFUSED]),
+        seen("mx1.example.net", V6, &[OFFERED, SECURED]),
+        seen("mx2.example.net", V4B, &[HIDDEN, REFUSED]),
+        seen("mx2.example.net", V6B, &[OFFERED, SECURED]),
+    ]);
+    assert_eq!(report.verdict.status, Status::Stripped);
+    assert_eq!(report.verdict.confidence, Some(Confidence::Suspected));
+    assert_eq!(report.verdict.place, Some(Place::FamilyPath));
+    let finding = &report.findings[0];
+    assert_eq!(finding.id, "starttls-lost-on-family");
+    assert_eq!(finding.evidence, ["o1", "o2", "o3", "o4"]);
+    assert!(!finding.alternatives.is_empty());
+    let contrast = &report.contrasts[0];
+    assert!(contrast.differences.contains(&"starttls.offered".to_owned()));
+    assert!(contrast.entailed.contains(&"ip".to_owned()));
+}
+
+#[test]
+fn addresses_of_one_family_that_differ_are_inconsistent() {
+    assert_eq!(
+        verdict(&[
+            seen("mx1.example.net", V4, &[HIDDEN, REFUSED]),
+            seen("mx2.example.net", V4B, &[OFFERED, SECURED]),
+            seen("mx2.example.net", V6, &[OFFERED, SECURED]),
+        ]),
+        (Status::Inconsistent, Some(Confidence::Suspected))
+    );
+}
+
+#[test]
+fn an_overwritten_command_is_proof() {
+    assert_eq!(
+        verdict(&[seen("mx1.example.net", V4, &[HIDDEN, OVERWRITTEN])]),
+        (Status::Stripped, Some(Confidence::Proven))
+    );
+}
+
+#[test]
+fn a_cisco_mask_with_starttls_behind_it_is_proof() {
+    let report = report(&[seen("mx1.example.net", V4, &[MASKED, ACCEPTED, SECURED])]);
+    assert_eq!(report.verdict.status, Status::Stripped);
+    assert_eq!(report.verdict.confidence, Some(Confidence::Proven));
+    assert!(ids(&report).contains(&"banner-masked"));
+}
+
+#[test]
+fn a_mask_in_starttls_s_place_is_a_suspicion() {
+    assert_eq!(
+        verdict(&[seen("mx1.example.net", V4, &[MASKED, REFUSED])]),
+        (Status::Stripped, Some(Confidence::Suspected))
+    );
+}
+
+#[test]
+fn hidden_and_accepted_is_a_suspicion_without_repeats() {
+    assert_eq!(
+        verdict(&[seen("mx1.example.net", V4, &[HIDDEN, ACCEPTED, SECURED])]),
+        (Status::Stripped, Some(Confidence::Suspected))
+    );
+}
+
+#[test]
+fn nobody_offers() {
+    let report = report(&[
+        seen("mx1.example.net", V4, &[HIDDEN, REFUSED]),
+        seen("mx1.example.net", V6, &[HIDDEN, REFUSED]),
+    ]);
+    assert_eq!(report.verdict.status, Status::NotOffered);
+    assert_eq!(ids(&report), ["starttls-not-offered", "starttls-not-offered"]);
+}
+
+#[test]
+fn an_unreached_address_is_no_evidence() {
+    let report = report(&[
+        seen("mx1.example.net", V4, &[OFFERED, SECURED]),
+        seen("mx1.example.net", V6, &[NO_CONNECTION]),
+    ]);
+    assert_eq!(report.verdict.status, Status::Intact);
+    assert_eq!((report.verdict.reached, report.verdict.addresses), (1, 2));
+    assert_eq!(ids(&report), ["address-not-reached"]);
+    assert_eq!(
+        verdict(&[seen("mx1.example.net", V4, &[NO_CONNECTION])]),
+        (Status::Unreachable, None)
+    );
+}
+
+#[test]
+fn a_refusing_greeting_was_not_measured() {
+    let away = "-- connected\nS: 554 no\nC: QUIT\nS: 221 bye\n-- ended by-us\n";
+    let both =
+        [seen("mx1.example.net", V4, &[away]), seen("mx1.example.net", V6, &[OFFERED, SECURED])];
+    assert_eq!(verdict(&both), (Status::Intact, None));
+    let report = report(&[seen("mx1.example.net", V4, &[away])]);
+    assert_eq!(report.verdict.status, Status::Inconclusive);
+    assert_eq!(report.verdict.because.as_deref(), Some("greeting-554"));
+}
+
+#[test]
+fn greeted_and_stalled_is_inconclusive() {
+    let stalled = "-- connected\nS: 220 mx\nC: EHLO p\n-- ended timeout\n";
+    assert_eq!(
+        verdict(&[
+            seen("mx1.example.net", V4, &[OFFERED, SECURED]),
+            seen("mx1.example.net", V6, &[stalled]),
+        ]),
+        (Status::Inconclusive, None)
+    );
+}
+
+#[test]
+fn a_broken_handshake_everywhere_and_on_one_family() {
+    let broken = "-- tls-failed \"alert handshake_failure\"\n-- ended by-us\n";
+    let legacy = Seen {
+        hello: ClientHello::Legacy,
+        ..seen("mx1.example.net", V4, &[OFFERED, "-- tls-failed \"legacy-only: TLSv1.0\"\n"])
+    };
+    let first = || seen("mx1.example.net", V4, &[OFFERED, broken]);
+    assert_eq!(verdict(&[first()]).0, Status::TlsBroken);
+    let report = report(&[first(), legacy]);
+    assert_eq!(report.verdict.because.as_deref(), Some("legacy-only"));
+    assert_eq!(report.verdict.status, Status::TlsBroken);
+    assert_eq!(
+        verdict(&[first(), seen("mx1.example.net", V6, &[OFFERED, SECURED])]),
+        (Status::Stripped, Some(Confidence::Suspected))
+    );
+}
+
+#[test]
+fn an_old_server_behind_the_aaaa_is_not_stripping() {
+    let legacy = Seen {
+        hello: ClientHello::Legacy,
+        ..seen("mx1.example.net", V6, &[OFFERED, "-- tls-failed \"legacy-only: TLSv1.0\"\n"])
+    };
+    assert_eq!(
+        verdict(&[legacy, seen("mx1.example.net", V4, &[OFFERED, SECURED])]).0,
+        Status::Inconsistent
+    );
+}
+
+#[test]
+fn helo_leaves_the_offer_unknown() {
+    let helo = "-- connected\nS: 220 mx\nC: EHLO p\nS: 502 no\nC: HELO p\nS: 250 mx\nC: STARTTLS\n";
+    let all = [seen("mx1.example.net", V4, &[helo, REFUSED])];
+    let report = report(&all);
+    assert_eq!(report.observations[0].starttls.offered, None);
+    assert_eq!(ids(&report), ["ehlo-refused"]);
+}
+
+#[test]
+fn dns_decides_where_it_leads_nowhere() {
+    let decided = |kind, error| {
+        let route = Route { kind, error, ..route(Vec::new()) };
+        let verdict = report_on(route, &[], BOTH).verdict;
+        (verdict.status, verdict.because.unwrap_or_default())
+    };
+    let none = RouteKind::None;
+    assert_eq!(decided(RouteKind::NullMx, None).0, Status::NoMail);
+    assert_eq!(decided(none, Some(LookupError::Nodata)).0, Status::NoMail);
+    for (error, word) in [
+        (LookupError::Nxdomain, "nxdomain"),
+        (LookupError::Servfail, "servfail"),
+        (LookupError::Timeout, "timeout"),
+        (LookupError::Bogus, "bogus"),
+    ] {
+        assert_eq!(decided(none, Some(error)), (Status::Unresolvable, word.to_owned()));
+    }
+}
+
+#[test]
+fn mx_hosts_without_addresses() {
+    let with = |error| {
+        let answer = AddressAnswer { error: Some(error), ..AddressAnswer::named(Vec::new()) };
+        let exchange = Exchange { ipv4: answer, ..exchange("mx1.example.net", &[]) };
+        report_on(route(vec![exchange]), &[], BOTH).verdict.because.unwrap()
+    };
+    assert_eq!(with(LookupError::Nxdomain), "mx-without-address");
+    assert_eq!(with(LookupError::Servfail), "servfail");
+}
+
+#[test]
+fn an_unusable_family_is_about_us() {
+    let all = [seen("mx1.example.net", V4, &[OFFERED, SECURED])];
+    let mut exchange = exchange("mx1.example.net", &all);
+    exchange.ipv6 = AddressAnswer::named(vec![Ipv6Addr::LOCALHOST]);
+    let families = Families { ipv6: FamilyUse::Unusable, ..BOTH };
+    let report = report_on(route(vec![exchange]), &all, families);
+    assert_eq!(report.verdict.status, Status::Intact);
+    let unasked = &report.hosts[0].addresses[1].verdict;
+    assert_eq!(unasked.because.as_deref(), Some("ipv6-unusable"));
+}
