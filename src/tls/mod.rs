@@ -12,6 +12,8 @@ pub mod handshake;
 pub mod legacy;
 pub mod name;
 mod ocsp;
+#[cfg(test)]
+mod pki;
 pub mod pkix;
 mod possession;
 mod recorder;

@@ -158,3 +158,51 @@ fn pem(der: &[u8]) -> String {
     out.push_str("\n-----END CERTIFICATE-----\n");
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::pki::{Authority, SNAKEOIL, der};
+
+    #[test]
+    fn the_version_told_is_the_version_locked() {
+        let lock = include_str!("../../Cargo.lock");
+        let (_, entry) = lock.split_once("name = \"webpki-roots\"\n").unwrap();
+        let version = entry.lines().next().unwrap();
+        assert_eq!(version, format!("version = \"{WEBPKI_ROOTS_VERSION}\""));
+    }
+
+    #[test]
+    fn extra_cas_are_described_by_digest_and_pem() {
+        let root = Authority::root("root");
+        let both = format!("{}{SNAKEOIL}", root.pem);
+        let trust = Roots::webpki().with_pem(both.as_bytes()).unwrap().describe();
+        assert_eq!(trust.roots, "webpki-roots");
+        assert_eq!(trust.extra_ca_sha256, [sha256(&root.der), sha256(&der(SNAKEOIL))]);
+        let pem = trust.extra_ca_pem.unwrap();
+        assert!(pem.ends_with(SNAKEOIL), "written as OpenSSL writes it");
+        assert_eq!(Roots::webpki().describe().extra_ca_pem, None);
+    }
+
+    #[test]
+    fn a_private_key_in_the_file_is_not_reported() {
+        let key = include_str!("../../testdata/certs/v1.key");
+        let file = format!("{key}{SNAKEOIL}");
+        let trust = Roots::webpki().with_pem(file.as_bytes()).unwrap().describe();
+        assert_eq!(trust.extra_ca_pem.as_deref(), Some(SNAKEOIL));
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_is_an_error() {
+        assert!(matches!(Roots::webpki().with_pem(b"hello"), Err(RootsError::NoCertificate)));
+        let bad = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(Roots::webpki().with_pem(bad), Err(RootsError::Anchor(_))));
+        let open = b"-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert!(matches!(Roots::webpki().with_pem(open), Err(RootsError::Pem(_))));
+    }
+
+    #[test]
+    fn mozillas_roots_are_there() {
+        assert!(Roots::webpki().store().roots.len() > 100);
+    }
+}
