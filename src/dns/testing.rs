@@ -73,7 +73,7 @@ impl World {
             let records: Vec<Record> = set.records_without_rrsigs().cloned().collect();
             rrsets.insert((set.name().clone(), set.record_type()), records);
         }
-        let signer = (delegation != Delegation::Unsigned).then(|| self::signer(&origin));
+        let signer = (delegation != Delegation::Unsigned).then(|| signer(&origin));
         if let Some(signer) = &signer {
             let key = RData::DNSSEC(DNSSECRData::DNSKEY(signer.to_dnskey()));
             let key = Record::from_rdata(origin.clone(), TTL, key);
@@ -92,7 +92,7 @@ impl World {
         let ds = match delegation {
             Delegation::Unsigned => None,
             Delegation::Signed => child.signer.as_ref().map(|signer| ds(signer, &origin)),
-            Delegation::WrongDs => Some(ds(&self::signer(&origin), &origin)),
+            Delegation::WrongDs => Some(ds(&signer(&origin), &origin)),
         };
         let parent = self.zone_of_mut(&origin.base_name());
         let ns = child.rrsets[&(origin.clone(), RecordType::NS)].clone();
@@ -334,7 +334,11 @@ impl Desk {
         };
         self.asked.lock().unwrap().push(asked.clone());
         let response = (self.twist)(&asked, self.world.respond(&request))?;
-        Some(response.to_vec().unwrap())
+        let bytes = response.to_vec().unwrap();
+        if !is_tcp && bytes.len() > usize::from(request.max_payload()) {
+            return Some(response.truncate().to_vec().unwrap());
+        }
+        Some(bytes)
     }
 }
 
