@@ -51,7 +51,7 @@ fn signer(zone: &Name) -> DnssecSigner {
     let der = Ed25519SigningKey::generate_pkcs8().unwrap();
     let key = Ed25519SigningKey::from_pkcs8(&der).unwrap();
     let dnskey = DNSKEY::from_key(&key.to_public_key().unwrap());
-    DnssecSigner::new(dnskey, Box::new(key), zone.clone(), Duration::from_secs(3600))
+    DnssecSigner::new(dnskey, Box::new(key), zone.clone(), Duration::from_hours(1))
 }
 
 impl World {
