@@ -51,7 +51,7 @@ impl Resolver {
         Route {
             kind: RouteKind::Host,
             dnssec: hosted.dnssec(),
-            error_detail: joined(hosted.notes),
+            error_detail: joined(&hosted.notes),
             exchanges: vec![hosted.exchange],
             ..empty
         }
@@ -93,7 +93,7 @@ impl Resolver {
         }
         Route {
             kind: RouteKind::Mx,
-            error_detail: joined(notes),
+            error_detail: joined(&notes),
             null_mx_beside_others: chosen.has_null,
             exchanges,
             ..route
@@ -108,7 +108,7 @@ impl Resolver {
             return Route {
                 kind: RouteKind::ImplicitMx,
                 dnssec,
-                error_detail: joined(hosted.notes),
+                error_detail: joined(&hosted.notes),
                 exchanges: vec![hosted.exchange],
                 ..route
             };
@@ -267,6 +267,6 @@ fn literal(host: &Name) -> Option<String> {
     bare.parse::<IpAddr>().ok().map(|ip| ip.to_string())
 }
 
-fn joined(notes: Vec<String>) -> Option<String> {
+fn joined(notes: &[String]) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join("; "))
 }

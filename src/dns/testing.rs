@@ -51,7 +51,7 @@ fn signer(zone: &Name) -> DnssecSigner {
     let der = Ed25519SigningKey::generate_pkcs8().unwrap();
     let key = Ed25519SigningKey::from_pkcs8(&der).unwrap();
     let dnskey = DNSKEY::from_key(&key.to_public_key().unwrap());
-    DnssecSigner::new(dnskey, Box::new(key), zone.clone(), Duration::from_secs(3600))
+    DnssecSigner::new(dnskey, Box::new(key), zone.clone(), Duration::from_hours(1))
 }
 
 impl World {
@@ -73,7 +73,7 @@ impl World {
             let records: Vec<Record> = set.records_without_rrsigs().cloned().collect();
             rrsets.insert((set.name().clone(), set.record_type()), records);
         }
-        let signer = (delegation != Delegation::Unsigned).then(|| self::signer(&origin));
+        let signer = (delegation != Delegation::Unsigned).then(|| signer(&origin));
         if let Some(signer) = &signer {
             let key = RData::DNSSEC(DNSSECRData::DNSKEY(signer.to_dnskey()));
             let key = Record::from_rdata(origin.clone(), TTL, key);
@@ -92,7 +92,7 @@ impl World {
         let ds = match delegation {
             Delegation::Unsigned => None,
             Delegation::Signed => child.signer.as_ref().map(|signer| ds(signer, &origin)),
-            Delegation::WrongDs => Some(ds(&self::signer(&origin), &origin)),
+            Delegation::WrongDs => Some(ds(&signer(&origin), &origin)),
         };
         let parent = self.zone_of_mut(&origin.base_name());
         let ns = child.rrsets[&(origin.clone(), RecordType::NS)].clone();
@@ -334,7 +334,11 @@ impl Desk {
         };
         self.asked.lock().unwrap().push(asked.clone());
         let response = (self.twist)(&asked, self.world.respond(&request))?;
-        Some(response.to_vec().unwrap())
+        let bytes = response.to_vec().unwrap();
+        if !is_tcp && bytes.len() > usize::from(request.max_payload()) {
+            return Some(response.truncate().to_vec().unwrap());
+        }
+        Some(bytes)
     }
 }
 

@@ -26,7 +26,7 @@ use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use socket2::SockRef;
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::UdpSocket;
 
 /// All servers of one resolver.
@@ -202,6 +202,21 @@ impl RuntimeProvider for Transport {
 /// that nobody listens there (ICMP port unreachable), instead of a time-out.
 pub(super) struct ConnectedUdp(UdpSocket);
 
+impl ConnectedUdp {
+    /// Waits for a datagram, or for an error: that alone does not make a socket
+    /// readable.
+    async fn datagram(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        tokio::select! {
+            received = self.0.recv_from(buf) => return received,
+            _ = self.0.ready(Interest::ERROR) => {}
+        }
+        match self.0.take_error()? {
+            Some(error) => Err(error),
+            None => self.0.recv_from(buf).await,
+        }
+    }
+}
+
 impl DnsUdpSocket for ConnectedUdp {
     type Time = TokioTime;
 
@@ -212,6 +227,18 @@ impl DnsUdpSocket for ConnectedUdp {
     ) -> Poll<io::Result<(usize, SocketAddr)>> {
         let mut buf = ReadBuf::new(buf);
         self.0.poll_recv_from(cx, &mut buf).map_ok(|from| (buf.filled().len(), from))
+    }
+
+    fn recv_from<'s, 'b, 'f>(
+        &'s self,
+        buf: &'b mut [u8],
+    ) -> Pin<Box<dyn Future<Output = io::Result<(usize, SocketAddr)>> + Send + 'f>>
+    where
+        's: 'f,
+        'b: 'f,
+        Self: 'f,
+    {
+        Box::pin(self.datagram(buf))
     }
 
     fn poll_send_to(
