@@ -7,8 +7,10 @@
 //! a transcript's meaning, a finding or a verdict, so that a test cannot agree
 //! with itself.
 
+pub mod dns;
 pub mod middlebox;
 pub mod pki;
+pub mod server;
 
 /// Why the pretend internet could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +22,9 @@ pub enum Error {
     /// A TLS configuration could not be made.
     #[error("cannot configure TLS: {0}")]
     Tls(#[from] rustls::Error),
+    /// A zone could not be loaded or signed.
+    #[error("cannot serve DNS: {0}")]
+    Dns(String),
     /// A loopback socket could not be had.
     #[error("cannot use a loopback socket: {0}")]
     Io(#[from] std::io::Error),

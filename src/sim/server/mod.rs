@@ -1,0 +1,98 @@
+//! Scripted mail servers with real STARTTLS.
+//!
+//! Owns what a far side says and when. A server is data: a [`Profile`] in good
+//! or bad order, a [`Hostile`] peer, or a transcript to be played again. Refuses
+//! to know addresses: it is given one accepted connection at a time.
+
+mod hostile;
+mod lines;
+mod profile;
+mod replay;
+mod session;
+mod software;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::model::transcript::Transcript;
+use crate::sim::Error;
+use crate::sim::pki::{Flaw, Pki, TlsRange};
+
+pub use self::hostile::Hostile;
+pub use self::profile::{Greeting, Profile, Starttls};
+pub use self::software::Software;
+
+/// The longest that one session may last.
+const LIFETIME: Duration = Duration::from_mins(10);
+
+/// What a server does.
+#[derive(Clone, Debug)]
+pub enum Script {
+    /// Speaks SMTP like this.
+    Smtp(Box<Profile>),
+    /// Does not behave like a mail server.
+    Hostile(Hostile),
+    /// Plays this; its TLS sessions show a valid certificate for the host.
+    Replay(Transcript),
+}
+
+impl From<Profile> for Script {
+    fn from(profile: Profile) -> Self {
+        Self::Smtp(Box::new(profile))
+    }
+}
+
+impl From<Hostile> for Script {
+    fn from(hostile: Hostile) -> Self {
+        Self::Hostile(hostile)
+    }
+}
+
+impl From<Transcript> for Script {
+    fn from(transcript: Transcript) -> Self {
+        Self::Replay(transcript)
+    }
+}
+
+/// A server that is ready for connections.
+pub struct Server {
+    script: Script,
+    acceptor: TlsAcceptor,
+}
+
+impl Server {
+    /// With a new key and a certificate for `host`, as the profile wants it.
+    pub fn new(script: Script, host: &str, pki: &Pki) -> Result<Self, Error> {
+        let (flaw, tls) = match &script {
+            Script::Smtp(profile) => (profile.flaw, profile.tls),
+            _ => (Flaw::None, TlsRange::default()),
+        };
+        let config = pki.issue(&[host.to_owned()], flaw)?.server_config(&tls)?;
+        Ok(Self { script, acceptor: TlsAcceptor::from(config) })
+    }
+
+    /// Carries one session to its end; `client` is the address that replies name.
+    ///
+    /// # Errors
+    /// What ended the session other than in good order, 10 minutes having passed included.
+    pub async fn serve(&self, stream: TcpStream, client: IpAddr) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        tokio::time::timeout(LIFETIME, self.act(stream, client.to_canonical()))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn act(&self, stream: TcpStream, client: IpAddr) -> io::Result<()> {
+        match &self.script {
+            Script::Smtp(profile) => session::serve(profile, &self.acceptor, stream, client).await,
+            Script::Hostile(hostile) => hostile::serve(*hostile, stream).await,
+            Script::Replay(transcript) => replay::serve(transcript, &self.acceptor, stream).await,
+        }
+    }
+}
