@@ -49,7 +49,9 @@ pub fn keyword(line: &str) -> Option<Keyword> {
     }
     let params = params.trim_start_matches([' ', '\t', '=']);
     let params = (!params.is_empty()).then(|| params.to_owned());
-    Some(Keyword { name: name.to_ascii_uppercase(), params })
+    // The `\xNN` of a byte that could not be shown stays one.
+    let name = name.to_ascii_uppercase().replace("\\X", "\\x");
+    Some(Keyword { name, params })
 }
 
 /// Whether STARTTLS is among the keywords.

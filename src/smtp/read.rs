@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::reply::{Progress, Reply, ReplyReader};
+use super::reply::{Breach, Progress, Reply, ReplyReader};
 use super::{ehlo, mask};
 use crate::model::probe::Mode;
 use crate::model::session::{
@@ -34,6 +34,8 @@ enum Awaiting {
     Quit,
     /// Nothing: a reply has come and no command followed, or what was sent is unknown.
     Nothing,
+    /// Nothing that could be read: what has come since the last command is no reply.
+    Unreadable,
 }
 
 struct Reading {
@@ -82,7 +84,9 @@ impl Reading {
     }
 
     fn complete(&mut self, stage: Stage, at_us: u64) {
-        self.session.stages.push(stage);
+        if !self.has(stage) {
+            self.session.stages.push(stage);
+        }
         self.since_us = at_us;
     }
 
@@ -95,23 +99,42 @@ impl Reading {
         self.mode == Mode::Starttls && self.has(Stage::Starttls) && !self.secured
     }
 
+    /// How the bytes were segmented makes no difference: behind a complete reply,
+    /// or behind what cannot be one, nothing is read before the next command.
     fn received(&mut self, bytes: &[u8], at_us: u64) {
         if self.between_220_and_tls() {
             self.residue(bytes.len());
             return;
         }
+        match self.awaiting {
+            Awaiting::Unreadable => return,
+            Awaiting::Nothing => return self.trailing(bytes),
+            _ => {}
+        }
         match self.reader.push(bytes) {
             Progress::Incomplete => {}
-            Progress::Complete(reply) => self.replied(&reply, at_us),
-            Progress::Broken(breach) => {
-                let oddity = match breach {
-                    super::reply::Breach::NotSmtp(_) => Oddity::NotSmtp,
-                    _ => Oddity::CapHit,
-                };
-                self.oddities.insert(oddity);
-                self.session.error.get_or_insert(breach.to_string());
+            Progress::Complete(reply) => {
+                self.replied(&reply, at_us);
+                let rest = self.reader.drain();
+                self.trailing(&rest);
             }
+            Progress::Broken(breach) => self.broken(&breach),
         }
+    }
+
+    fn trailing(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.oddities.insert(Oddity::TrailingBytes);
+        }
+    }
+
+    fn broken(&mut self, breach: &Breach) {
+        self.awaiting = Awaiting::Unreadable;
+        self.oddities.insert(match breach {
+            Breach::NotSmtp(_) => Oddity::NotSmtp,
+            Breach::TooLong | Breach::TooManyLines => Oddity::CapHit,
+        });
+        self.session.error.get_or_insert(breach.to_string());
     }
 
     fn replied(&mut self, reply: &Reply, at_us: u64) {
@@ -121,10 +144,7 @@ impl Reading {
             Awaiting::Hello(verb) => self.hello(reply, verb, at_us),
             Awaiting::Starttls => self.starttls(reply, at_us),
             Awaiting::EhloTls => self.ehlo_tls(reply, at_us),
-            Awaiting::Quit => {}
-            Awaiting::Nothing => {
-                self.oddities.insert(Oddity::TrailingBytes);
-            }
+            Awaiting::Quit | Awaiting::Nothing | Awaiting::Unreadable => {}
         }
     }
 
@@ -187,10 +207,8 @@ impl Reading {
     }
 
     fn sent(&mut self, bytes: &[u8]) {
-        if !self.reader.is_empty() {
-            self.oddities.insert(Oddity::TrailingBytes);
-            self.reader.drain();
-        }
+        // A reply that had not ended is no answer to what is sent now.
+        self.reader.drain();
         let line = String::from_utf8_lossy(bytes).to_ascii_uppercase();
         self.awaiting = match line.split_whitespace().next() {
             Some("EHLO") if self.secured && self.mode == Mode::Starttls => Awaiting::EhloTls,
@@ -201,7 +219,7 @@ impl Reading {
                 Awaiting::Starttls
             }
             Some("QUIT") => {
-                self.session.stages.push(Stage::Quit);
+                self.complete(Stage::Quit, self.since_us);
                 Awaiting::Quit
             }
             _ => Awaiting::Nothing,
@@ -239,9 +257,6 @@ impl Reading {
                 Some(Ended::ByPeer | Ended::Reset) => StarttlsOutcome::Closed,
                 _ => StarttlsOutcome::NoReply,
             };
-        }
-        if !self.reader.is_empty() && self.awaiting == Awaiting::Nothing {
-            self.oddities.insert(Oddity::TrailingBytes);
         }
         self.session.stopped_at = self.under_way();
         self.session.oddities = self.oddities.into_iter().collect();
