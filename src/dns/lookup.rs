@@ -225,7 +225,7 @@ impl Resolver {
                 (true, _) => return step.undetermined(),
             }
         }
-        Step::failed(LookupError::Unreachable, "no server to ask")
+        Step::failed(LookupError::Unreachable, "no socket for it")
     }
 
     /// The current validator; a new one where the current one's cache may hold
@@ -245,7 +245,7 @@ impl Resolver {
     /// Without validation, and with CD, so that a validating resolver answers too.
     async fn plain(&self, question: &Query) -> Step {
         let Some(servers) = self.servers() else {
-            return Step::failed(LookupError::Unreachable, "no server to ask");
+            return Step::failed(LookupError::Unreachable, "no socket for it");
         };
         let wire = Wire::new(servers, true);
         let outcome = wire.lookup(question.clone(), options(false)).first_answer().await;
