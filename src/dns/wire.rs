@@ -26,7 +26,7 @@ use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use socket2::SockRef;
-use tokio::io::{Interest, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -220,17 +220,28 @@ impl RuntimeProvider for Transport {
 pub(super) struct ConnectedUdp(UdpSocket);
 
 impl ConnectedUdp {
-    /// Waits for a datagram, or for an error: that alone does not make a socket
-    /// readable.
+    /// Waits for a datagram, or for an error: on Linux that alone does not make a
+    /// socket readable.
     async fn datagram(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         tokio::select! {
             received = self.0.recv_from(buf) => return received,
-            _ = self.0.ready(Interest::ERROR) => {}
+            () = self.failure() => {}
         }
         match self.0.take_error()? {
             Some(error) => Err(error),
             None => self.0.recv_from(buf).await,
         }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    async fn failure(&self) {
+        self.0.ready(tokio::io::Interest::ERROR).await.ok();
+    }
+
+    /// Elsewhere an error does make a socket readable.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    async fn failure(&self) {
+        std::future::pending().await
     }
 }
 
