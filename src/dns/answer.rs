@@ -110,7 +110,7 @@ fn failure(error: &NetError) -> (LookupError, String) {
     match error {
         NetError::Timeout => (LookupError::Timeout, "no answer in time".into()),
         NetError::Io(error) => (io_failure(error.kind()), error.to_string()),
-        NetError::NoConnections => (LookupError::Unreachable, "no server to ask".into()),
+        NetError::NoConnections => (LookupError::Unreachable, "it cannot be reached".into()),
         NetError::Dns(DnsError::ResponseCode(code)) => (rcode(*code), rcode_text(*code)),
         other => (LookupError::Other, other.to_string()),
     }
@@ -267,5 +267,35 @@ fn status(proof: Proof) -> Dnssec {
         Proof::Insecure => Dnssec::Insecure,
         Proof::Bogus => Dnssec::Bogus,
         Proof::Indeterminate => Dnssec::Indeterminate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_without_an_answer_is_the_paths_or_the_servers() {
+        let io = |kind: io::ErrorKind| failure(&NetError::from(io::Error::from(kind))).0;
+        assert_eq!(io(io::ErrorKind::NetworkUnreachable), LookupError::Unreachable);
+        assert_eq!(io(io::ErrorKind::HostUnreachable), LookupError::Unreachable);
+        assert_eq!(io(io::ErrorKind::ConnectionRefused), LookupError::Unreachable);
+        assert_eq!(io(io::ErrorKind::TimedOut), LookupError::Timeout);
+        assert_eq!(io(io::ErrorKind::UnexpectedEof), LookupError::Other);
+        assert_eq!(failure(&NetError::NoConnections).0, LookupError::Unreachable);
+        let code = |code| failure(&NetError::Dns(DnsError::ResponseCode(code)));
+        assert_eq!(code(ResponseCode::FormErr), (LookupError::Other, "FORMERR".into()));
+        assert_eq!(code(ResponseCode::Refused), (LookupError::Refused, "REFUSED".into()));
+    }
+
+    #[test]
+    fn the_lowest_status_decides() {
+        use Dnssec::{Bogus, Indeterminate, Insecure, Secure};
+        let order = [Bogus, Indeterminate, Insecure, Secure];
+        for (i, one) in order.iter().enumerate() {
+            for (j, other) in order.iter().enumerate() {
+                assert_eq!(lowest(*one, *other), order[i.min(j)]);
+            }
+        }
     }
 }

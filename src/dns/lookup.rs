@@ -186,7 +186,8 @@ impl Resolver {
         let Some(servers) = self.servers() else {
             return Vec::new();
         };
-        let wire = Wire::new(servers, false);
+        // With CD: a resolver that mistrusts these keys passes them on all the same.
+        let wire = Wire::new(servers, true);
         let query = Query::query(zone, RecordType::DNSKEY);
         let response = wire.lookup(query, options(true)).first_answer().await;
         response.map(|response| response.into_message().answers).unwrap_or_default()
@@ -225,7 +226,7 @@ impl Resolver {
                 (true, _) => return step.undetermined(),
             }
         }
-        Step::failed(LookupError::Unreachable, "no server to ask")
+        Step::failed(LookupError::Unreachable, "no socket for it")
     }
 
     /// The current validator; a new one where the current one's cache may hold
@@ -245,7 +246,7 @@ impl Resolver {
     /// Without validation, and with CD, so that a validating resolver answers too.
     async fn plain(&self, question: &Query) -> Step {
         let Some(servers) = self.servers() else {
-            return Step::failed(LookupError::Unreachable, "no server to ask");
+            return Step::failed(LookupError::Unreachable, "no socket for it");
         };
         let wire = Wire::new(servers, true);
         let outcome = wire.lookup(question.clone(), options(false)).first_answer().await;

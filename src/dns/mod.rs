@@ -2,12 +2,12 @@
 //!
 //! Owns asking a recursive resolver and telling the DNSSEC status of each answer.
 //! Steps of a lookup, and where they are:
-//! 1. `. DNSKEY` with DO, once: does the resolver pass DNSSEC on? [`lookup`]
+//! 1. `. DNSKEY` with DO, once: does the resolver pass DNSSEC on? `lookup`
 //! 2. the question, validated; again where the chain of trust could not be
 //!    fetched; with CD set where the resolver itself failed; without validation
-//!    where all that led nowhere. [`lookup`]
-//! 3. the outcome read: records, CNAME links, error, status. [`answer`]
-//! 4. MX, then A and AAAA of every host: the route. [`route`]
+//!    where all that led nowhere. `lookup`
+//! 3. the outcome read: records, CNAME links, error, status. `answer`
+//! 4. MX, then A and AAAA of every host: the route. `route`
 //!
 //! Refuses to know SMTP, certificates, and what a status is worth.
 

@@ -260,6 +260,20 @@ async fn of_two_servers_the_one_that_works_decides() {
 }
 
 #[tokio::test]
+async fn a_silent_server_beside_another_neither_stops_nor_hides_it() {
+    let silent = Server::twisted(unsigned(), |_, _| None).await;
+    let failing = Server::twisted(unsigned(), |_, m| Some(code(m, ResponseCode::ServFail))).await;
+    let honest = Server::honest(unsigned()).await;
+    let started = Instant::now();
+    let resolver = Resolver::new(settings(&[silent.address, honest.address], NO_ANCHOR)).unwrap();
+    assert_eq!(route(&resolver, "both.test").await.exchanges.len(), 3);
+    assert!(started.elapsed() < TIMEOUT);
+    let resolver = Resolver::new(settings(&[silent.address, failing.address], NO_ANCHOR)).unwrap();
+    let route = route(&resolver, "both.test").await;
+    assert_eq!(route.error, Some(LookupError::Servfail));
+}
+
+#[tokio::test]
 async fn a_resolver_that_is_not_there_fails_fast() {
     let closed = { std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
     let started = Instant::now();

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::stream::{Stream, once};
+use futures_util::stream::{FuturesUnordered, Stream, StreamExt, once};
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverOpts};
 use hickory_resolver::net::runtime::{
     DnsUdpSocket, RuntimeProvider, TokioHandle, TokioRuntimeProvider, TokioTime,
@@ -26,16 +26,22 @@ use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use socket2::SockRef;
-use tokio::io::{Interest, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
+use tokio::time::timeout;
 
 /// All servers of one resolver.
 pub(super) struct Servers {
     together: NameServerPool<Transport>,
     /// One pool a server, where there are several.
     apart: Vec<NameServerPool<Transport>>,
+    limit: Duration,
     has_answered: AtomicBool,
 }
+
+/// The part of a question's time, as its denominator, for which the other
+/// servers are waited for after one has failed.
+const RETRY_PART: u32 = 4;
 
 impl Servers {
     /// `timeout` limits one question, retransmissions and the change to TCP included.
@@ -45,6 +51,7 @@ impl Servers {
         Ok(Self {
             together: pool(addresses, timeout)?,
             apart: apart.collect::<Result<_, _>>()?,
+            limit: timeout,
             has_answered: AtomicBool::new(false),
         })
     }
@@ -58,16 +65,26 @@ impl Servers {
     /// not serve us, each by itself, so that the outcome is not a race.
     async fn ask(&self, request: DnsRequest) -> Result<DnsResponse, NetError> {
         let mut result = self.together.send(request.clone()).first_answer().await;
-        for server in &self.apart {
-            if !is_server_failure(&result) {
-                break;
-            }
-            result = server.send(request.clone()).first_answer().await;
+        if is_server_failure(&result) {
+            let others = timeout(self.limit / RETRY_PART, self.ask_apart(request));
+            result = others.await.ok().flatten().unwrap_or(result);
         }
         if matches!(result, Ok(_) | Err(NetError::Dns(_))) {
             self.has_answered.store(true, Ordering::Relaxed);
         }
         result
+    }
+
+    /// The first answer that is neither a failed server's nor a lost one.
+    async fn ask_apart(&self, request: DnsRequest) -> Option<Result<DnsResponse, NetError>> {
+        let ask = |server: &NameServerPool<_>| server.send(request.clone()).first_answer();
+        let mut asked: FuturesUnordered<_> = self.apart.iter().map(ask).collect();
+        while let Some(result) = asked.next().await {
+            if matches!(result, Ok(_) | Err(NetError::Dns(_))) && !is_server_failure(&result) {
+                return Some(result);
+            }
+        }
+        None
     }
 }
 
@@ -203,17 +220,28 @@ impl RuntimeProvider for Transport {
 pub(super) struct ConnectedUdp(UdpSocket);
 
 impl ConnectedUdp {
-    /// Waits for a datagram, or for an error: that alone does not make a socket
-    /// readable.
+    /// Waits for a datagram, or for an error: on Linux that alone does not make a
+    /// socket readable.
     async fn datagram(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         tokio::select! {
             received = self.0.recv_from(buf) => return received,
-            _ = self.0.ready(Interest::ERROR) => {}
+            () = self.failure() => {}
         }
         match self.0.take_error()? {
             Some(error) => Err(error),
             None => self.0.recv_from(buf).await,
         }
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    async fn failure(&self) {
+        self.0.ready(tokio::io::Interest::ERROR).await.ok();
+    }
+
+    /// Elsewhere an error does make a socket readable.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    async fn failure(&self) {
+        std::future::pending().await
     }
 }
 
