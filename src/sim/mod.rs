@@ -8,9 +8,13 @@
 //! with itself.
 
 pub mod dns;
+mod hop;
+pub mod internet;
 pub mod middlebox;
 pub mod pki;
 pub mod server;
+
+pub use self::internet::{Internet, Path, Running};
 
 /// Why the pretend internet could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +29,9 @@ pub enum Error {
     /// A zone could not be loaded or signed.
     #[error("cannot serve DNS: {0}")]
     Dns(String),
+    /// An address or name that is not reserved for documentation.
+    #[error("{0} is not reserved for documentation (RFC 5737, RFC 3849, RFC 2606)")]
+    NotReserved(String),
     /// A loopback socket could not be had.
     #[error("cannot use a loopback socket: {0}")]
     Io(#[from] std::io::Error),
