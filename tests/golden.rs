@@ -6,6 +6,12 @@
 //! header is an expectation about the session that `smtp::read` makes of the
 //! transcript. One that is left out is not compared, but `offered`, `outcome` and
 //! `stages` are required, and a key that nobody knows is an error.
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test target: only functions marked #[test] are exempt by clippy.toml"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +71,7 @@ impl Case {
         let mut expected: Vec<(&str, String)> = Vec::new();
         for (key, value) in &self.headers {
             match expected.iter_mut().find(|(known, _)| known == key) {
-                Some((_, values)) => *values += &format!("\n{value}"),
+                Some((_, values)) => values.extend(["\n", value]),
                 None => expected.push((key, value.clone())),
             }
         }
@@ -208,7 +214,7 @@ fn case_files() -> Vec<PathBuf> {
 fn every_transcript_reads_as_its_headers_say() {
     let files = case_files();
     assert!(files.len() >= FEWEST_CASES, "only {} files", files.len());
-    let mut report = String::new();
+    let mut report = Vec::new();
     for path in &files {
         let name = path.file_name().unwrap().to_string_lossy();
         let text = fs::read_to_string(path).unwrap();
@@ -216,11 +222,9 @@ fn every_transcript_reads_as_its_headers_say() {
             Ok(failures) => failures,
             Err(broken) => vec![broken],
         };
-        for failure in failures {
-            report += &format!("{name}: {failure}\n");
-        }
+        report.extend(failures.into_iter().map(|failure| format!("{name}: {failure}")));
     }
-    assert!(report.is_empty(), "\n{report}");
+    assert!(report.is_empty(), "\n{}", report.join("\n"));
 }
 
 #[test]

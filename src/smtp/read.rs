@@ -186,6 +186,8 @@ impl Reading {
         starttls.reply = Some(ReplyText { code: reply.code, text: reply.text() });
         if reply.code == 220 {
             self.complete(Stage::Starttls, at_us);
+        }
+        if self.between_220_and_tls() {
             let rest = self.reader.drain().len();
             self.residue(rest);
         }

@@ -89,11 +89,6 @@ impl ReplyReader {
         self.advance()
     }
 
-    /// Whether bytes of an unfinished reply, or bytes behind a finished one, are held.
-    pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty() && self.lines.is_empty()
-    }
-
     /// Takes the bytes behind the last reply and forgets an unfinished one.
     pub fn drain(&mut self) -> Vec<u8> {
         let rest = std::mem::take(&mut self.buffer);
