@@ -48,6 +48,8 @@ pub struct Run {
     pub ehlo_names: Vec<String>,
     /// Which certificates were trusted.
     pub trust: Trust,
+    /// The name that certificates had to have, instead of the MX host's.
+    pub verify_name: Option<String>,
     /// Who observed.
     pub vantages: Vec<Vantage>,
     /// True where the run was interrupted and the report holds what was known so far.

@@ -1,0 +1,76 @@
+//! `mxray check`: from targets to a report.
+
+use std::future::Future;
+
+use base64::Engine as _;
+use mxray::model::report::Report;
+use mxray::observe::Dialler;
+
+use crate::cli::arguments::CheckArguments;
+use crate::cli::deliver::{deliver, save};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::host_name;
+use crate::cli::run::{self, Interrupt};
+use crate::cli::settings::{Settings, Surroundings};
+use crate::cli::terminal::{Terminal, write_file};
+
+/// Surveys, judges and delivers.
+///
+/// # Errors
+/// Something that was typed can't be used, or a result can't be written.
+pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exit, Failure> {
+    let mut input = std::io::stdin().lock();
+    let host_name = host_name::fully_qualified();
+    let settings = Settings::resolve(arguments, Surroundings { input: &mut input, host_name })?;
+    let (evidence, certificates) = (settings.save.clone(), settings.chain.clone());
+    let report = block_on(run::report(settings, Dialler::direct(), Interrupt::ByKey, terminal))??;
+    if let Some(path) = evidence {
+        save(&report, &path)?;
+    }
+    if let Some(path) = certificates {
+        write_file(&path, chain(&report).as_bytes())?;
+    }
+    deliver(report, &arguments.output, arguments.fail_on, terminal)
+}
+
+/// Runs a future to its end on this thread: the work is waiting, not computing.
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(format!("cannot wait for sockets: {error}")))?;
+    Ok(runtime.block_on(future))
+}
+
+/// Every certificate that was presented, once, as PEM with a comment that says by whom.
+fn chain(report: &Report) -> String {
+    let mut text = String::new();
+    let mut known = std::collections::HashSet::new();
+    for observation in report.targets.iter().flat_map(|target| &target.observations) {
+        let chain = observation.tls.iter().flat_map(|tls| &tls.chain);
+        for certificate in chain.filter(|certificate| known.insert(certificate.sha256.clone())) {
+            let Some(der) = &certificate.der else { continue };
+            let probe = &observation.probe;
+            text.push_str(&format!(
+                "# presented by {} [{}]\n",
+                mxray::report::escape::escape_name(&probe.host),
+                probe.ip
+            ));
+            text.push_str(&pem(der));
+        }
+    }
+    text
+}
+
+/// RFC 7468: lines of 64 characters.
+fn pem(der_base64: &str) -> String {
+    let engine = base64::engine::general_purpose::STANDARD;
+    let encoded = engine.decode(der_base64).map(|der| engine.encode(der)).unwrap_or_default();
+    let lines: Vec<&str> = encoded
+        .as_bytes()
+        .chunks(64)
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}

@@ -1,0 +1,82 @@
+//! `mxray demo`: the real check on the pretend internet inside this process.
+
+use std::net::IpAddr;
+
+use mxray::dns::{ResolverSettings, TrustAnchor};
+use mxray::model::probe::{Limits, Mode};
+use mxray::model::report::{Families, FamilyUse, Report};
+use mxray::model::target::Target;
+use mxray::observe::Dialler;
+use mxray::plan::{Intent, budget};
+use mxray::sim::internet::{CLEAN, Internet, Running, STRIPPED};
+use mxray::tls::Roots;
+
+use crate::cli::arguments::DemoArguments;
+use crate::cli::check::block_on;
+use crate::cli::deliver::{deliver, save};
+use crate::cli::exit::{Exit, FailOn};
+use crate::cli::failure::Failure;
+use crate::cli::run::{self, Interrupt};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+
+/// The addresses of this machine in the pretend internet.
+const PRETEND_IPV4: [u8; 4] = [198, 51, 100, 10];
+const PRETEND_IPV6: [u16; 8] = [0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0x10];
+
+/// Starts the pretend internet, checks two domains of it, and delivers.
+///
+/// # Errors
+/// There is no loopback, or a result can't be written.
+pub(crate) fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<Exit, Failure> {
+    let report = block_on(demonstrated(terminal))??;
+    if let Some(path) = &arguments.save {
+        save(&report, path)?;
+    }
+    deliver(report, &arguments.output, FailOn::Never, terminal)
+}
+
+async fn demonstrated(terminal: &Terminal) -> Result<Report, Failure> {
+    let running = Internet::demonstration().start().await.map_err(|error| {
+        Failure::internal(format!("the pretend internet cannot start: {error}"))
+    })?;
+    if !running.ipv6_available() {
+        terminal.warning(
+            "this machine has no IPv6, not even on loopback: the demo cannot show how the two \
+             families differ",
+        );
+    }
+    let mut sources = vec![IpAddr::from(PRETEND_IPV4)];
+    sources.extend(running.ipv6_available().then(|| IpAddr::from(PRETEND_IPV6)));
+    let dialler = Dialler::pretend(running.endpoints().clone(), sources);
+    run::report(settings(&running)?, dialler, Interrupt::ByKey, terminal).await
+}
+
+fn settings(running: &Running) -> Result<Settings, Failure> {
+    let anchor = match running.trust_anchor() {
+        Some(text) => TrustAnchor::parse(text).map_err(Failure::internal)?,
+        None => TrustAnchor::root(),
+    };
+    let targets: Result<Vec<Target>, _> = [CLEAN, STRIPPED].iter().map(|name| name.parse()).collect();
+    Ok(Settings {
+        targets: targets.map_err(Failure::internal)?,
+        intent: Intent {
+            ehlo_name: Some("probe.example.org".to_owned()),
+            sources: Vec::new(),
+            port: None,
+            mode: Mode::Starttls,
+            sni: None,
+            limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
+        },
+        asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
+        resolver: ResolverSettings {
+            servers: vec![running.resolver()],
+            anchor,
+            ..ResolverSettings::default()
+        },
+        roots: Roots::webpki().with_pem(running.ca_pem().as_bytes()).map_err(Failure::internal)?,
+        verify_name: None,
+        save: None,
+        chain: None,
+    })
+}
