@@ -7,7 +7,7 @@ use crate::model::evidence::Evidence;
 use crate::model::probe::{Family, Mode, Role};
 use crate::model::report::FamilyUse;
 use crate::model::route::Exchange;
-use crate::model::session::{MaskKind, MaskedLine, Stage, StarttlsOutcome};
+use crate::model::session::{MaskKind, MaskedLine, Oddity, Stage, StarttlsOutcome};
 use crate::model::transcript::Ended;
 
 /// One address of one host, and everything that was observed there.
@@ -99,9 +99,20 @@ impl Address<'_> {
         self.readings.iter().any(|reading| reading.session.starttls.offered == Some(true))
     }
 
+    /// STARTTLS stands on the greeting line of the EHLO answer: the server's own
+    /// mistake, and no sender sees the offer.
+    pub(super) fn misplaced(&self) -> bool {
+        let odd = |reading: &&Reading<'_>| {
+            reading.session.oddities.contains(&Oddity::StarttlsOnGreetingLine)
+        };
+        !self.offered() && self.readings.iter().any(odd)
+    }
+
     /// STARTTLS was accepted here without an offer, and never offered.
     pub(super) fn hidden(&self) -> bool {
-        !self.offered() && self.readings.iter().any(|reading| reading.accepted_unoffered())
+        !self.offered()
+            && !self.misplaced()
+            && self.readings.iter().any(|reading| reading.accepted_unoffered())
     }
 
     /// Eight X's stood where our STARTTLS should have been.
@@ -211,6 +222,8 @@ fn after_greeting(readings: &[&Reading<'_>], last: &Reading<'_>) -> Standing {
         StarttlsOutcome::Refused => Standing::Broken(Broken::Refused),
         StarttlsOutcome::Tempfailed if offered => Standing::Broken(Broken::Tempfailed),
         StarttlsOutcome::UnexpectedCode if offered => Standing::Broken(Broken::UnexpectedCode),
+        // Neither offered nor accepted, twice: a passing fault would have passed.
+        StarttlsOutcome::Tempfailed if readings.len() > 1 => Standing::NotOffered,
         StarttlsOutcome::Tempfailed => Standing::Stalled("starttls-tempfailed"),
         // 250 or the like to a command that was not offered: not accepted either.
         StarttlsOutcome::RefusedUnoffered | StarttlsOutcome::UnexpectedCode => Standing::NotOffered,

@@ -141,6 +141,9 @@ pub(super) fn of_address(address: &Address<'_>) -> Claim {
         }
         Standing::NotOffered => Claim::plain(Status::NotOffered),
         Standing::Broken(broken) => Claim::because(Status::TlsBroken, broken.word()),
+        Standing::Secured if address.misplaced() => {
+            Claim::because(Status::NotOffered, "starttls-on-greeting-line")
+        }
         Standing::Secured => Claim::plain(Status::Intact),
     }
 }
@@ -196,7 +199,8 @@ fn of_addresses(addresses: &[&Address<'_>]) -> Claim {
 fn by_family(addresses: &[&Address<'_>]) -> Option<Claim> {
     let of = |family| {
         let measured = addresses.iter().filter(move |address| {
-            address.family() == family && (lacks(address) || has(address) || legacy(address))
+            address.family() == family
+                && (lacks(address) || has(address) || faulty(address))
         });
         measured.copied().collect::<Vec<_>>()
     };
@@ -220,18 +224,19 @@ fn has(address: &Address<'_>) -> bool {
 }
 
 /// STARTTLS is not offered, refused, or breaks in a way that a path can cause.
-/// A server that answers with an old version has broken itself.
 fn lacks(address: &Address<'_>) -> bool {
     match &address.standing {
-        Standing::NotOffered => true,
+        Standing::NotOffered => !address.misplaced(),
         Standing::Broken(broken) => *broken != Broken::LegacyOnly,
-        Standing::Secured => !address.offered(),
+        Standing::Secured => address.hidden(),
         _ => false,
     }
 }
 
-fn legacy(address: &Address<'_>) -> bool {
-    address.standing == Standing::Broken(Broken::LegacyOnly)
+/// The server shows a fault of its own, which no path explains: an old version,
+/// an offer on the wrong line.
+fn faulty(address: &Address<'_>) -> bool {
+    address.standing == Standing::Broken(Broken::LegacyOnly) || address.misplaced()
 }
 
 /// No address and no pair of families raises a suspicion.

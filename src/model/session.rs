@@ -59,7 +59,7 @@ pub struct Session {
     pub starttls: Starttls,
     /// EHLO inside TLS.
     pub ehlo_tls: Option<EhloTls>,
-    /// What was odd about the replies, in the order met.
+    /// What was odd about the replies, each once.
     pub oddities: Vec<Oddity>,
 }
 
@@ -223,6 +223,7 @@ pub enum Oddity {
     NotSmtp,
     /// `STARTTLS` stands on the first EHLO line, which is the greeting line.
     StarttlsOnGreetingLine,
-    /// The peer went on in clear after its 220 to STARTTLS.
+    /// The peer spoke in clear where TLS was to begin.
+    #[serde(rename = "clear-text-after-220")]
     ClearTextAfter220,
 }

@@ -1,0 +1,102 @@
+//! A run of the real survey on a pretend internet, for tests that need sockets.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mxray::dns::{Resolver, ResolverSettings, TrustAnchor};
+use mxray::judge::{self, Context};
+use mxray::model::evidence::Evidence;
+use mxray::model::probe::{Limits, Mode};
+use mxray::model::report::{Families, FamilyUse, TargetReport};
+use mxray::observe::Dialler;
+use mxray::plan::Intent;
+use mxray::sim::internet::{Internet, Running};
+use mxray::survey::{self, Survey};
+use mxray::tls::Roots;
+
+pub const V4: [u8; 4] = [203, 0, 113, 1];
+pub const V6: [u16; 8] = [0x2001, 0xdb8, 0x203, 0, 0, 0, 0, 1];
+pub const HOST: &str = "mx.example.net";
+pub const DOMAIN: &str = "example.net";
+
+/// Both addresses of [`HOST`].
+pub fn addresses() -> [IpAddr; 2] {
+    [IpAddr::from(V4), IpAddr::from(V6)]
+}
+
+/// How a test asks.
+#[derive(Clone, Copy)]
+pub struct Asking {
+    pub mode: Mode,
+    pub session: Duration,
+    pub greeting: Duration,
+}
+
+impl Default for Asking {
+    /// Patient enough for a busy machine: no test waits for a time-out unless it
+    /// is about one.
+    fn default() -> Self {
+        let patience = Duration::from_secs(20);
+        Self { mode: Mode::Starttls, session: patience, greeting: patience }
+    }
+}
+
+impl Asking {
+    /// For peers that never answer.
+    pub fn impatient() -> Self {
+        let patience = Duration::from_millis(1500);
+        Self { session: patience, greeting: patience, ..Self::default() }
+    }
+}
+
+/// Surveys one target on the pretend internet.
+pub async fn survey(running: &Running, target: &str, asking: Asking) -> Evidence {
+    assert!(running.ipv6_available(), "these tests need ::1");
+    let sources = vec![IpAddr::from([198, 51, 100, 10]), "2001:db8:100::10".parse().unwrap()];
+    let anchor = running.trust_anchor().map(|text| TrustAnchor::parse(text).unwrap());
+    let resolver = Resolver::new(ResolverSettings {
+        servers: vec![running.resolver()],
+        anchor: anchor.unwrap_or_else(TrustAnchor::root),
+        ..ResolverSettings::default()
+    });
+    let survey = Survey {
+        resolver: Some(resolver.unwrap()),
+        dialler: Dialler::pretend(running.endpoints().clone(), sources),
+        intent: Intent {
+            ehlo_name: Some("probe.example.org".into()),
+            sources: Vec::new(),
+            port: None,
+            mode: asking.mode,
+            sni: None,
+            limits: Limits { session: asking.session, greeting: asking.greeting },
+        },
+        asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
+    };
+    let (events, _) = tokio::sync::mpsc::unbounded_channel();
+    let targets = vec![target.parse().unwrap()];
+    let mut outcome = survey::run(survey, targets, events, std::future::pending()).await;
+    outcome.evidence.remove(0)
+}
+
+/// Surveys and judges one target.
+pub async fn report(running: &Running, target: &str, asking: Asking) -> TargetReport {
+    let evidence = survey(running, target, asking).await;
+    judged(running, &evidence)
+}
+
+/// Judges with the pretend internet's root trusted.
+pub fn judged(running: &Running, evidence: &Evidence) -> TargetReport {
+    let roots = Roots::webpki().with_pem(running.ca_pem().as_bytes()).unwrap();
+    judge::judge(evidence, Context { roots: &roots, verify_name: None })
+}
+
+/// Builds, starts, surveys [`DOMAIN`], judges.
+pub async fn report_on(internet: Internet, asking: Asking) -> TargetReport {
+    let running = internet.start().await.unwrap();
+    report(&running, DOMAIN, asking).await
+}
+
+/// The ids of all findings.
+pub fn ids(report: &TargetReport) -> Vec<&str> {
+    report.findings.iter().map(|finding| finding.id.as_str()).collect()
+}
