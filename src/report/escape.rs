@@ -40,7 +40,8 @@ fn escape_unless(text: &str, harmless: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-fn is_harmless(letter: char) -> bool {
+/// Whether a character may be shown as it is.
+pub(crate) fn is_harmless(letter: char) -> bool {
     if letter.is_ascii() {
         return letter.is_ascii_graphic() || letter == ' ';
     }

@@ -3,7 +3,10 @@
 //! Owns the two forms, one object and one line a target, and what counts as
 //! evidence. Refuses to know files.
 
+use std::fmt::Write as _;
+
 use crate::model::report::{Report, SCHEMA, TargetReport};
+use crate::report::escape::is_harmless;
 
 /// One object, indented, ended by a line feed.
 ///
@@ -12,7 +15,7 @@ use crate::model::report::{Report, SCHEMA, TargetReport};
 pub fn render(report: &Report) -> serde_json::Result<String> {
     let mut text = serde_json::to_string_pretty(report)?;
     text.push('\n');
-    Ok(text)
+    Ok(harmless(text))
 }
 
 /// One object a line, each with one target, the run and all controls: every line
@@ -32,7 +35,7 @@ pub fn ndjson(report: &Report) -> serde_json::Result<String> {
         lines.push_str(&serde_json::to_string(&line)?);
         lines.push('\n');
     }
-    Ok(lines)
+    Ok(harmless(lines))
 }
 
 /// The report without its evidence: transcripts, certificates and staples as
@@ -54,6 +57,26 @@ fn strip_target(target: &mut TargetReport) {
             certificate.der = None;
         }
     }
+}
+
+/// A text of JSON with nothing in it that could steer a terminal: such characters
+/// stand inside strings only, and JSON can spell them out (RFC 8259 §7).
+fn harmless(text: String) -> String {
+    if text.chars().all(|letter| letter == '\n' || is_harmless(letter)) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if letter == '\n' || is_harmless(letter) {
+            safe.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe
 }
 
 /// Why a text is not a report.
@@ -124,6 +147,16 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn json_can_be_shown_and_means_the_same(wild in proptest::prelude::any::<String>()) {
+            let report = samples::hostile_with(&wild);
+            let text = render(&report).unwrap();
+            assert!(text.chars().all(|letter| letter == '\n' || is_harmless(letter)));
+            assert_eq!(read_strictly(&text), report);
+        }
+    }
+
     #[test]
     fn a_line_has_one_target_and_is_a_report() {
         let report = samples::idn();
@@ -131,7 +164,7 @@ mod tests {
         let lines: Vec<Report> = text.lines().map(read_strictly).collect();
         assert_eq!(lines.len(), 2);
         for (line, target) in lines.iter().zip(&report.targets) {
-            assert_eq!(line.targets, [target.clone()]);
+            assert_eq!(line.targets, std::slice::from_ref(target));
             assert_eq!(line.run, report.run);
         }
     }

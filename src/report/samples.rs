@@ -519,6 +519,20 @@ pub(crate) fn inconclusive() -> Report {
         pkix: None,
         ..tls(host)
     });
+    let summary = "the addresses could not all be measured";
+    let mut target = target(
+        "example.net",
+        (Status::Inconclusive, None, summary),
+        vec![busy, reset, overwritten(), expired()],
+    );
+    make_odd(&mut target.routes[0]);
+    let mut report = report(vec![target]);
+    report.run.interrupted = true;
+    report
+}
+
+/// The command arrived as X's.
+fn overwritten() -> ObservationReport {
     let mut masked = session("o3", "mx2.example.net", "203.0.113.70");
     masked.starttls.offered = Some(false);
     masked.starttls.outcome = StarttlsOutcome::RefusedUnoffered;
@@ -535,6 +549,11 @@ pub(crate) fn inconclusive() -> Report {
         after: Some("SIZE".to_owned()),
         before: Some("8BITMIME".to_owned()),
     }];
+    masked
+}
+
+/// An old certificate for another name.
+fn expired() -> ObservationReport {
     let mut weak = session("o4", "mx2.example.net", "2001:db8:203::70");
     let facts = weak.tls.as_mut().unwrap();
     facts.version = Some("TLSv1.2".to_owned());
@@ -545,13 +564,11 @@ pub(crate) fn inconclusive() -> Report {
         names_match: Some(false),
         days_left: Some(-3),
     });
-    let summary = "the addresses could not all be measured";
-    let mut target = target(
-        "example.net",
-        (Status::Inconclusive, None, summary),
-        vec![busy, reset, masked, weak],
-    );
-    let route = &mut target.routes[0];
+    weak
+}
+
+/// All that can be odd about a route.
+fn make_odd(route: &mut Route) {
     route.dnssec = Dnssec::Bogus;
     route.cname = vec!["mail.example.org".to_owned()];
     route.null_mx_beside_others = true;
@@ -559,9 +576,6 @@ pub(crate) fn inconclusive() -> Report {
     route.exchanges[1].ipv6.error = Some(LookupError::Servfail);
     route.exchanges.push(exchange("mx3.example.net", Some(30)));
     route.exchanges[2].ipv4.error = Some(LookupError::Nodata);
-    let mut report = report(vec![target]);
-    report.run.interrupted = true;
-    report
 }
 
 /// A domain in Unicode, and a second target.

@@ -12,6 +12,7 @@ mod dns;
 mod findings;
 mod machine;
 mod sessions;
+mod transcripts;
 mod words;
 
 use crate::model::report::{Report, TargetReport};
@@ -57,6 +58,9 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     findings::write(page, target, style.verbose);
     dns::write(page, report, target);
     advice::write(page, report, target);
+    if style.transcript {
+        transcripts::write(page, target);
+    }
 }
 
 /// The verdict in one sentence, and how much was seen.
@@ -82,7 +86,7 @@ fn write_verdict(page: &mut Page, target: &TargetReport) {
 fn write_extent(page: &mut Page, verdict: &Verdict) {
     let mut line = Line::new();
     if let Some(because) = &verdict.because {
-        line = line.plain("Because: ").plain(words::because(because)).plain(". ");
+        line = line.plain("Because: ").plain(words::because(verdict.status, because)).plain(". ");
     }
     if let Some(place) = verdict.place {
         line = line.plain("Where: ").plain(words::place(place)).plain(". ");

@@ -328,8 +328,8 @@ impl Site {
                 Err(_) => Ok(()),
             }
         };
-        let (through, served) = tokio::join!(middlebox.serve(client, upstream), server);
-        through.and(served)
+        let (through, beyond) = tokio::join!(middlebox.serve(client, upstream), server);
+        through.and(beyond)
     }
 
     /// The server, with the latency before it.

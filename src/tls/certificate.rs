@@ -166,8 +166,8 @@ fn key(spki: &SubjectPublicKeyInfo<'_>) -> String {
     if let Some(bits) = rsa_bits(spki) {
         return format!("RSA {bits}");
     }
-    if let Some(curve) = curve(spki) {
-        return format!("EC {}", known_curve(&curve).map_or(curve.as_str(), |(name, _)| name));
+    if let Some(curve) = curve_name(spki) {
+        return format!("EC {curve}");
     }
     let oid = spki.algorithm.algorithm.to_id_string();
     let name = match oid.as_str() {
@@ -192,6 +192,12 @@ pub(super) fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> Option<usize> {
         }
         _ => None,
     }
+}
+
+/// `P-256`; the dotted OID for a curve unknown here, `None` for another kind of key.
+pub(super) fn curve_name(spki: &SubjectPublicKeyInfo<'_>) -> Option<String> {
+    let oid = curve(spki)?;
+    Some(known_curve(&oid).map_or(oid, |(name, _)| name.to_owned()))
 }
 
 /// Bits of the curve's field, as far as the curve is known here.

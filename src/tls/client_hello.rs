@@ -66,7 +66,7 @@ fn unverified(builder: ConfigBuilder<ClientConfig, WantsVerifier>) -> ClientConf
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Recorder::default()))
         .with_no_client_auth();
-    // A resumed session shows no certificate.
+    // A resumed session shows no certificate, and a remembered group changes the hello.
     config.resumption = Resumption::disabled();
     config
 }

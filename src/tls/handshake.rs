@@ -226,3 +226,6 @@ fn read_again(handshake: &mut Handshake, seen: &[u8]) {
     handshake.key_exchange_group = flight.group;
     handshake.chain = flight.chain;
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ pub mod legacy;
 pub mod name;
 mod ocsp;
 #[cfg(test)]
+mod openssl;
+#[cfg(test)]
 mod pki;
 pub mod pkix;
 mod possession;
@@ -56,5 +58,24 @@ pub fn facts(
         ocsp_staple: staple.map(|der| BASE64_STANDARD.encode(der)),
         pkix: pkix::judge(handshake, reference, at, roots),
         dane: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_given_only_where_it_is_asked_for() {
+        let chain = vec![pki::der(pki::SHA1)];
+        let ocsp_staple = Some(b"staple".to_vec());
+        let failure = Some("closed after ServerHello".to_owned());
+        let handshake = Handshake { chain, ocsp_staple, failure, ..Handshake::default() };
+        let facts = |evidence| facts(&handshake, None, pki::at(), &Roots::webpki(), evidence);
+        assert_eq!((facts(false).chain[0].der.as_ref(), facts(false).ocsp_staple), (None, None));
+        assert!(facts(true).chain[0].der.is_some());
+        assert_eq!(facts(true).ocsp_staple.as_deref(), Some("c3RhcGxl"));
+        // A handshake that failed later still showed a chain.
+        assert!(facts(false).pkix.is_some() && facts(false).failure.is_some());
     }
 }

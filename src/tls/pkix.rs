@@ -213,9 +213,12 @@ impl<'a> Path<'a> {
         unfit.then_some(PkixReason::Malformed)
     }
 
-    /// Whether webpki cannot judge this path, so that its refusal says nothing.
+    /// Whether webpki cannot judge this path, so that its refusal says nothing. It
+    /// takes any key in the leaf, but no short one to verify a signature with.
     fn is_beyond_webpki(&self) -> bool {
-        !self.weaknesses().is_empty() || self.unfitness().is_some()
+        self.certificates.iter().skip(1).any(has_weak_key)
+            || self.weaknesses().contains(&PkixReason::WeakSignature)
+            || self.unfitness().is_some()
     }
 }
 

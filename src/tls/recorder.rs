@@ -10,7 +10,7 @@
 //! recorder serves one connection: a shared one would mix them, and a resumed
 //! session would skip it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -18,8 +18,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
-use std::sync::Arc;
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use super::possession;
 
@@ -63,8 +62,7 @@ impl Recorder {
     ) -> HandshakeSignatureValid {
         let proven = match verified {
             Ok(_) => Some(true),
-            Err(error) => possession::proven(cert, dss.scheme, message, dss.signature())
-                .or_else(|| (*error == CertificateError::BadSignature.into()).then_some(false)),
+            Err(_) => possession::proven(cert, dss.scheme, message, dss.signature()),
         };
         let mut recorded = self.lock();
         recorded.key_proven = proven;

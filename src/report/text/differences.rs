@@ -114,7 +114,8 @@ fn label(key: &str) -> String {
         "tls.version" => "TLS version".to_owned(),
         "tls.cipher_suite" => "cipher suite".to_owned(),
         "tls.key_exchange_group" => "key exchange".to_owned(),
-        "tls.spki" => "key".to_owned(),
+        "ehlo.verb" => "greeted with".to_owned(),
+        "tls.key" => "proven key".to_owned(),
         "tls.failure" => "TLS failure".to_owned(),
         "ehlo.keywords" => "EHLO keywords".to_owned(),
         other => other.replace(['.', '_'], " "),
@@ -131,11 +132,12 @@ fn value(target: &TargetReport, cell: &Cell, key: &str) -> Option<String> {
         "starttls.offered" => Some(yes_or_no(session.starttls.offered?)),
         "starttls.outcome" => Some(words::starttls_outcome(session.starttls.outcome).to_owned()),
         "tls.completed" => Some(yes_or_no(session.stages.contains(&Stage::Handshake))),
+        "ehlo.verb" => Some(format!("{:?}", session.ehlo.as_ref()?.verb).to_uppercase()),
         "tls.version" => tls?.version.clone(),
         "tls.cipher_suite" => tls?.cipher_suite.clone(),
         "tls.key_exchange_group" => tls?.key_exchange_group.clone(),
         "tls.failure" => tls?.failure.clone(),
-        "tls.spki" => leaf_key(session),
+        "tls.key" => leaf_key(session),
         _ => None,
     }
 }

@@ -12,10 +12,8 @@ fn plain(width: usize) -> Style {
 
 /// The report at every width, one below the other.
 fn at_all_widths(report: &Report) -> String {
-    WIDTHS
-        .iter()
-        .map(|&width| format!("{:=^width$}\n{}", width, render(report, &plain(width))))
-        .collect()
+    let pages = WIDTHS.map(|width| format!("{width:=^width$}\n{}", render(report, &plain(width))));
+    pages.concat()
 }
 
 macro_rules! snapshots {
@@ -38,6 +36,12 @@ fn hostile() {
 #[test]
 fn verbose() {
     let style = Style { verbose: 1, ..plain(100) };
+    insta::assert_snapshot!(render(&samples::stripped(), &style));
+}
+
+#[test]
+fn transcript() {
+    let style = Style { transcript: true, ..plain(100) };
     insta::assert_snapshot!(render(&samples::stripped(), &style));
 }
 
@@ -75,9 +79,9 @@ proptest! {
     #[test]
     fn nothing_from_the_wire_controls_the_terminal(text in any::<String>(), width in 40_usize..130) {
         let report = samples::hostile_with(&text);
-        let page = render(&report, &Style { verbose: 2, ..plain(width) });
+        let page = render(&report, &Style { verbose: 2, transcript: true, ..plain(width) });
         prop_assert!(page.chars().all(|letter| letter == '\n' || !letter.is_control()));
-        let coloured = render(&report, &Style { verbose: 2, colour: true, ..plain(width) });
+        let coloured = render(&report, &Style { verbose: 2, transcript: true, colour: true, ..plain(width) });
         prop_assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), page);
     }
 }

@@ -65,18 +65,31 @@ pub(super) fn place(place: Place) -> &'static str {
     }
 }
 
-/// The reason of a verdict in words, or as it stands where it is not a known token.
-pub(super) fn because(because: &str) -> &str {
-    match because {
-        "legacy-only" => "only TLS versions or key exchanges that modern senders refuse",
-        "mx-without-address" => "no MX host has an address",
-        "nxdomain" => "the name does not exist (NXDOMAIN)",
-        "nodata" => "the name has no such record",
-        "servfail" => "the resolver failed (SERVFAIL)",
-        "refused" => "the resolver refused to answer",
-        "bogus" => "the DNSSEC signatures do not hold (bogus)",
-        "timeout" => "no answer in time",
-        other => other,
+/// The reason of a verdict in words, or as it stands where it has none.
+pub(super) fn because(status: Status, because: &str) -> &str {
+    match (status, because) {
+        (Status::Unresolvable, "refused") => "the resolver refused to answer (REFUSED)",
+        (_, "nxdomain") => "the name does not exist (NXDOMAIN)",
+        (_, "servfail") => "the resolver failed (SERVFAIL)",
+        (_, "bogus") => "the DNSSEC signatures do not hold (bogus)",
+        (_, "timeout") => "no answer in time",
+        (_, "resolver-unreachable") => "the resolver could not be reached",
+        (_, "dns-error") => "the lookup failed",
+        (_, "mx-without-address") => "no MX host has an address",
+        (_, "null-mx") => "null MX (RFC 7505)",
+        (_, "no-mx-no-address") => "there is neither an MX record nor an address",
+        (_, "legacy-only") => "only TLS versions or key exchanges that modern senders refuse",
+        (_, "interrupted") => "the run was interrupted",
+        (_, "ipv4-unusable") => "this machine has no working IPv4",
+        (_, "ipv6-unusable") => "this machine has no working IPv6",
+        (_, "refused") => "connection refused",
+        (_, "reset") => "connection reset",
+        (_, "connect-timeout") => "no connection in time",
+        (_, "greeting-timeout") => "no greeting in time",
+        (_, "closed-before-greeting") => "closed before the greeting",
+        (_, "network-unreachable") => "no route, or prohibited on the way",
+        (_, "not-smtp") => "what answered does not speak SMTP",
+        (_, other) => other,
     }
 }
 

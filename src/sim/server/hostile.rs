@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// What such a peer does.
@@ -63,7 +63,7 @@ pub(super) async fn serve(hostile: Hostile, mut stream: TcpStream) -> io::Result
         Hostile::StallsAfterGreeting => stream.write_all(GREETING).await?,
         Hostile::KeywordsForEver => {
             stream.write_all(GREETING).await?;
-            stream.readable().await?;
+            stream.read_u8().await?;
             return flood(&mut stream, b"250-XAGAIN\r\n").await;
         }
         Hostile::Nuls => stream.write_all(b"220 \0mx\0\0 ESMTP\0\r\n").await?,

@@ -42,8 +42,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
     }
 
     /// Closes in good order, TLS included.
+    ///
+    /// Waits for the peer's close: what it says until then, its own close_notify
+    /// for one, would meet a closed socket and come back as a reset.
     pub(super) async fn close(mut self) -> io::Result<()> {
-        self.stream.shutdown().await
+        self.stream.shutdown().await?;
+        self.drain().await
     }
 
     /// Reads and forgets until the peer closes.

@@ -34,22 +34,19 @@ pub(super) async fn serve(
     acceptor: &TlsAcceptor,
     stream: TcpStream,
 ) -> io::Result<()> {
-    let mut events = transcript.events.iter().map(|event| &event.kind);
-    let before = events.by_ref().take_while(|kind| !matches!(kind, EventKind::HandshakeDone(_)));
-    let before: Vec<_> = before.collect();
-    let inside: Vec<_> = events.collect();
-    let handshake_first =
-        transcript.events.iter().any(|event| matches!(event.kind, EventKind::HandshakeDone(_)));
+    let events: Vec<_> = transcript.events.iter().map(|event| &event.kind).collect();
+    let mut phases = events.splitn(2, |kind| matches!(kind, EventKind::HandshakeDone(_)));
+    let clear = phases.next().unwrap_or_default();
     let mut lines = Lines::new(stream, Vec::new());
-    if let Some(ending) = play(&before, &mut lines).await? {
+    if let Some(ending) = play(clear, &mut lines).await? {
         return end(ending, lines).await;
     }
-    if !handshake_first {
+    let Some(inside) = phases.next() else {
         return lines.close().await;
-    }
+    };
     let (stream, _) = lines.into_parts();
     let mut lines = Lines::new(acceptor.accept(stream).await?, Vec::new());
-    match play(&inside, &mut lines).await? {
+    match play(inside, &mut lines).await? {
         Some(Finale::Ended(Ended::Reset)) => {
             SockRef::from(lines.into_parts().0.get_ref().0).set_linger(Some(Duration::ZERO))
         }

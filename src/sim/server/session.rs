@@ -15,24 +15,8 @@ const NOT_TLS: &[u8] = b"500 5.5.1 Command unrecognized\r\n";
 /// A ServerHello of TLS 1.0 (RFC 2246 §7.4.1.3) with
 /// TLS_RSA_WITH_AES_128_CBC_SHA, in one record. Nothing can come of it, since
 /// this server has no such implementation; it shows the version and the suite.
-const TLS10_SERVER_HELLO: [u8; 47] = {
-    let mut record = [0x5a; 47];
-    // Record: handshake, version, 42 bytes. Message: ServerHello, 38 bytes, version.
-    let head = [0x16, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
-    let mut at = 0;
-    while at < head.len() {
-        record[at] = head[at];
-        at += 1;
-    }
-    // Behind 32 random bytes: no session id, the suite, no compression.
-    let tail = [0, 0, 0x2f, 0];
-    at = 0;
-    while at < tail.len() {
-        record[43 + at] = tail[at];
-        at += 1;
-    }
-    record
-};
+const TLS10_SERVER_HELLO: &[u8; 47] = b"\x16\x03\x01\0\x2a\x02\0\0\x26\x03\x01\
+    mxray pretends to be a relic ...\0\0\x2f\0";
 
 /// Whether a session went as far as STARTTLS.
 enum Next {
@@ -164,7 +148,7 @@ impl Session<'_> {
     async fn secured(mut self, acceptor: &TlsAcceptor, lines: Lines<TcpStream>) -> io::Result<()> {
         match self.profile.starttls {
             Starttls::NotTls => return answer_hello(lines, NOT_TLS).await,
-            Starttls::Tls10Only => return answer_hello(lines, &TLS10_SERVER_HELLO).await,
+            Starttls::Tls10Only => return answer_hello(lines, TLS10_SERVER_HELLO).await,
             _ => {}
         }
         let (stream, rest) = lines.into_parts();

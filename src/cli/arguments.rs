@@ -1,0 +1,371 @@
+//! What can be typed.
+//!
+//! Owns names, help texts and the reading of single values. Refuses to know
+//! files, defaults of this machine, and what options mean together: `settings` does.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cli::exit::FailOn;
+use crate::cli::failure::{Complaint, Failure};
+use crate::cli::values;
+
+const EXAMPLES: &str = "\
+Examples:
+  mxray check gmail.com                 every address of every MX host of a domain
+  mxray check user@example.net          the same, for the domain of a mail address
+  mxray check '[mx1.example.net]:25'    one host, without its MX records
+  mxray check --save proof.json a.example b.example
+  mxray report proof.json               judge saved evidence again, without network
+  mxray demo                            all of it on a pretend internet, without network
+
+Exit status:
+  0  nothing to object to
+  1  something at or above --fail-on (by default: mail goes in clear, to someone
+     else, or is refused)
+  2  usage or configuration
+  3  nothing of the kind, but something could not be determined
+  4  internal or output error";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  mxray check gmail.com
+  mxray check -4 --transcript mx1.example.net:25
+  mxray check --json example.net | jq '.targets[0].verdict'
+  mxray check --fail-on warning - < domains.txt
+
+The exit status is explained by `mxray --help`.";
+
+/// An X-ray of the path to a mail exchanger
+///
+/// Speaks EHLO and STARTTLS with every IPv4 and IPv6 address of every MX host of a
+/// domain, completes the TLS handshake, and says whether mail leaves this network
+/// encrypted, or what is in its way. It never sends mail.
+#[derive(Debug, Parser)]
+#[command(name = "mxray", version, after_long_help = EXAMPLES, after_help = "More: --help")]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Probe the mail exchangers of domains, hosts or addresses
+    #[command(after_long_help = CHECK_EXAMPLES, after_help = "More: --help")]
+    Check(Box<CheckArguments>),
+    /// Judge saved evidence again and report it, without network
+    Report(ReportArguments),
+    /// Show a check of a pretend internet inside this process, without network
+    Demo(DemoArguments),
+    /// Print the JSON Schema of the report
+    Schema,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Command {
+    /// How results are wanted, where the command gives a choice.
+    pub(crate) fn output_options(&self) -> Option<&OutputOptions> {
+        match self {
+            Self::Check(arguments) => Some(&arguments.output),
+            Self::Report(arguments) => Some(&arguments.output),
+            Self::Demo(arguments) => Some(&arguments.output),
+            Self::Schema | Self::Completions { .. } => None,
+        }
+    }
+}
+
+/// `mxray check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// A domain, mail address, [host]:port, host:port, or address; - reads one a line
+    #[arg(value_name = "TARGET", required = true)]
+    pub(crate) targets: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+    /// Write the report with all evidence to FILE, for `mxray report FILE`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) save: Option<PathBuf>,
+    /// Write the certificates that were presented to FILE, as PEM
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) chain: Option<PathBuf>,
+    /// Exit with status 1 from this severity on
+    #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
+    pub(crate) fail_on: FailOn,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// What is probed, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Probing")]
+pub(crate) struct ProbeOptions {
+    /// Name to greet with [default: this host's fully qualified name, or else its address]
+    #[arg(long, value_name = "NAME", value_parser = values::ehlo_name)]
+    pub(crate) ehlo: Option<String>,
+    /// Address to connect from; once a family
+    #[arg(long, value_name = "IP")]
+    pub(crate) source: Vec<IpAddr>,
+    /// Only IPv4
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+    /// Only IPv6
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+    /// TCP port, where the target names none [default: 25, or 465 with --implicit-tls]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// Seconds for a whole session; the wait for its greeting, up to 30, comes on top
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
+    pub(crate) timeout: Duration,
+    /// Server name to send in the TLS handshake [default: the MX host]
+    #[arg(long, value_name = "NAME", value_parser = values::server_name)]
+    pub(crate) sni: Option<String>,
+    /// Begin with TLS at once, as on port 465
+    #[arg(long)]
+    pub(crate) implicit_tls: bool,
+}
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustOptions {
+    /// Resolver to ask; may be repeated [default: the system's]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = values::resolver)]
+    pub(crate) resolver: Vec<SocketAddr>,
+    /// DNSKEY or DS records to begin DNSSEC with, in zone-file form [default: the root's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_anchor: Option<PathBuf>,
+    /// Further CA certificates, as PEM; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Vec<PathBuf>,
+    /// Root certificates to begin with
+    #[arg(long, value_name = "SET", default_value = "webpki")]
+    pub(crate) roots: RootSet,
+    /// Name that certificates must have [default: the MX host]
+    #[arg(long, value_name = "NAME", value_parser = values::server_name)]
+    pub(crate) verify_name: Option<String>,
+}
+
+/// Root certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RootSet {
+    /// Mozilla's, as built in: the same everywhere
+    Webpki,
+    /// Those of this operating system
+    Native,
+}
+
+/// `mxray report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// A report written by `mxray check --save`; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Exit with status 1 from this severity on
+    #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
+    pub(crate) fail_on: FailOn,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// `mxray demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Write the report with all evidence to FILE, for `mxray report FILE`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) save: Option<PathBuf>,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// How results are wanted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+#[expect(clippy::struct_excessive_bools, reason = "one a switch of the command line")]
+pub(crate) struct OutputOptions {
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print one JSON object a target, one a line
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) ndjson: bool,
+    /// Write results to FILE instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Add what was said on each connection, byte for byte
+    #[arg(long, conflicts_with_all = ["json", "ndjson"])]
+    pub(crate) transcript: bool,
+    /// When to colour; auto honours NO_COLOR and CLICOLOR
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// Say more; twice: everything
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No progress and no warnings on standard error
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What was typed.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// A command.
+    Command(Arguments),
+    /// A wish for help or for the version: the text of it.
+    Help(String),
+}
+
+/// Reads the arguments, the program's own name first.
+///
+/// # Errors
+/// What was typed is not a command; the complaint says what to type instead.
+pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure> {
+    let error = match Arguments::try_parse_from(typed) {
+        Ok(arguments) => return Ok(Parsed::Command(arguments)),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Ok(Parsed::Help(error.render().ansi().to_string()))
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(Failure::usage(
+            "no command was given",
+            "`mxray check DOMAIN` is the main one, `mxray demo` needs no network, \
+             `mxray --help` tells all",
+        )),
+        _ => Err(Failure::Usage(complaint(&error))),
+    }
+}
+
+/// clap's report as one line, and one that helps.
+fn complaint(error: &clap::Error) -> Complaint {
+    let rendered = error.render().to_string();
+    let first = rendered.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = first.split_whitespace().collect();
+    let message = words.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+    let tips: Vec<&str> =
+        rendered.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).collect();
+    let hint = match mistaken_target(error) {
+        Some(target) => format!("mxray check {target}"),
+        None if tips.is_empty() => "look it up with --help".to_owned(),
+        None => tips.join("; "),
+    };
+    Complaint { message, hint: Some(hint) }
+}
+
+/// A target where a command should stand: `mxray example.net`.
+fn mistaken_target(error: &clap::Error) -> Option<&str> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let looks_like_one = word.contains(['.', '@', ':', '[']);
+    let is_typo = error.get(ContextKind::SuggestedSubcommand).is_some();
+    (looks_like_one || !is_typo).then_some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Parsed, Failure> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    fn refused(line: &str) -> Complaint {
+        match parsed(line) {
+            Err(Failure::Usage(complaint)) => complaint,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_target_in_the_place_of_a_command_is_understood() {
+        for target in ["gmail.com", "user@example.net", "[mx1.example.net]:25", "localhost"] {
+            let complaint = refused(&format!("mxray {target}"));
+            assert_eq!(complaint.hint, Some(format!("mxray check {target}")));
+        }
+    }
+
+    #[test]
+    fn typos_are_named_and_mended() {
+        let complaint = refused("mxray chekc gmail.com");
+        assert_eq!(complaint.message, "unrecognized subcommand 'chekc'");
+        assert!(complaint.hint.unwrap().contains("check"));
+        let complaint = refused("mxray check --tiemout 3 gmail.com");
+        assert_eq!(complaint.message, "unexpected argument '--tiemout' found");
+        assert!(complaint.hint.unwrap().contains("--timeout"));
+        let complaint = refused("mxray check --roots mozilla gmail.com");
+        assert!(complaint.message.contains("[possible values: webpki, native]"));
+    }
+
+    #[test]
+    fn conflicts_are_refused() {
+        for line in [
+            "mxray",
+            "mxray check",
+            "mxray check -4 -6 a.example",
+            "mxray check --json --ndjson a.example",
+            "mxray check --json --transcript a.example",
+            "mxray check -q -v a.example",
+            "mxray check --port 0 a.example",
+            "mxray check --timeout 0 a.example",
+            "mxray check --ehlo two\u{a0}words a.example",
+            "mxray check --resolver resolver.example a.example",
+            "mxray report",
+            "mxray completions ksh",
+        ] {
+            let complaint = refused(line);
+            assert!(!complaint.message.is_empty() && complaint.hint.is_some(), "{line}");
+            assert!(!complaint.message.contains('\n'), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_results() {
+        for line in ["mxray --help", "mxray -V", "mxray help check", "mxray check -h"] {
+            assert!(matches!(parsed(line), Ok(Parsed::Help(text)) if !text.is_empty()), "{line}");
+        }
+    }
+}

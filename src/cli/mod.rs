@@ -1,0 +1,51 @@
+//! The command line: what was typed, what it means, and where results go.
+//!
+//! Owns arguments, settings, exit codes, progress and the terminal. Uses all of
+//! the library; nothing of the library knows it.
+
+pub(crate) mod arguments;
+pub(crate) mod deliver;
+pub(crate) mod exit;
+pub(crate) mod failure;
+#[allow(dead_code, reason = "for check")]
+pub(crate) mod host_name;
+#[allow(dead_code, reason = "for check")]
+pub(crate) mod progress;
+pub(crate) mod report;
+#[allow(dead_code, reason = "for check")]
+pub(crate) mod settings;
+pub(crate) mod terminal;
+pub(crate) mod values;
+
+use clap::CommandFactory as _;
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+use failure::Failure;
+use terminal::Terminal;
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failure> {
+    match command {
+        Command::Schema => schema(terminal),
+        Command::Completions { shell } => completions(*shell, terminal),
+        Command::Report(arguments) => report::run(arguments, terminal),
+        Command::Check(_) | Command::Demo(_) => {
+            Err(Failure::internal("this command is not built yet"))
+        }
+    }
+}
+
+fn schema(terminal: &Terminal) -> Result<Exit, Failure> {
+    let text = mxray::report::schema::render().map_err(Failure::internal)?;
+    terminal.results(&text)?;
+    Ok(Exit::Fine)
+}
+
+fn completions(shell: clap_complete::Shell, terminal: &Terminal) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "mxray", &mut script);
+    let script = String::from_utf8(script).map_err(Failure::internal)?;
+    terminal.results(&script)?;
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,72 @@
+//! `mxray report FILE`: saved evidence, judged again.
+//!
+//! Owns the way from a file to a report. Opens no connection.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use mxray::judge::{self, Context};
+use mxray::model::report::Report;
+use mxray::report::json;
+use mxray::tls::Roots;
+use mxray::vantage::recorded;
+
+use crate::cli::arguments::ReportArguments;
+use crate::cli::deliver::deliver;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::Terminal;
+
+/// Largest report that is read, in bytes.
+const LARGEST_REPORT: u64 = 1 << 30;
+
+/// Reads, judges and delivers.
+///
+/// # Errors
+/// The file can't be read, or holds no evidence.
+pub(crate) fn run(arguments: &ReportArguments, terminal: &Terminal) -> Result<Exit, Failure> {
+    let path = &arguments.file;
+    let text = read(path).map_err(|error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        Failure::usage(message, "name a file that `mxray check --save FILE` wrote")
+    })?;
+    let saved = json::read(&text).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Failure::usage(message, "name a file that `mxray check --save FILE` wrote")
+    })?;
+    let report = judge_again(saved).map_err(|error| {
+        let message = format!("{}: {error}", path.display());
+        Failure::usage(message, "evidence is in the file of --save, and not in what --json prints")
+    })?;
+    deliver(report, &arguments.output, arguments.fail_on, terminal)
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let source: Box<dyn Read> = match path.to_str() {
+        Some("-") => Box::new(io::stdin()),
+        _ => Box::new(File::open(path)?),
+    };
+    source.take(LARGEST_REPORT).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The same run with what today's rules say of its evidence.
+fn judge_again(saved: Report) -> anyhow::Result<Report> {
+    let evidence = recorded::evidence(&saved)?;
+    let roots = roots(&saved)?;
+    let context = Context { roots: &roots, verify_name: None };
+    let targets = evidence.iter().map(|evidence| judge::judge(evidence, context)).collect();
+    Ok(Report { targets, ..saved })
+}
+
+/// The roots that the run trusted.
+fn roots(saved: &Report) -> anyhow::Result<Roots> {
+    let trust = &saved.run.trust;
+    let roots = if trust.roots == "native" { Roots::native()? } else { Roots::webpki() };
+    match &trust.extra_ca_pem {
+        Some(pem) => Ok(roots.with_pem(pem.as_bytes())?),
+        None => Ok(roots),
+    }
+}

@@ -1,0 +1,326 @@
+//! What was typed, resolved: targets read, files loaded, defaults of this machine
+//! filled in.
+//!
+//! Owns the step from arguments to what the library wants. Everything that can be
+//! wrong about what was typed is said here, before the first packet.
+
+use std::collections::HashSet;
+use std::io::{self, BufRead, Read as _};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
+use mxray::model::probe::{Family, Limits, Mode};
+use mxray::model::report::{Families, FamilyUse};
+use mxray::model::target::Target;
+use mxray::plan::{Intent, budget};
+use mxray::tls::Roots;
+
+use crate::cli::arguments::{CheckArguments, ProbeOptions, RootSet, TrustOptions};
+use crate::cli::failure::{Complaint, Failure};
+
+/// Longest line of a list of targets, in bytes.
+const LONGEST_LINE: u64 = 4096;
+/// Most targets of one run.
+const MOST_TARGETS: usize = 1_000_000;
+/// Largest file of CA certificates, in bytes.
+const LARGEST_PEM: u64 = 16 << 20;
+
+/// What `mxray check` is to do.
+pub(crate) struct Settings {
+    /// Each once, in the order named.
+    pub(crate) targets: Vec<Target>,
+    /// What is wanted of each connection.
+    pub(crate) intent: Intent,
+    /// `Usable` for the families that are wanted, `NotAsked` for the other.
+    pub(crate) asked: Families,
+    /// Whom to ask for names.
+    pub(crate) resolver: ResolverSettings,
+    /// Whose certificates to trust.
+    pub(crate) roots: Roots,
+    /// The name that certificates must have, instead of the MX host's.
+    pub(crate) verify_name: Option<String>,
+    /// Where the report with all evidence goes.
+    pub(crate) save: Option<PathBuf>,
+    /// Where the certificates that were presented go.
+    pub(crate) chain: Option<PathBuf>,
+}
+
+/// What is taken from this machine.
+pub(crate) struct Surroundings<'a> {
+    /// Standard input, for the target `-`.
+    pub(crate) input: &'a mut dyn BufRead,
+    /// The default of `--ehlo`.
+    pub(crate) host_name: Option<String>,
+}
+
+impl Settings {
+    /// Resolves the arguments of `mxray check`.
+    ///
+    /// # Errors
+    /// A target, a file or a combination can't be used.
+    pub(crate) fn resolve(
+        arguments: &CheckArguments,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Self, Failure> {
+        let CheckArguments { probe, trust, .. } = arguments;
+        Ok(Self {
+            targets: targets(&arguments.targets, surroundings.input)?,
+            intent: intent(probe, surroundings.host_name)?,
+            asked: asked(probe)?,
+            resolver: resolver(trust)?,
+            roots: roots(trust)?,
+            verify_name: trust.verify_name.clone(),
+            save: arguments.save.clone(),
+            chain: arguments.chain.clone(),
+        })
+    }
+}
+
+fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<Intent, Failure> {
+    Ok(Intent {
+        ehlo_name: probe.ehlo.clone().or(host_name),
+        sources: sources(&probe.source)?,
+        port: probe.port,
+        mode: if probe.implicit_tls { Mode::ImplicitTls } else { Mode::Starttls },
+        sni: probe.sni.clone(),
+        limits: Limits { session: probe.timeout, greeting: budget::GREETING_PATIENCE },
+    })
+}
+
+fn sources(named: &[IpAddr]) -> Result<Vec<IpAddr>, Failure> {
+    let families: HashSet<Family> = named.iter().map(|ip| Family::of(*ip)).collect();
+    if families.len() == named.len() {
+        return Ok(named.to_vec());
+    }
+    Err(Failure::usage(
+        "--source names two addresses of one family",
+        "name one IPv4 and one IPv6 address at most, and run it again for others",
+    ))
+}
+
+fn asked(probe: &ProbeOptions) -> Result<Families, Failure> {
+    let wanted = |wanted: bool| if wanted { FamilyUse::Usable } else { FamilyUse::NotAsked };
+    let asked = Families { ipv4: wanted(!probe.ipv6), ipv6: wanted(!probe.ipv4) };
+    let useless = probe.source.iter().find(|ip| asked.of(Family::of(**ip)) == FamilyUse::NotAsked);
+    match useless {
+        None => Ok(asked),
+        Some(ip) => Err(Failure::usage(
+            format!("--source {ip} is of the family that was left out"),
+            "leave out -4 or -6, or that --source",
+        )),
+    }
+}
+
+fn resolver(trust: &TrustOptions) -> Result<ResolverSettings, Failure> {
+    let anchor = match &trust.trust_anchor {
+        Some(path) => TrustAnchor::from_file(path)
+            .map_err(|ResolverError { message, hint }| Failure::usage(message, hint))?,
+        None => TrustAnchor::root(),
+    };
+    let servers = trust.resolver.clone();
+    Ok(ResolverSettings { servers, anchor, ..ResolverSettings::default() })
+}
+
+fn roots(trust: &TrustOptions) -> Result<Roots, Failure> {
+    let mut roots = match trust.roots {
+        RootSet::Webpki => Roots::webpki(),
+        RootSet::Native => Roots::native().map_err(|error| {
+            Failure::usage(error, "--roots webpki uses the roots that are built in")
+        })?,
+    };
+    for path in &trust.ca {
+        let pem = read_capped(path, LARGEST_PEM).map_err(|error| unusable_ca(path, &error))?;
+        roots = roots.with_pem(&pem).map_err(|error| unusable_ca(path, &error))?;
+    }
+    Ok(roots)
+}
+
+fn unusable_ca(path: &Path, error: &dyn std::error::Error) -> Failure {
+    Failure::usage(
+        format!("--ca {}: {error}", path.display()),
+        "--ca wants a PEM file of CA certificates",
+    )
+}
+
+fn read_capped(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads the targets; one that was named before is left out.
+fn targets(typed: &[String], input: &mut dyn BufRead) -> Result<Vec<Target>, Failure> {
+    let mut targets = Targets::default();
+    let mut input = Some(input);
+    for word in typed {
+        if word != "-" {
+            targets.add(word, None)?;
+        } else if let Some(input) = input.take() {
+            targets.add_lines(input)?;
+        }
+    }
+    if targets.list.is_empty() {
+        return Err(Failure::usage(
+            "standard input names no target",
+            "give one target a line; empty lines and lines that begin with # are left out",
+        ));
+    }
+    Ok(targets.list)
+}
+
+#[derive(Default)]
+struct Targets {
+    list: Vec<Target>,
+    known: HashSet<String>,
+}
+
+impl Targets {
+    fn add(&mut self, typed: &str, line: Option<usize>) -> Result<(), Failure> {
+        let target: Target =
+            typed.parse().map_err(|error: mxray::model::target::TargetError| {
+                let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+                Failure::usage(format!("{place}{}", error.message), error.hint)
+            })?;
+        if self.list.len() == MOST_TARGETS {
+            return Err(Failure::usage(
+                format!("more than {MOST_TARGETS} targets"),
+                "split the list, and run once for each part",
+            ));
+        }
+        if self.known.insert(format!("{:?}", target.kind)) {
+            self.list.push(target);
+        }
+        Ok(())
+    }
+
+    fn add_lines(&mut self, input: &mut dyn BufRead) -> Result<(), Failure> {
+        for number in 1.. {
+            let Some(line) = line(input).map_err(|message| unreadable(number, &message))? else {
+                break;
+            };
+            let line = line.trim();
+            if !line.is_empty() && !line.starts_with('#') {
+                self.add(line, Some(number))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The next line of standard input; `None` at its end.
+fn line(input: &mut dyn BufRead) -> Result<Option<String>, String> {
+    let mut bytes = Vec::new();
+    let read = input.take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+    match read.map_err(|error| error.to_string())? {
+        0 => Ok(None),
+        length if length as u64 == LONGEST_LINE => Err(format!("longer than {LONGEST_LINE} bytes")),
+        _ => String::from_utf8(bytes).map(Some).map_err(|_| "not UTF-8".to_owned()),
+    }
+}
+
+fn unreadable(line: usize, message: &str) -> Failure {
+    Failure::Usage(Complaint {
+        message: format!("standard input, line {line}: {message}"),
+        hint: Some("give one target a line".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cli::arguments::{self, Command, Parsed};
+
+    fn settings_with(line: &str, input: &[u8]) -> Result<Settings, Failure> {
+        let words = line.split_whitespace().map(OsString::from);
+        let Ok(Parsed::Command(arguments)) = arguments::parse(words) else {
+            panic!("not a command: {line}");
+        };
+        let Command::Check(arguments) = arguments.command else { panic!("not a check: {line}") };
+        let mut input = input;
+        let host_name = Some("probe.example.org".to_owned());
+        Settings::resolve(&arguments, Surroundings { input: &mut input, host_name })
+    }
+
+    fn settings(options: &str) -> Settings {
+        match settings_with(&format!("mxray check {options} example.net"), b"") {
+            Ok(settings) => settings,
+            Err(failure) => panic!("{options}: {failure:?}"),
+        }
+    }
+
+    fn refused(line: &str, input: &[u8]) -> Complaint {
+        match settings_with(line, input) {
+            Err(Failure::Usage(complaint)) => complaint,
+            Err(other) => panic!("{line}: {other:?}"),
+            Ok(_) => panic!("{line}: accepted"),
+        }
+    }
+
+    #[test]
+    fn without_options_both_families_and_the_name_of_this_host() {
+        let settings = settings("");
+        assert_eq!(settings.asked.ipv4, FamilyUse::Usable);
+        assert_eq!(settings.asked.ipv6, FamilyUse::Usable);
+        assert_eq!(settings.intent.ehlo_name.as_deref(), Some("probe.example.org"));
+        assert_eq!(settings.intent.mode, Mode::Starttls);
+        assert_eq!(settings.intent.limits.session, budget::SESSION);
+        assert_eq!(settings.resolver.servers, []);
+    }
+
+    #[test]
+    fn options_reach_the_settings() {
+        let settings = settings(
+            "--ehlo [192.0.2.1] --source 192.0.2.1 -4 --port 2525 --timeout 1.5 --sni a.example \
+             --verify-name b.example --implicit-tls --resolver 192.0.2.53 --save s --chain c",
+        );
+        assert_eq!(settings.intent.ehlo_name.as_deref(), Some("[192.0.2.1]"));
+        assert_eq!(settings.intent.sources, ["192.0.2.1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(settings.asked.ipv6, FamilyUse::NotAsked);
+        assert_eq!(settings.intent.port, Some(2525));
+        assert_eq!(settings.intent.limits.session, Duration::from_millis(1500));
+        assert_eq!(settings.intent.sni.as_deref(), Some("a.example"));
+        assert_eq!(settings.verify_name.as_deref(), Some("b.example"));
+        assert_eq!(settings.intent.mode, Mode::ImplicitTls);
+        assert_eq!(settings.resolver.servers, ["192.0.2.53:53".parse().unwrap()]);
+        assert_eq!(settings.save, Some(PathBuf::from("s")));
+        assert_eq!(settings.chain, Some(PathBuf::from("c")));
+    }
+
+    #[test]
+    fn targets_come_from_standard_input_once_each() {
+        let input = b"# list\n\nb.example\r\n  a.example \nB.example.";
+        let settings = settings_with("mxray check a.example - -", input).ok().unwrap();
+        let names: Vec<String> = settings.targets.iter().map(Target::name).collect();
+        assert_eq!(names, ["a.example", "b.example"]);
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        let complaint = refused("mxray check -", b"a.example\nhttps://b.example/\n");
+        assert!(complaint.message.starts_with("line 2: "), "{}", complaint.message);
+        let complaint = refused("mxray check -", b"a.example\n\xff\n");
+        assert_eq!(complaint.message, "standard input, line 2: not UTF-8");
+        let complaint = refused("mxray check -", &[b'a'; 5000]);
+        assert!(complaint.message.contains("longer than"), "{}", complaint.message);
+        refused("mxray check -", b"\n# nothing\n");
+    }
+
+    #[test]
+    fn what_cannot_go_together_is_refused() {
+        refused("mxray check --source 192.0.2.1 --source 192.0.2.2 a.example", b"");
+        refused("mxray check -6 --source 192.0.2.1 a.example", b"");
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_named() {
+        for option in ["--ca", "--trust-anchor"] {
+            let complaint = refused(&format!("mxray check {option} /no/such a.example"), b"");
+            assert!(complaint.message.contains("/no/such"), "{}", complaint.message);
+            assert!(complaint.hint.is_some());
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Single values of the command line, from text.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::cli::host_name::is_domain_name;
+
+/// The port of DNS (RFC 1035 §4.2).
+const DNS_PORT: u16 = 53;
+
+/// Longest session that can be asked for.
+const LONGEST_SESSION: Duration = Duration::from_secs(3600);
+
+/// Shortest session that can be asked for: below it, not even a loopback answers.
+const SHORTEST_SESSION: Duration = Duration::from_millis(10);
+
+/// An argument of EHLO: a domain name or an address literal (RFC 5321 §4.1.1.1,
+/// §4.1.3). Nothing else may stand in the line that we send.
+pub(crate) fn ehlo_name(typed: &str) -> Result<String, String> {
+    let literal = typed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_valid = match literal {
+        Some(literal) => match literal.strip_prefix("IPv6:") {
+            Some(ipv6) => ipv6.parse::<Ipv6Addr>().is_ok(),
+            None => literal.parse::<Ipv4Addr>().is_ok(),
+        },
+        None => is_domain_name(typed),
+    };
+    if is_valid {
+        return Ok(typed.to_owned());
+    }
+    Err("neither a domain name nor an address literal such as [192.0.2.1]".to_owned())
+}
+
+/// A host name for SNI or for the match of certificates; without a trailing dot.
+pub(crate) fn server_name(typed: &str) -> Result<String, String> {
+    let name = typed.strip_suffix('.').unwrap_or(typed);
+    if name.parse::<IpAddr>().is_ok() || !is_domain_name(name) {
+        return Err("not a host name in ASCII (A-labels)".to_owned());
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+/// `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53`, `[2001:db8::53]:5353`.
+pub(crate) fn resolver(typed: &str) -> Result<SocketAddr, String> {
+    let bare = typed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(typed);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, DNS_PORT));
+    }
+    match typed.parse::<SocketAddr>() {
+        Ok(server) if server.port() != 0 => Ok(server),
+        _ => Err("not an address with or without port: a resolver has no name".to_owned()),
+    }
+}
+
+/// Seconds, also parts of one.
+pub(crate) fn seconds(typed: &str) -> Result<Duration, String> {
+    let seconds: f64 = typed.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&time) => Ok(time),
+        _ => Err("not between 0.01 and 3600 seconds".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_in_ehlo_is_a_name_or_a_literal() {
+        for good in ["probe.example.org", "box", "[192.0.2.1]", "[IPv6:2001:db8::1]"] {
+            assert_eq!(ehlo_name(good), Ok(good.to_owned()));
+        }
+        for bad in
+            ["", "a b", "a\r\nQUIT", "192.0.2.1]", "[2001:db8::1]", "[box]", "bücher.example"]
+        {
+            assert!(ehlo_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn server_names_are_names() {
+        assert_eq!(server_name("MX1.Example.net."), Ok("mx1.example.net".to_owned()));
+        for bad in ["", ".", "192.0.2.1", "2001:db8::1", "*.example.net", "bücher.example"] {
+            assert!(server_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn resolvers_are_addresses() {
+        for (typed, server) in [
+            ("192.0.2.53", "192.0.2.53:53"),
+            ("192.0.2.53:5353", "192.0.2.53:5353"),
+            ("2001:db8::53", "[2001:db8::53]:53"),
+            ("[2001:db8::53]", "[2001:db8::53]:53"),
+            ("[2001:db8::53]:5353", "[2001:db8::53]:5353"),
+        ] {
+            assert_eq!(resolver(typed), Ok(server.parse().unwrap()), "{typed}");
+        }
+        for bad in ["", "dns.example", "192.0.2.53:0", "192.0.2.53:", "192.0.2.53:99999"] {
+            assert!(resolver(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_within_reason() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("3600"), Ok(Duration::from_secs(3600)));
+        for bad in ["0", "-1", "NaN", "inf", "3601", "1e99", "", "5s"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}
