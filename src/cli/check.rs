@@ -1,17 +1,19 @@
 //! `mxray check`: from targets to a report.
 
+use std::fmt::Write as _;
 use std::future::Future;
 
 use base64::Engine as _;
 use mxray::model::report::Report;
 use mxray::observe::Dialler;
+use mxray::report::escape::escape_name;
 
 use crate::cli::arguments::CheckArguments;
 use crate::cli::deliver::{deliver, save};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::host_name;
-use crate::cli::run::{self, Interrupt};
+use crate::cli::run;
 use crate::cli::settings::{Settings, Surroundings};
 use crate::cli::terminal::{Terminal, write_file};
 
@@ -24,7 +26,7 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
     let host_name = host_name::fully_qualified();
     let settings = Settings::resolve(arguments, Surroundings { input: &mut input, host_name })?;
     let (evidence, certificates) = (settings.save.clone(), settings.chain.clone());
-    let report = block_on(run::report(settings, Dialler::direct(), Interrupt::ByKey, terminal))??;
+    let report = block_on(run::report(settings, Dialler::direct(), terminal))??;
     if let Some(path) = evidence {
         save(&report, &path)?;
     }
@@ -52,12 +54,8 @@ fn chain(report: &Report) -> String {
         for certificate in chain.filter(|certificate| known.insert(certificate.sha256.clone())) {
             let Some(der) = &certificate.der else { continue };
             let probe = &observation.probe;
-            text.push_str(&format!(
-                "# presented by {} [{}]\n",
-                mxray::report::escape::escape_name(&probe.host),
-                probe.ip
-            ));
-            text.push_str(&pem(der));
+            let host = escape_name(&probe.host);
+            let _ = write!(text, "# presented by {host} [{}]\n{}", probe.ip, pem(der));
         }
     }
     text
@@ -67,10 +65,7 @@ fn chain(report: &Report) -> String {
 fn pem(der_base64: &str) -> String {
     let engine = base64::engine::general_purpose::STANDARD;
     let encoded = engine.decode(der_base64).map(|der| engine.encode(der)).unwrap_or_default();
-    let lines: Vec<&str> = encoded
-        .as_bytes()
-        .chunks(64)
-        .filter_map(|line| std::str::from_utf8(line).ok())
-        .collect();
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

@@ -16,7 +16,7 @@ use crate::cli::check::block_on;
 use crate::cli::deliver::{deliver, save};
 use crate::cli::exit::{Exit, FailOn};
 use crate::cli::failure::Failure;
-use crate::cli::run::{self, Interrupt};
+use crate::cli::run;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
@@ -49,7 +49,7 @@ async fn demonstrated(terminal: &Terminal) -> Result<Report, Failure> {
     let mut sources = vec![IpAddr::from(PRETEND_IPV4)];
     sources.extend(running.ipv6_available().then(|| IpAddr::from(PRETEND_IPV6)));
     let dialler = Dialler::pretend(running.endpoints().clone(), sources);
-    run::report(settings(&running)?, dialler, Interrupt::ByKey, terminal).await
+    run::report(settings(&running)?, dialler, terminal).await
 }
 
 fn settings(running: &Running) -> Result<Settings, Failure> {
@@ -57,7 +57,8 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
         Some(text) => TrustAnchor::parse(text).map_err(Failure::internal)?,
         None => TrustAnchor::root(),
     };
-    let targets: Result<Vec<Target>, _> = [CLEAN, STRIPPED].iter().map(|name| name.parse()).collect();
+    let targets: Result<Vec<Target>, _> =
+        [CLEAN, STRIPPED].iter().map(|name| name.parse()).collect();
     Ok(Settings {
         targets: targets.map_err(Failure::internal)?,
         intent: Intent {

@@ -3,7 +3,6 @@
 //! Owns the clock of the run and Ctrl-C. Serves `check` and `demo`.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,15 +23,6 @@ use crate::cli::failure::Failure;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
-/// What ends a run before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interrupt {
-    /// Ctrl-C: the report holds what is known so far.
-    ByKey,
-    /// Nothing.
-    Never,
-}
-
 /// Surveys the targets and judges what came of it.
 ///
 /// # Errors
@@ -40,15 +30,14 @@ pub(crate) enum Interrupt {
 pub(crate) async fn report(
     settings: Settings,
     dialler: Dialler,
-    interrupt: Interrupt,
     terminal: &Terminal,
 ) -> Result<Report, Failure> {
     let started_at = Timestamp::now();
     let clock = Instant::now();
     let ehlo_names = settings.intent.ehlo_name.clone().into_iter().collect();
     let asked = settings.asked;
-    let (roots, verify_name) = (settings.roots.clone(), settings.verify_name.clone());
-    let outcome = surveyed(settings, dialler, interrupt, terminal).await?;
+    let outcome = surveyed(&settings, dialler, terminal).await?;
+    let Settings { roots, verify_name, .. } = settings;
     let context = Context { roots: &roots, verify_name: verify_name.as_deref() };
     let targets: Vec<TargetReport> =
         outcome.evidence.iter().map(|evidence| judge::judge(evidence, context)).collect();
@@ -67,23 +56,26 @@ pub(crate) async fn report(
 
 /// Runs the survey and shows what it is doing.
 async fn surveyed(
-    settings: Settings,
+    settings: &Settings,
     dialler: Dialler,
-    interrupt: Interrupt,
     terminal: &Terminal,
 ) -> Result<Outcome, Failure> {
-    let (notices, mut noticed) = mpsc::unbounded_channel();
+    let (notices, mut said) = mpsc::unbounded_channel();
     let (events, mut happening) = mpsc::unbounded_channel();
-    let resolver = resolver(&settings, notices)?;
-    let Settings { targets, intent, asked, .. } = settings;
-    let survey = Survey { resolver, dialler, intent, asked };
-    let mut survey = std::pin::pin!(survey::run(survey, targets, events, stop(interrupt)));
+    let survey = Survey {
+        resolver: resolver(settings, notices)?,
+        dialler,
+        intent: settings.intent.clone(),
+        asked: settings.asked,
+    };
+    let targets = settings.targets.clone();
+    let mut survey = std::pin::pin!(survey::run(survey, targets, events, interrupted()));
     let mut progress = terminal.progress();
     loop {
         tokio::select! {
             outcome = &mut survey => return Ok(outcome),
             Some(event) = happening.recv() => progress.show(&event),
-            Some(notice) = noticed.recv() => progress.warn(&words(&notice)),
+            Some(notice) = said.recv() => progress.warn(&words(&notice)),
         }
     }
 }
@@ -120,16 +112,11 @@ fn words(notice: &Notice) -> String {
     }
 }
 
-fn stop(interrupt: Interrupt) -> impl Future<Output = ()> {
-    async move {
-        match interrupt {
-            Interrupt::Never => std::future::pending().await,
-            // Where no handler can be had, Ctrl-C ends the process as usual.
-            Interrupt::ByKey => match tokio::signal::ctrl_c().await {
-                Ok(()) => {}
-                Err(_) => std::future::pending().await,
-            },
-        }
+/// Ctrl-C: the report then holds what is known so far. Where no handler can be
+/// had, the key ends the process as usual.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

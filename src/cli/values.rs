@@ -9,7 +9,7 @@ use crate::cli::host_name::is_domain_name;
 const DNS_PORT: u16 = 53;
 
 /// Longest session that can be asked for.
-const LONGEST_SESSION: Duration = Duration::from_secs(3600);
+const LONGEST_SESSION: Duration = Duration::from_hours(1);
 
 /// Shortest session that can be asked for: below it, not even a loopback answers.
 const SHORTEST_SESSION: Duration = Duration::from_millis(10);
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn seconds_are_within_reason() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        assert_eq!(seconds("3600"), Ok(Duration::from_secs(3600)));
+        assert_eq!(seconds("3600"), Ok(Duration::from_hours(1)));
         for bad in ["0", "-1", "NaN", "inf", "3601", "1e99", "", "5s"] {
             assert!(seconds(bad).is_err(), "{bad}");
         }

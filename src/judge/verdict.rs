@@ -199,8 +199,7 @@ fn of_addresses(addresses: &[&Address<'_>]) -> Claim {
 fn by_family(addresses: &[&Address<'_>]) -> Option<Claim> {
     let of = |family| {
         let measured = addresses.iter().filter(move |address| {
-            address.family() == family
-                && (lacks(address) || has(address) || faulty(address))
+            address.family() == family && (lacks(address) || has(address) || faulty(address))
         });
         measured.copied().collect::<Vec<_>>()
     };
