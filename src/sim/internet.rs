@@ -34,6 +34,11 @@ pub const CLEAN: &str = "clean.example";
 /// The domain of [`Internet::demonstration`] whose IPv4 path has a box on it.
 pub const STRIPPED: &str = "stripped.example";
 
+/// The client's IPv4 address in [`Internet::demonstration`].
+pub const CLIENT_IPV4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
+/// The client's IPv6 address in [`Internet::demonstration`].
+pub const CLIENT_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0x10);
+
 /// Which paths a box lies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Path {
@@ -64,6 +69,7 @@ pub struct Internet {
     boxes: Vec<(Path, Behaviour, Scope)>,
     zone: Zone,
     latency: Duration,
+    clients: Vec<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -149,6 +155,14 @@ impl Internet {
         self
     }
 
+    /// The address under which servers see a client of that family, and name it
+    /// in their replies, instead of its loopback address. One a family.
+    #[must_use]
+    pub fn client(mut self, address: impl Into<IpAddr>) -> Self {
+        self.clients.push(address.into());
+        self
+    }
+
     /// Two domains: [`CLEAN`] with two exchangers in good order, and
     /// [`STRIPPED`], whose exchanger has a box on its IPv4 path that masks
     /// banner, keyword and command, and a clean IPv6 path.
@@ -158,6 +172,8 @@ impl Internet {
         let (first, second, exchanger) =
             ("mx1.clean.example", "mx2.clean.example", "mx.stripped.example");
         Self::builder()
+            .client(CLIENT_IPV4)
+            .client(CLIENT_IPV6)
             .domain(CLEAN, &[(10, first), (20, second)])
             .host(first, [v4(11), v6(0x11)], Profile::new(Software::Postfix, first))
             .host(second, [v4(12), v6(0x12)], Profile::new(Software::Exim, second))
@@ -193,6 +209,11 @@ impl Internet {
                     server: Arc::clone(&server),
                     middlebox: on_path.map(|(_, middlebox)| Arc::clone(middlebox)),
                     latency: self.latency,
+                    client: self
+                        .clients
+                        .iter()
+                        .copied()
+                        .find(|client| Family::of(*client) == Family::of(endpoint.ip())),
                 };
                 running.open(endpoint, site).await?;
             }
@@ -205,9 +226,10 @@ impl Internet {
 
     fn refuse_what_is_real(&self) -> Result<(), Error> {
         let endpoints = self.hosts.iter().flat_map(|host| &host.endpoints).chain(&self.closed);
-        for endpoint in endpoints {
-            if !is_documentation(endpoint.ip()) {
-                return Err(Error::NotReserved(endpoint.ip().to_string()));
+        let addresses = endpoints.map(SocketAddr::ip).chain(self.clients.iter().copied());
+        for address in addresses {
+            if !is_documentation(address) {
+                return Err(Error::NotReserved(address.to_string()));
             }
         }
         let names = self.hosts.iter().map(|host| &host.name).chain(&self.names);
@@ -307,11 +329,14 @@ struct Site {
     server: Arc<Server>,
     middlebox: Option<Arc<Middlebox>>,
     latency: Duration,
+    /// Who the client is said to be.
+    client: Option<IpAddr>,
 }
 
 impl Site {
     /// Carries one connection, through the box if there is one.
     async fn carry(&self, client: TcpStream, peer: IpAddr) -> io::Result<()> {
+        let peer = self.client.unwrap_or(peer);
         let Some(middlebox) = &self.middlebox else {
             return self.reach(client, peer).await;
         };
@@ -435,6 +460,9 @@ mod tests {
             let masked = endpoint.ip() == ip("203.0.113.62");
             assert_eq!(greeting.contains("****"), masked, "{endpoint}");
             assert_eq!(offer.contains("STARTTLS"), !masked, "{endpoint}");
+            let us = if endpoint.is_ipv4() { "[198.51.100.10]" } else { "[IPv6:2001:db8:100::10]" };
+            let echoes = !offer.contains("mx1.clean");
+            assert_eq!(offer.contains(us), echoes, "Postfix alone names no client: {offer}");
             stream.write_all(b"STARTTLS\r\n").await.unwrap();
             let reply = hear(&mut stream, if masked { "500 " } else { "220 " }).await;
             assert_eq!(reply.contains("\"XXXXXXXX\""), masked, "{endpoint}");
