@@ -1,0 +1,63 @@
+//! The lab: mxray against real mail servers, signed DNS and a real box on the path,
+//! in network namespaces of this machine.
+//!
+//! Needs root and what `.ci/lab-install` unpacks. Where something is missing,
+//! every scenario is reported as ignored and one line says why; with
+//! `MXRAY_LAB=required` every scenario fails instead.
+
+mod capability;
+mod dns;
+mod middlebox;
+mod mta;
+mod oracle;
+mod pki;
+mod process;
+mod sandbox;
+mod scenarios;
+mod topology;
+mod world;
+
+use std::env;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> Result<ExitCode> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    if let Some((middlebox::ARGUMENT, rest)) =
+        words.split_first().map(|(first, rest)| (first.as_str(), rest))
+    {
+        return Ok(middlebox::main(rest));
+    }
+    let mut arguments = Arguments::from_args();
+    // One box is on the path at a time.
+    arguments.test_threads = Some(1);
+    if sandbox::is_inside() {
+        sandbox::furnish()?;
+        return Ok(libtest_mimic::run(&arguments, world::trials()).exit_code());
+    }
+    let missing = if arguments.list { Vec::new() } else { capability::missing() };
+    match missing.as_slice() {
+        [] if arguments.list => Ok(libtest_mimic::run(&arguments, world::trials()).exit_code()),
+        [] => sandbox::enter(),
+        _ => without(&arguments, &missing.join(", ")),
+    }
+}
+
+/// Reports every scenario as ignored, or as failed where the lab is required.
+fn without(arguments: &Arguments, missing: &str) -> Result<ExitCode> {
+    let required = env::var_os("MXRAY_LAB").is_some_and(|value| value == "required");
+    let trials: Vec<Trial> = scenarios::all()
+        .into_iter()
+        .map(|scenario| {
+            let reason = format!("the lab misses {missing}: run .ci/lab-install as root");
+            Trial::test(scenario.title, move || Err(reason.into())).with_ignored_flag(!required)
+        })
+        .collect();
+    if !required {
+        writeln!(io::stdout(), "skipped {} lab scenarios: missing {missing}", trials.len())?;
+    }
+    Ok(libtest_mimic::run(arguments, trials).exit_code())
+}
