@@ -14,7 +14,7 @@ const PROGRAMS: [&str; 9] =
     ["knotd", "keymgr", "kdig", "unbound", "nft", "postfix", "posttls-finger", "exim4", "smtpd"];
 
 /// What is missing, in words; empty where the lab can run.
-pub fn missing() -> Vec<String> {
+pub(crate) fn missing() -> Vec<String> {
     let mut missing: Vec<String> =
         PROGRAMS.iter().filter(|program| !is_there(program)).map(ToString::to_string).collect();
     if !is_there("ip") {

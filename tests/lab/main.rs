@@ -7,10 +7,12 @@
 
 mod capability;
 mod dns;
+mod forwarder;
 mod middlebox;
 mod mta;
 mod oracle;
 mod pki;
+mod premises;
 mod process;
 mod sandbox;
 mod scenarios;
@@ -22,14 +24,16 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
+
+const SUCCESS: ExitCode = ExitCode::SUCCESS;
 
 fn main() -> Result<ExitCode> {
     let words: Vec<String> = env::args().skip(1).collect();
-    if let Some((middlebox::ARGUMENT, rest)) =
-        words.split_first().map(|(first, rest)| (first.as_str(), rest))
-    {
-        return Ok(middlebox::main(rest));
+    match words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some((middlebox::ARGUMENT, rest)) => return middlebox::main(rest).map(|()| SUCCESS),
+        Some((forwarder::ARGUMENT, rest)) => return forwarder::main(rest).map(|()| SUCCESS),
+        _ => {}
     }
     let mut arguments = Arguments::from_args();
     // One box is on the path at a time.
@@ -49,13 +53,8 @@ fn main() -> Result<ExitCode> {
 /// Reports every scenario as ignored, or as failed where the lab is required.
 fn without(arguments: &Arguments, missing: &str) -> Result<ExitCode> {
     let required = env::var_os("MXRAY_LAB").is_some_and(|value| value == "required");
-    let trials: Vec<Trial> = scenarios::all()
-        .into_iter()
-        .map(|scenario| {
-            let reason = format!("the lab misses {missing}: run .ci/lab-install as root");
-            Trial::test(scenario.title, move || Err(reason.into())).with_ignored_flag(!required)
-        })
-        .collect();
+    let reason = format!("the lab misses {missing}: run .ci/lab-install as root");
+    let trials = world::trials_without(&reason, !required);
     if !required {
         writeln!(io::stdout(), "skipped {} lab scenarios: missing {missing}", trials.len())?;
     }

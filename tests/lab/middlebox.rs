@@ -8,26 +8,28 @@
 //! Owns redirection, counting and dialling. Refuses to know what is done to a
 //! conversation: `mxray::sim::middlebox` does that.
 
+use std::env;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
 use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::process;
-use crate::topology::{self, ISP};
+use crate::process::{self, Daemon};
+use crate::topology::{self, CLIENT, CORE, ISP};
 
 /// The first argument of this binary when it is the box.
-pub const ARGUMENT: &str = "--middlebox";
+pub(crate) const ARGUMENT: &str = "--middlebox";
 /// Where connections are redirected to.
 const PORT: u16 = 2525;
 /// What the box says when it listens.
@@ -45,7 +47,7 @@ const WAY_BACK: [&str; 4] = [
 ];
 
 /// Prepares `isp` for any number of boxes, one at a time.
-pub fn prepare() -> Result<()> {
+pub(crate) fn prepare() -> Result<()> {
     process::run(process::command(ISP, "sysctl").args(["-qw", PORTS]))?;
     for line in WAY_BACK {
         process::run(Command::new("ip").args(["-netns", ISP]).args(line.split(' ')))?;
@@ -54,88 +56,65 @@ pub fn prepare() -> Result<()> {
 }
 
 /// A box at work; dropped, it and its redirection are gone.
-pub struct Placed {
-    child: Child,
+pub(crate) struct Placed {
+    daemon: Daemon,
 }
 
 impl Placed {
     /// Puts a box on the way to these addresses, and waits until it listens.
-    pub fn on_path(behaviour: Behaviour, destinations: &[&str], ca: &Path) -> Result<Self> {
-        let mut child = Command::new("ip")
-            .args(["netns", "exec", ISP])
-            .arg(std::env::current_exe()?)
-            .args([ARGUMENT, behaviour.name()])
-            .arg(ca)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        let stdout = child.stdout.take().context("the box has no output")?;
-        let placed = Self { child };
-        BufReader::new(stdout).read_line(&mut line)?;
-        ensure!(line.trim_end() == READY, "the box {behaviour} did not start: {line:?}");
-        redirect(destinations)?;
-        Ok(placed)
+    pub(crate) fn on_path(behaviour: Behaviour, to: &[&str], ca: &Path) -> Result<Self> {
+        let program = env::current_exe()?.display().to_string();
+        let ca = ca.display().to_string();
+        let command = [&program, ARGUMENT, behaviour.name(), &ca];
+        let mut daemon = Daemon::start(ISP, "middlebox", &command)?;
+        daemon.await_serving(|said| Ok(said.lines().any(|line| line == READY)))?;
+        redirect(to)?;
+        Ok(Self { daemon })
     }
 
     /// Connections redirected so far.
-    pub fn redirected(&self) -> Result<u64> {
-        let listed =
-            process::run(process::command(ISP, "nft").args(["-j", "list", "counters"]))?;
+    pub(crate) fn redirected(&self) -> Result<u64> {
+        let mut nft = process::command(ISP, "nft");
+        let listed = process::run(nft.args(["-j", "list", "counters"]))?;
         let listed: Value = serde_json::from_str(&listed)?;
         let objects = listed.get("nftables").and_then(Value::as_array).context("no counters")?;
         let packets = |object: &Value| object.pointer("/counter/packets")?.as_u64();
-        Ok(objects.iter().filter_map(packets).sum())
+        objects.iter().find_map(packets).with_context(|| format!("no counter: {}", self.log()))
+    }
+
+    /// What the box said, for a failure.
+    pub(crate) fn log(&self) -> String {
+        self.daemon.log()
     }
 }
 
 impl Drop for Placed {
     fn drop(&mut self) {
-        // Best effort: the sandbox ends what is left.
+        // Best effort: the sandbox forgets what is left.
         let _ = process::run(process::command(ISP, "nft").args(["flush", "ruleset"]));
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
-fn redirect(destinations: &[&str]) -> Result<()> {
-    let (ipv6, ipv4): (Vec<&str>, Vec<&str>) =
-        destinations.iter().partition(|address| address.contains(':'));
-    let rules: String = [("ip", ipv4), ("ip6", ipv6)]
-        .into_iter()
-        .filter(|(_, addresses)| !addresses.is_empty())
-        .map(|(family, addresses)| rule(family, &addresses.join(", ")))
-        .collect();
-    let ruleset = format!(
-        "table inet box {{\n counter redirected {{ }}\n\
-         chain towards_server {{\n type nat hook prerouting priority dstnat\n{rules} }}\n\
-         chain way_back {{\n type filter hook prerouting priority mangle\n \
-         iifname \"{core}\" socket transparent 1 meta mark set 1\n }}\n}}\n",
-        core = topology::CORE,
-    );
+fn redirect(to: &[&str]) -> Result<()> {
+    let (ipv6, ipv4): (Vec<&str>, Vec<&str>) = to.iter().partition(|ip| ip.contains(':'));
+    let redirections = [("ip", ipv4), ("ip6", ipv6)].map(|(family, addresses)| {
+        let addresses = addresses.join(", ");
+        let action = format!("counter name redirected redirect to :{PORT}");
+        match addresses.as_str() {
+            "" => String::new(),
+            _ => format!("iifname {CLIENT} {family} daddr {{ {addresses} }} tcp dport 25 {action}"),
+        }
+    });
+    let ruleset =
+        format!(include_str!("etc/box.nft"), redirections = redirections.join("\n"), core = CORE);
     topology::feed(process::command(ISP, "nft").args(["-f", "-"]), &ruleset)
 }
 
-/// The first packet of a connection meets this rule, the others follow it.
-fn rule(family: &str, addresses: &str) -> String {
-    format!(
-        " iifname \"{}\" {family} daddr {{ {addresses} }} tcp dport 25 \
-         counter name redirected redirect to :{PORT}\n",
-        topology::CLIENT,
-    )
-}
-
-/// What this binary does when it is the box.
-pub fn main(words: &[String]) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let served = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
-        let [behaviour, ca] = words else { bail!("expected a behaviour and a file") };
-        runtime.block_on(serve(behaviour.parse()?, Path::new(ca)))
-    });
-    let Err(error) = served else { return ExitCode::SUCCESS };
-    // Nobody is left to tell if this fails.
-    let _ = writeln!(io::stderr(), "middlebox: {error:?}");
-    ExitCode::FAILURE
+/// What this binary does when it is the box, for ever.
+pub(crate) fn main(words: &[String]) -> Result<()> {
+    let [behaviour, ca] = words else { bail!("expected a behaviour and a file") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(behaviour.parse()?, Path::new(ca)))
 }
 
 async fn serve(behaviour: Behaviour, ca: &Path) -> Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! Owns its key and the files made with it. Refuses to know who serves them.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -15,7 +16,7 @@ use crate::sandbox::SCRATCH;
 
 /// The kinds of key that mail servers have.
 #[derive(Clone, Copy, Debug)]
-pub enum KeyKind {
+pub(crate) enum KeyKind {
     /// ECDSA on P-256.
     P256,
     /// ECDSA on P-384.
@@ -25,23 +26,23 @@ pub enum KeyKind {
 }
 
 /// A root.
-pub struct Authority {
+pub(crate) struct Authority {
     /// Its certificate, for `--ca`.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// Where a certificate and its key are.
-pub struct Identity {
+pub(crate) struct Identity {
     /// The certificate, PEM.
-    pub certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     /// Its key, PEM.
-    pub key: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Authority {
     /// A new root, and its file.
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "lab root");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -53,7 +54,7 @@ impl Authority {
     }
 
     /// A leaf for `names`, in files called after the first of them.
-    pub fn issue(&self, names: &[&str], kind: KeyKind) -> Result<Identity> {
+    pub(crate) fn issue(&self, names: &[&str], kind: KeyKind) -> Result<Identity> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let stem = names.first().cloned().unwrap_or_default();
         let mut params = CertificateParams::new(names)?;
@@ -72,6 +73,7 @@ impl Authority {
         };
         fs::write(&identity.certificate, params.signed_by(&key, &self.issuer)?.pem())?;
         fs::write(&identity.key, key.serialize_pem())?;
+        fs::set_permissions(&identity.key, Permissions::from_mode(0o600))?;
         Ok(identity)
     }
 }

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::sandbox;
+
 /// The longest that a command may take, in seconds, as `timeout` spells it.
 const COMMAND_SECONDS: &str = "60";
 /// The longest that a daemon may take to serve.
@@ -22,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const LOG_LINES: usize = 60;
 
 /// A command in a network namespace, ended when it takes too long.
-pub fn command(namespace: &str, program: impl AsRef<Path>) -> Command {
+pub(crate) fn command(namespace: &str, program: impl AsRef<Path>) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=1", COMMAND_SECONDS, "ip", "netns", "exec", namespace]);
     command.arg(program.as_ref()).stdin(Stdio::null());
@@ -30,14 +32,14 @@ pub fn command(namespace: &str, program: impl AsRef<Path>) -> Command {
 }
 
 /// What a command did and said.
-pub struct Outcome {
+pub(crate) struct Outcome {
     line: String,
     /// How it ended.
-    pub status: ExitStatus,
+    pub(crate) status: ExitStatus,
     /// What it printed.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// What it complained about.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl fmt::Display for Outcome {
@@ -48,7 +50,7 @@ impl fmt::Display for Outcome {
 }
 
 /// Runs to the end, whatever the exit status.
-pub fn observe(command: &mut Command) -> Result<Outcome> {
+pub(crate) fn observe(command: &mut Command) -> Result<Outcome> {
     let line = spelled(command);
     let output = command.output().with_context(|| format!("cannot start: {line}"))?;
     Ok(Outcome {
@@ -60,7 +62,7 @@ pub fn observe(command: &mut Command) -> Result<Outcome> {
 }
 
 /// Runs to the end, and a failure of the command is an error; gives what it printed.
-pub fn run(command: &mut Command) -> Result<String> {
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let outcome = observe(command)?;
     if !outcome.status.success() {
         bail!("{outcome}");
@@ -74,7 +76,7 @@ fn spelled(command: &Command) -> String {
 }
 
 /// A program that serves until it is dropped.
-pub struct Daemon {
+pub(crate) struct Daemon {
     name: String,
     child: Child,
     log: PathBuf,
@@ -82,10 +84,8 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts `program` in the foreground; what it says goes into a file beside the others.
-    pub fn start(namespace: &str, name: &str, command: &[&str]) -> Result<Self> {
-        let folder = Path::new(crate::sandbox::SCRATCH).join("log");
-        fs::create_dir_all(&folder)?;
-        let log = folder.join(name);
+    pub(crate) fn start(namespace: &str, name: &str, command: &[&str]) -> Result<Self> {
+        let log = sandbox::folder("log")?.join(name);
         let file = File::create(&log)?;
         let child = Command::new("ip")
             .args(["netns", "exec", namespace])
@@ -100,9 +100,12 @@ impl Daemon {
 
     /// Waits until `serving` holds. A daemon that ends before, or takes longer
     /// than 30 s, is an error that shows its log.
-    pub fn await_serving(&mut self, mut serving: impl FnMut() -> Result<bool>) -> Result<()> {
+    pub(crate) fn await_serving(
+        &mut self,
+        mut serving: impl FnMut(&str) -> Result<bool>,
+    ) -> Result<()> {
         let deadline = Instant::now() + START;
-        while !serving()? {
+        while !serving(&self.log())? {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended: {status}\n{}", self.name, self.log());
             }
@@ -115,7 +118,7 @@ impl Daemon {
     }
 
     /// The last lines of what it said.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text.lines().collect();

@@ -10,16 +10,17 @@
 //! Owns that world. Refuses to know what happens in it.
 
 use std::env;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 
 use crate::process;
 
 /// Where the lab keeps its files: in memory, gone with it.
-pub const SCRATCH: &str = "/run/lab";
+pub(crate) const SCRATCH: &str = "/run/lab";
 /// Set for the process inside.
 const INSIDE: &str = "MXRAY_LAB_INSIDE";
 /// Where `.ci/lab-install` unpacks what the lab runs, below the package's folder.
@@ -34,8 +35,24 @@ const USERS: [(&str, u32); 5] = [
     ("opensmtpq", 8805),
 ];
 
+/// A folder for the files of one part.
+pub(crate) fn folder(name: &str) -> Result<PathBuf> {
+    let folder = Path::new(SCRATCH).join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Writes a file that seems to be a day old. Postfix's programs wait for seconds
+/// when their configuration has just been written.
+pub(crate) fn write_aged(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text)?;
+    let yesterday = SystemTime::now() - Duration::from_hours(24);
+    File::options().write(true).open(path)?.set_modified(yesterday)?;
+    Ok(())
+}
+
 /// The unpacked packages.
-pub fn tree() -> PathBuf {
+pub(crate) fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(TREE)
 }
 
@@ -43,7 +60,7 @@ pub fn tree() -> PathBuf {
 ///
 /// `setpriv` ends `unshare` with its parent, and `unshare` the first process
 /// inside with itself.
-pub fn unshare() -> Command {
+pub(crate) fn unshare() -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork"]);
     command.args(["--kill-child=KILL", "--mount-proc", "--"]);
@@ -51,12 +68,12 @@ pub fn unshare() -> Command {
 }
 
 /// Whether this process is the one inside.
-pub fn is_inside() -> bool {
+pub(crate) fn is_inside() -> bool {
     env::var_os(INSIDE).is_some()
 }
 
 /// Runs this binary again inside and gives its exit code.
-pub fn enter() -> Result<ExitCode> {
+pub(crate) fn enter() -> Result<ExitCode> {
     let mut command = unshare();
     command.arg(env::current_exe()?).args(env::args_os().skip(1)).env(INSIDE, "1");
     let code = command.status().context("cannot enter the sandbox")?.code();
@@ -64,7 +81,7 @@ pub fn enter() -> Result<ExitCode> {
 }
 
 /// Lays the copies over the file system, and adds the users.
-pub fn furnish() -> Result<()> {
+pub(crate) fn furnish() -> Result<()> {
     mount(&["-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"])?;
     for folder in ["netns", "lock", "lab"] {
         fs::create_dir_all(Path::new("/run").join(folder))?;
@@ -79,10 +96,8 @@ fn overlay(folder: &str) -> Result<()> {
     let (upper, work) = (format!("/run/over/{folder}"), format!("/run/work/{folder}"));
     fs::create_dir_all(&upper)?;
     fs::create_dir_all(&work)?;
-    let over = format!(
-        "lowerdir={}/{folder}:/{folder},upperdir={upper},workdir={work}",
-        tree().display()
-    );
+    let over =
+        format!("lowerdir={}/{folder}:/{folder},upperdir={upper},workdir={work}", tree().display());
     mount(&["-t", "overlay", "overlay", "-o", &over, &format!("/{folder}")])
 }
 
@@ -91,18 +106,21 @@ fn mount(arguments: &[&str]) -> Result<()> {
 }
 
 fn add_users() -> Result<()> {
-    let mut passwd = fs::read_to_string("/etc/passwd")?;
-    let mut group = fs::read_to_string("/etc/group")?;
-    for (name, id) in USERS {
-        let known = |file: &str| file.lines().any(|line| line.split(':').next() == Some(name));
-        if !known(&passwd) {
-            passwd.push_str(&format!("{name}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin\n"));
-        }
-        if !known(&group) {
-            group.push_str(&format!("{name}:x:{id}:\n"));
+    let users = |(name, id)| format!("{name}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin\n");
+    let groups = |(name, id)| format!("{name}:x:{id}:\n");
+    append("/etc/passwd", &USERS.map(users))?;
+    append("/etc/group", &USERS.map(groups))
+}
+
+/// Adds the lines whose first field is not there yet.
+fn append(file: &str, lines: &[String]) -> Result<()> {
+    let mut text = fs::read_to_string(file)?;
+    for line in lines {
+        let name = line.split(':').next();
+        if !text.lines().any(|known| known.split(':').next() == name) {
+            text.push_str(line);
         }
     }
-    fs::write("/etc/passwd", passwd)?;
-    fs::write("/etc/group", group)?;
+    fs::write(file, text)?;
     Ok(())
 }

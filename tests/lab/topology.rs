@@ -21,34 +21,36 @@ use anyhow::{Context as _, Result, ensure};
 use crate::process;
 
 /// Where the probe runs.
-pub const CLIENT: &str = "client";
+pub(crate) const CLIENT: &str = "client";
 /// The access network, where the box sits.
-pub const ISP: &str = "isp";
+pub(crate) const ISP: &str = "isp";
 /// Everything between.
-pub const CORE: &str = "core";
+pub(crate) const CORE: &str = "core";
 /// Where the mail servers are.
-pub const MX: &str = "mx";
+pub(crate) const MX: &str = "mx";
 /// Where the name servers are.
-pub const DNS: &str = "dns";
+pub(crate) const DNS: &str = "dns";
 /// A second vantage, with no box on its path.
-pub const CLEAN: &str = "clean";
+pub(crate) const CLEAN: &str = "clean";
 
 /// The authoritative name server.
-pub const AUTHORITATIVE: [&str; 2] = ["192.0.2.53", "2001:db8:53::53"];
+pub(crate) const AUTHORITATIVE: [&str; 2] = ["192.0.2.53", "2001:db8:53::53"];
 /// The validating resolver.
-pub const RESOLVER: &str = "192.0.2.54";
+pub(crate) const RESOLVER: &str = "192.0.2.54";
 /// A resolver that hands no signatures on.
-pub const STRIPPING_RESOLVER: &str = "192.0.2.55";
+pub(crate) const STRIPPING_RESOLVER: &str = "192.0.2.55";
 
-const NAMESPACES: [&str; 6] = [CLIENT, ISP, CORE, MX, DNS, CLEAN];
+/// All of them.
+pub(crate) const NAMESPACES: [&str; 6] = [CLIENT, ISP, CORE, MX, DNS, CLEAN];
 const LINKS: [(&str, &str); 5] =
     [(CLIENT, ISP), (ISP, CORE), (CORE, MX), (CORE, DNS), (CORE, CLEAN)];
 /// Namespace, interface, address with prefix length.
 const ADDRESSES: [(&str, &str, &str); 33] = [
     (CLIENT, ISP, "198.51.100.10/26"),
     (CLIENT, ISP, "198.51.100.11/26"),
-    (CLIENT, ISP, "2001:db8:100::10/64"),
+    // The kernel prefers what was added last.
     (CLIENT, ISP, "2001:db8:100::11/64"),
+    (CLIENT, ISP, "2001:db8:100::10/64"),
     (ISP, CLIENT, "198.51.100.1/26"),
     (ISP, CLIENT, "2001:db8:100::1/64"),
     (ISP, CORE, "198.51.100.65/26"),
@@ -103,7 +105,7 @@ const ROUTES: [(&str, &str, &str); 18] = [
 const FORWARDING: [&str; 2] = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"];
 
 /// Makes all of it. The sandbox has no network before, and takes it along when it ends.
-pub fn build() -> Result<()> {
+pub(crate) fn build() -> Result<()> {
     for namespace in NAMESPACES {
         resolve_by(namespace, RESOLVER)?;
     }
@@ -156,7 +158,7 @@ fn batch_in(namespace: &str, commands: &[String]) -> Result<()> {
 }
 
 /// Gives a command its standard input and waits for its success.
-pub fn feed(command: &mut Command, input: &str) -> Result<()> {
+pub(crate) fn feed(command: &mut Command, input: &str) -> Result<()> {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut stdin = child.stdin.take().context("no standard input")?;
