@@ -1,0 +1,152 @@
+//! Signed DNS: Knot as root and below, Unbound before it, and a forwarder that
+//! hands no signatures on.
+//!
+//! * `.` and `test.` are signed, and the chain of trust is whole;
+//! * `insecure.test.` is delegated without DS and not signed;
+//! * `bogus.test.` is signed by another key than its DS says.
+//!
+//! Owns zones, keys and the three servers. Refuses to know mail.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::forwarder;
+use crate::mta::{self, Site};
+use crate::process::{self, Daemon};
+use crate::sandbox;
+use crate::topology::{AUTHORITATIVE, DNS, RESOLVER, STRIPPING_RESOLVER};
+
+/// A domain on Postfix whose zone is not signed.
+pub(crate) const INSECURE: &str = "insecure.test";
+/// A domain on Postfix whose zone is signed by the wrong key.
+pub(crate) const BOGUS: &str = "bogus.test";
+/// Zones with signatures.
+const SIGNED: [&str; 3] = [".", "test.", "bogus.test."];
+/// A DS that no key of `bogus.test.` has.
+const WRONG_DS: &str = "4711 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// The running servers.
+pub(crate) struct Dns {
+    /// The root's DNSKEY in zone-file form.
+    pub(crate) trust_anchor: PathBuf,
+    daemons: [Daemon; 3],
+}
+
+impl Dns {
+    /// Makes keys and zones, starts the servers, and waits until all of them answer.
+    pub(crate) fn start() -> Result<Self> {
+        let folder = sandbox::folder("dns")?;
+        let [ipv4, ipv6] = AUTHORITATIVE;
+        fs::write(
+            folder.join("knot.conf"),
+            format!(
+                include_str!("etc/knot.conf"),
+                folder = folder.display(),
+                insecure = INSECURE,
+                bogus = BOGUS,
+                ipv4 = ipv4,
+                ipv6 = ipv6,
+            ),
+        )?;
+        let key = ["generate", "algorithm=ecdsap256sha256", "ksk=yes", "zsk=yes"];
+        for zone in SIGNED {
+            keymgr(&folder, zone, &key)?;
+        }
+        write_zones(&folder)?;
+        let trust_anchor = folder.join("root.key");
+        fs::write(&trust_anchor, keymgr(&folder, ".", &["dnskey"])?)?;
+        let mut daemons = [knot(&folder)?, unbound(&folder)?, forwarder()?];
+        let [authoritative, resolver, stripping] = &mut daemons;
+        authoritative.await_serving(|_| answers(ipv4, "flags: qr aa"))?;
+        resolver.await_serving(|_| answers(RESOLVER, "flags: qr rd ra ad;"))?;
+        stripping.await_serving(|_| answers(STRIPPING_RESOLVER, "flags: qr rd ra;"))?;
+        Ok(Self { trust_anchor, daemons })
+    }
+
+    /// What the servers said, for a failure.
+    pub(crate) fn logs(&self) -> String {
+        self.daemons.iter().map(Daemon::log).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Asks a server in its own namespace, with DO set.
+pub(crate) fn ask(server: &str, name: &str, rrtype: &str) -> Result<String> {
+    let mut kdig = process::command(DNS, "kdig");
+    kdig.args([&format!("@{server}"), name, rrtype, "+dnssec", "+time=2", "+retry=0"]);
+    Ok(process::observe(&mut kdig)?.stdout)
+}
+
+fn answers(server: &str, flags: &str) -> Result<bool> {
+    let answer = ask(server, "test.", "SOA")?.to_ascii_lowercase();
+    Ok(answer.contains("status: noerror") && answer.contains(flags))
+}
+
+fn keymgr(folder: &Path, zone: &str, arguments: &[&str]) -> Result<String> {
+    let mut keymgr = Command::new("keymgr");
+    keymgr.arg("-c").arg(folder.join("knot.conf")).arg(zone).args(arguments);
+    process::run(&mut keymgr).with_context(|| format!("keymgr for {zone}"))
+}
+
+fn knot(folder: &Path) -> Result<Daemon> {
+    let configuration = folder.join("knot.conf").display().to_string();
+    Daemon::start(DNS, "knotd", &["knotd", "-c", &configuration])
+}
+
+fn unbound(folder: &Path) -> Result<Daemon> {
+    let path = folder.join("unbound.conf");
+    let folder = folder.display();
+    let text = format!(include_str!("etc/unbound.conf"), address = RESOLVER, folder = folder);
+    fs::write(&path, text)?;
+    Daemon::start(DNS, "unbound", &["unbound", "-d", "-p", "-c", &path.display().to_string()])
+}
+
+fn forwarder() -> Result<Daemon> {
+    let program = env::current_exe()?.display().to_string();
+    let command = [&program, forwarder::ARGUMENT, STRIPPING_RESOLVER, RESOLVER];
+    Daemon::start(DNS, "forwarder", &command)
+}
+
+fn write_zones(folder: &Path) -> Result<()> {
+    let zones = folder.join("zones");
+    fs::create_dir_all(&zones)?;
+    // keymgr prints a record a digest; all of them are right.
+    let ds = keymgr(folder, "test.", &["ds"])?;
+    let root = format!("{}test. NS ns.test.\n{}{ds}\n", apex("."), name_server());
+    fs::write(zones.join("root.zone"), root)?;
+    fs::write(zones.join("test.zone"), test_zone())?;
+    for domain in [INSECURE, BOGUS] {
+        let text = apex(&format!("{domain}.")) + &mail(domain, &mta::POSTFIX);
+        fs::write(zones.join(format!("{domain}.zone")), text)?;
+    }
+    fs::write(folder.join("root.hints"), format!("$TTL 3600\n. NS ns.test.\n{}", name_server()))?;
+    Ok(())
+}
+
+fn test_zone() -> String {
+    let mail: String = mta::SITES.iter().map(|site| mail(site.domain, site)).collect();
+    let delegations =
+        format!("{INSECURE}. NS ns.test.\n{BOGUS}. NS ns.test.\n{BOGUS}. DS {WRONG_DS}\n");
+    format!("{}{}{mail}{delegations}", apex("test."), name_server())
+}
+
+fn apex(zone: &str) -> String {
+    format!(
+        "$TTL 3600\n{zone} SOA ns.test. hostmaster.test. 1 3600 600 604800 3600\n\
+         {zone} NS ns.test.\n"
+    )
+}
+
+fn name_server() -> String {
+    let [ipv4, ipv6] = AUTHORITATIVE;
+    format!("ns.test. A {ipv4}\nns.test. AAAA {ipv6}\n")
+}
+
+/// A domain with one exchange, `mx.` below it, at the site's two addresses.
+fn mail(domain: &str, site: &Site) -> String {
+    let Site { ipv4, ipv6, .. } = site;
+    format!("{domain}. MX 10 mx.{domain}.\nmx.{domain}. A {ipv4}\nmx.{domain}. AAAA {ipv6}\n")
+}

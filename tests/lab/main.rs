@@ -1,0 +1,62 @@
+//! The lab: mxray against real mail servers, signed DNS and a real box on the path,
+//! in network namespaces of this machine.
+//!
+//! Needs root and what `.ci/lab-install` unpacks. Where something is missing,
+//! every scenario is reported as ignored and one line says why; with
+//! `MXRAY_LAB=required` every scenario fails instead.
+
+mod capability;
+mod dns;
+mod forwarder;
+mod middlebox;
+mod mta;
+mod oracle;
+mod pki;
+mod premises;
+mod process;
+mod sandbox;
+mod scenarios;
+mod topology;
+mod world;
+
+use std::env;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use libtest_mimic::Arguments;
+
+const SUCCESS: ExitCode = ExitCode::SUCCESS;
+
+fn main() -> Result<ExitCode> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    match words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        Some((middlebox::ARGUMENT, rest)) => return middlebox::main(rest).map(|()| SUCCESS),
+        Some((forwarder::ARGUMENT, rest)) => return forwarder::main(rest).map(|()| SUCCESS),
+        _ => {}
+    }
+    let mut arguments = Arguments::from_args();
+    // One box is on the path at a time.
+    arguments.test_threads = Some(1);
+    if sandbox::is_inside() {
+        sandbox::furnish()?;
+        return Ok(libtest_mimic::run(&arguments, world::trials()).exit_code());
+    }
+    let missing = if arguments.list { Vec::new() } else { capability::missing() };
+    match missing.as_slice() {
+        [] if arguments.list => Ok(libtest_mimic::run(&arguments, world::trials()).exit_code()),
+        [] => sandbox::enter(),
+        _ => without(&arguments, &missing.join(", ")),
+    }
+}
+
+/// Reports every scenario as ignored, or as failed where the lab is required.
+fn without(arguments: &Arguments, missing: &str) -> Result<ExitCode> {
+    let required = env::var_os("MXRAY_LAB").is_some_and(|value| value == "required");
+    let reason = format!("the lab misses {missing}: run .ci/lab-install as root");
+    let trials = world::trials_without(&reason, !required);
+    if !required {
+        writeln!(io::stdout(), "skipped {} lab scenarios: missing {missing}", trials.len())?;
+    }
+    Ok(libtest_mimic::run(arguments, trials).exit_code())
+}

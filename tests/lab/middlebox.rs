@@ -1,0 +1,180 @@
+//! The box in `isp`: redirection there, and this binary run again as the box.
+//!
+//! nftables redirects connections from the client to port 25 of the chosen
+//! addresses; the box asks the kernel where each was going and dials on with the
+//! client's own address, so that the server sees, and echoes, what it would see
+//! without a box.
+//!
+//! Owns redirection, counting and dialling. Refuses to know what is done to a
+//! conversation: `mxray::sim::middlebox` does that.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::Value;
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::process::{self, Daemon};
+use crate::topology::{self, CLIENT, CORE, ISP};
+
+/// The first argument of this binary when it is the box.
+pub(crate) const ARGUMENT: &str = "--middlebox";
+/// Where connections are redirected to.
+const PORT: u16 = 2525;
+/// What the box says when it listens.
+const READY: &str = "ready";
+/// Local ports of the box, apart from the client's, whose address it borrows: a
+/// connection from the same port to the same server would meet the client's own
+/// in the connection table.
+const PORTS: &str = "net.ipv4.ip_local_port_range=20000 29999";
+/// Sends answers to the borrowed address to the box instead of the client.
+const WAY_BACK: [&str; 4] = [
+    "rule add fwmark 1 lookup 100",
+    "route add local 0.0.0.0/0 dev lo table 100",
+    "-6 rule add fwmark 1 lookup 100",
+    "-6 route add local ::/0 dev lo table 100",
+];
+
+/// Prepares `isp` for any number of boxes, one at a time.
+pub(crate) fn prepare() -> Result<()> {
+    process::run(process::command(ISP, "sysctl").args(["-qw", PORTS]))?;
+    for line in WAY_BACK {
+        process::run(Command::new("ip").args(["-netns", ISP]).args(line.split(' ')))?;
+    }
+    Ok(())
+}
+
+/// A box at work; dropped, it and its redirection are gone.
+pub(crate) struct Placed {
+    daemon: Daemon,
+}
+
+impl Placed {
+    /// Puts a box on the way to these addresses, and waits until it listens.
+    pub(crate) fn on_path(behaviour: Behaviour, to: &[&str], ca: &Path) -> Result<Self> {
+        let program = env::current_exe()?.display().to_string();
+        let ca = ca.display().to_string();
+        let command = [&program, ARGUMENT, behaviour.name(), &ca];
+        let mut daemon = Daemon::start(ISP, "middlebox", &command)?;
+        daemon.await_serving(|said| Ok(said.lines().any(|line| line == READY)))?;
+        redirect(to)?;
+        Ok(Self { daemon })
+    }
+
+    /// Connections redirected so far.
+    pub(crate) fn redirected(&self) -> Result<u64> {
+        let mut nft = process::command(ISP, "nft");
+        let listed = process::run(nft.args(["-j", "list", "counters"]))?;
+        let listed: Value = serde_json::from_str(&listed)?;
+        let objects = listed.get("nftables").and_then(Value::as_array).context("no counters")?;
+        let packets = |object: &Value| object.pointer("/counter/packets")?.as_u64();
+        objects.iter().find_map(packets).with_context(|| format!("no counter: {}", self.log()))
+    }
+
+    /// What the box said, for a failure.
+    pub(crate) fn log(&self) -> String {
+        self.daemon.log()
+    }
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        // Best effort: the sandbox forgets what is left.
+        let _ = process::run(process::command(ISP, "nft").args(["flush", "ruleset"]));
+    }
+}
+
+fn redirect(to: &[&str]) -> Result<()> {
+    let (ipv6, ipv4): (Vec<&str>, Vec<&str>) = to.iter().partition(|ip| ip.contains(':'));
+    let redirections = [("ip", ipv4), ("ip6", ipv6)].map(|(family, addresses)| {
+        let addresses = addresses.join(", ");
+        let action = format!("counter name redirected redirect to :{PORT}");
+        match addresses.as_str() {
+            "" => String::new(),
+            _ => format!("iifname {CLIENT} {family} daddr {{ {addresses} }} tcp dport 25 {action}"),
+        }
+    });
+    let ruleset =
+        format!(include_str!("etc/box.nft"), redirections = redirections.join("\n"), core = CORE);
+    topology::feed(process::command(ISP, "nft").args(["-f", "-"]), &ruleset)
+}
+
+/// What this binary does when it is the box, for ever.
+pub(crate) fn main(words: &[String]) -> Result<()> {
+    let [behaviour, ca] = words else { bail!("expected a behaviour and a file") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(behaviour.parse()?, Path::new(ca)))
+}
+
+async fn serve(behaviour: Behaviour, ca: &Path) -> Result<()> {
+    let mut middlebox = Middlebox::new(behaviour, Scope::default());
+    if behaviour.ends_tls() {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(&fs::read(ca)?)?)?;
+        middlebox = middlebox.with_foreign(Foreign::trusting(roots)?);
+    }
+    let middlebox = Arc::new(middlebox);
+    let ipv4 = listener(Domain::IPV4, Ipv4Addr::UNSPECIFIED.into())?;
+    let ipv6 = listener(Domain::IPV6, Ipv6Addr::UNSPECIFIED.into())?;
+    writeln!(io::stdout(), "{READY}")?;
+    loop {
+        let (client, from) = tokio::select! {
+            accepted = ipv4.accept() => accepted?,
+            accepted = ipv6.accept() => accepted?,
+        };
+        let middlebox = Arc::clone(&middlebox);
+        tokio::spawn(async move {
+            let upstream = original_destination(&client).map(|to| dial(from.ip(), to));
+            let upstream = async move { upstream?.await };
+            if let Err(error) = middlebox.serve(client, upstream).await {
+                // Said for a failure's log only.
+                let _ = writeln!(io::stderr(), "{from}: {error}");
+            }
+        });
+    }
+}
+
+fn listener(domain: Domain, any: IpAddr) -> Result<TcpListener> {
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    if domain == Domain::IPV6 {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::new(any, PORT).into())?;
+    socket.listen(64)?;
+    socket.set_nonblocking(true)?;
+    Ok(TcpListener::from_std(socket.into())?)
+}
+
+fn original_destination(client: &TcpStream) -> io::Result<SocketAddr> {
+    let socket = SockRef::from(client);
+    let address = if client.local_addr()?.is_ipv4() {
+        socket.original_dst_v4()?
+    } else {
+        socket.original_dst_v6()?
+    };
+    address.as_socket().ok_or_else(|| io::Error::other("the destination is no IP address"))
+}
+
+/// Connects with an address that is not this machine's (`IP_TRANSPARENT`).
+async fn dial(source: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    match source {
+        IpAddr::V4(_) => socket.set_ip_transparent_v4(true)?,
+        IpAddr::V6(_) => socket.set_ip_transparent_v6(true)?,
+    }
+    socket.bind(&SocketAddr::new(source, 0).into())?;
+    socket.set_nonblocking(true)?;
+    TcpSocket::from_std_stream(socket.into()).connect(to).await
+}

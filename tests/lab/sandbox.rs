@@ -1,0 +1,126 @@
+//! A world of its own for the lab, and its end.
+//!
+//! The test binary runs itself again as the first process of new mount, network
+//! and process namespaces. The network there has no way out; `/run`, `/etc`,
+//! `/usr` and `/var` are copies on paper, so that namespaces, users, spools and
+//! the mail servers that exclude one another as packages exist for the lab alone.
+//! When either process ends, for whatever reason, SIGKILL included, the kernel
+//! ends everything inside and forgets it; two labs never meet.
+//!
+//! Owns that world. Refuses to know what happens in it.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+
+use crate::process;
+
+/// Where the lab keeps its files: in memory, gone with it.
+pub(crate) const SCRATCH: &str = "/run/lab";
+/// Set for the process inside.
+const INSIDE: &str = "MXRAY_LAB_INSIDE";
+/// Where `.ci/lab-install` unpacks what the lab runs, below the package's folder.
+const TREE: &str = "target/lab/tree";
+
+/// Users that the mail servers want, one number each for user and group.
+const USERS: [(&str, u32); 5] = [
+    ("postfix", 8801),
+    ("postdrop", 8802),
+    ("Debian-exim", 8803),
+    ("opensmtpd", 8804),
+    ("opensmtpq", 8805),
+];
+
+/// A folder for the files of one part.
+pub(crate) fn folder(name: &str) -> Result<PathBuf> {
+    let folder = Path::new(SCRATCH).join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Writes a file that seems to be a day old. Postfix's programs wait for seconds
+/// when their configuration has just been written.
+pub(crate) fn write_aged(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text)?;
+    let yesterday = SystemTime::now() - Duration::from_hours(24);
+    File::options().write(true).open(path)?.set_modified(yesterday)?;
+    Ok(())
+}
+
+/// The unpacked packages.
+pub(crate) fn tree() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(TREE)
+}
+
+/// The command that makes the namespaces and runs the rest inside.
+///
+/// `setpriv` ends `unshare` with its parent, and `unshare` the first process
+/// inside with itself.
+pub(crate) fn unshare() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--fork"]);
+    command.args(["--kill-child=KILL", "--mount-proc", "--"]);
+    command
+}
+
+/// Whether this process is the one inside.
+pub(crate) fn is_inside() -> bool {
+    env::var_os(INSIDE).is_some()
+}
+
+/// Runs this binary again inside and gives its exit code.
+pub(crate) fn enter() -> Result<ExitCode> {
+    let mut command = unshare();
+    command.arg(env::current_exe()?).args(env::args_os().skip(1)).env(INSIDE, "1");
+    let code = command.status().context("cannot enter the sandbox")?.code();
+    Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Lays the copies over the file system, and adds the users.
+pub(crate) fn furnish() -> Result<()> {
+    mount(&["-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"])?;
+    for folder in ["netns", "lock", "lab"] {
+        fs::create_dir_all(Path::new("/run").join(folder))?;
+    }
+    for folder in ["usr", "etc", "var"] {
+        overlay(folder)?;
+    }
+    add_users()
+}
+
+fn overlay(folder: &str) -> Result<()> {
+    let (upper, work) = (format!("/run/over/{folder}"), format!("/run/work/{folder}"));
+    fs::create_dir_all(&upper)?;
+    fs::create_dir_all(&work)?;
+    let over =
+        format!("lowerdir={}/{folder}:/{folder},upperdir={upper},workdir={work}", tree().display());
+    mount(&["-t", "overlay", "overlay", "-o", &over, &format!("/{folder}")])
+}
+
+fn mount(arguments: &[&str]) -> Result<()> {
+    process::run(Command::new("mount").args(arguments)).map(drop)
+}
+
+fn add_users() -> Result<()> {
+    let users = |(name, id)| format!("{name}:x:{id}:{id}::/nonexistent:/usr/sbin/nologin\n");
+    let groups = |(name, id)| format!("{name}:x:{id}:\n");
+    append("/etc/passwd", &USERS.map(users))?;
+    append("/etc/group", &USERS.map(groups))
+}
+
+/// Adds the lines whose first field is not there yet.
+fn append(file: &str, lines: &[String]) -> Result<()> {
+    let mut text = fs::read_to_string(file)?;
+    for line in lines {
+        let name = line.split(':').next();
+        if !text.lines().any(|known| known.split(':').next() == name) {
+            text.push_str(line);
+        }
+    }
+    fs::write(file, text)?;
+    Ok(())
+}

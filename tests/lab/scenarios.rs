@@ -1,0 +1,218 @@
+//! The scenarios as data, and how one is played.
+//!
+//! Whatever is expected of a box, the same path with a box that changes nothing
+//! comes first and must be `intact`, with the handshake that an independent
+//! prober sees; and the redirection must have counted both times.
+
+use anyhow::{Context as _, Result, ensure};
+use mxray::sim::middlebox::{Behaviour, Refusal};
+use serde_json::Value;
+
+use crate::dns;
+use crate::middlebox::Placed;
+use crate::mta::{self, Site};
+use crate::oracle::{self, Handshake};
+use crate::topology::{CLIENT, RESOLVER, STRIPPING_RESOLVER};
+use crate::world::World;
+
+/// What the report must say: JSON pointers, and the words found there.
+type Facts = &'static [(&'static str, &'static str)];
+
+const STATUS: &str = "/targets/0/verdict/status";
+const CONFIDENCE: &str = "/targets/0/verdict/confidence";
+const ROUTE: &str = "/targets/0/routes/0/dnssec";
+const RESOLVER_DNSSEC: &str = "/run/vantages/0/resolver/dnssec";
+
+const INTACT: Facts = &[(STATUS, "intact")];
+const STRIPPED: Facts = &[(STATUS, "stripped")];
+const STRIPPED_PROVEN: Facts = &[(STATUS, "stripped"), (CONFIDENCE, "proven")];
+
+/// What a box on the IPv4 path makes of each mail server, IPv6 being clean.
+const ATTACKS: [(Behaviour, Facts); 9] = [
+    (Behaviour::DropKeyword, STRIPPED),
+    (Behaviour::DropKeywordRefuse(Refusal::NotImplemented), STRIPPED),
+    (Behaviour::DropKeywordRefuse(Refusal::Unavailable), STRIPPED),
+    (Behaviour::MaskKeyword, STRIPPED_PROVEN),
+    (Behaviour::MaskKeywordX, STRIPPED_PROVEN),
+    (Behaviour::MaskAll, STRIPPED),
+    (Behaviour::RefuseEhlo, STRIPPED),
+    (Behaviour::ResetAtStarttls, STRIPPED),
+    (Behaviour::SilenceAfterStarttls, STRIPPED),
+];
+
+/// One scenario.
+pub(crate) struct Scenario {
+    /// Its name.
+    pub(crate) title: String,
+    domain: &'static str,
+    site: &'static Site,
+    resolver: &'static str,
+    /// A box, and the addresses on whose paths it is.
+    on_path: Option<(Behaviour, Vec<&'static str>)>,
+    expected: Facts,
+}
+
+/// Every scenario.
+pub(crate) fn all() -> Vec<Scenario> {
+    let mut scenarios = of_dns();
+    for site in [&mta::POSTFIX, &mta::EXIM, &mta::OPENSMTPD] {
+        scenarios.push(clean(site, INTACT));
+        for (behaviour, expected) in ATTACKS {
+            scenarios.push(boxed(site, behaviour, vec![site.ipv4], expected));
+        }
+    }
+    scenarios.extend(innocent());
+    scenarios
+}
+
+fn clean(site: &'static Site, expected: Facts) -> Scenario {
+    Scenario {
+        title: format!("{}: clean", site.domain),
+        domain: site.domain,
+        site,
+        resolver: RESOLVER,
+        on_path: None,
+        expected,
+    }
+}
+
+fn boxed(
+    site: &'static Site,
+    behaviour: Behaviour,
+    addresses: Vec<&'static str>,
+    expected: Facts,
+) -> Scenario {
+    let title = format!("{}: {behaviour} on the path to {}", site.domain, addresses.join(" and "));
+    Scenario { title, on_path: Some((behaviour, addresses)), ..clean(site, expected) }
+}
+
+/// What looks like an attack and is none, or cannot be told to be one.
+fn innocent() -> Vec<Scenario> {
+    let postfix = &mta::POSTFIX;
+    let refuse = Behaviour::DropKeywordRefuse(Refusal::NotImplemented);
+    vec![
+        clean(&mta::PLAIN, &[(STATUS, "not-offered")]),
+        clean(&mta::BUSY, &[(STATUS, "inconclusive")]),
+        // One vantage, no promise, no clean family: nothing more can be claimed.
+        boxed(postfix, refuse, vec![postfix.ipv4, postfix.ipv6], &[(STATUS, "not-offered")]),
+    ]
+}
+
+fn of_dns() -> Vec<Scenario> {
+    let row = |title: &str, domain, resolver, expected| Scenario {
+        title: format!("dns: {title}"),
+        domain,
+        resolver,
+        ..clean(&mta::POSTFIX, expected)
+    };
+    let domain = mta::POSTFIX.domain;
+    vec![
+        row(
+            "secure",
+            domain,
+            RESOLVER,
+            &[(STATUS, "intact"), (ROUTE, "secure"), (RESOLVER_DNSSEC, "validated")],
+        ),
+        row(
+            "insecure",
+            dns::INSECURE,
+            RESOLVER,
+            &[(STATUS, "intact"), (ROUTE, "insecure"), (RESOLVER_DNSSEC, "validated")],
+        ),
+        row(
+            "bogus, and probed all the same",
+            dns::BOGUS,
+            RESOLVER,
+            &[(ROUTE, "bogus"), (RESOLVER_DNSSEC, "validated"), (STATUS, "intact")],
+        ),
+        row(
+            "a resolver that hands no signatures on",
+            domain,
+            STRIPPING_RESOLVER,
+            &[(STATUS, "intact"), (ROUTE, "indeterminate"), (RESOLVER_DNSSEC, "unavailable")],
+        ),
+    ]
+}
+
+impl Scenario {
+    /// Plays it to its end.
+    pub(crate) fn play(&self, world: &World) -> Result<()> {
+        let Some((behaviour, addresses)) = &self.on_path else {
+            return self.probe(world, self.expected);
+        };
+        self.through_box(world, Behaviour::Pass, addresses, INTACT)?;
+        self.through_box(world, *behaviour, addresses, self.expected)
+    }
+
+    fn through_box(
+        &self,
+        world: &World,
+        behaviour: Behaviour,
+        addresses: &[&str],
+        expected: Facts,
+    ) -> Result<()> {
+        let placed = Placed::on_path(behaviour, addresses, &world.authority.file)?;
+        let before = placed.redirected()?;
+        self.probe(world, expected)
+            .with_context(|| format!("the box: {behaviour}\n{}", placed.log()))?;
+        ensure!(placed.redirected()? > before, "the box {behaviour} was not on the path");
+        Ok(())
+    }
+
+    fn probe(&self, world: &World, expected: Facts) -> Result<()> {
+        let (outcome, report) = world.probe(self.domain, self.resolver)?;
+        says(&report, expected).with_context(|| outcome.to_string())?;
+        if expected.contains(&(STATUS, "intact")) {
+            self.agrees_with_oracle(world, &report).with_context(|| outcome.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Version, suite, group and certificate at both addresses, from the same
+    /// namespace and through the same box; and the client address that a server
+    /// echoes is the client's own.
+    fn agrees_with_oracle(&self, world: &World, report: &Value) -> Result<()> {
+        let host = format!("mx.{}", self.domain);
+        for (address, own) in [(self.site.ipv4, "198.51.100."), (self.site.ipv6, "2001:db8:100::")]
+        {
+            let seen = observation(report, address)?;
+            let expected = oracle::handshake(CLIENT, &host, address, &world.authority.file)?;
+            let found = handshake(seen).with_context(|| format!("no handshake with {address}"))?;
+            ensure!(found == expected, "at {address}: {found:?}, but the oracle saw {expected:?}");
+            says(seen, &[("/tls/pkix/status", "valid")])?;
+            let echoed = seen.pointer("/ehlo/client_address_seen").and_then(Value::as_str);
+            let is_own = echoed.is_none_or(|echoed| echoed.starts_with(own));
+            ensure!(is_own, "{address} saw {echoed:?} instead of the client");
+        }
+        Ok(())
+    }
+}
+
+fn says(report: &Value, expected: Facts) -> Result<()> {
+    for (pointer, word) in expected {
+        let found = report.pointer(pointer).and_then(Value::as_str);
+        ensure!(found == Some(word), "{pointer} is {found:?}, expected {word:?}");
+    }
+    Ok(())
+}
+
+/// The first observation of an address.
+fn observation<'a>(report: &'a Value, address: &str) -> Result<&'a Value> {
+    let observations = report.pointer("/targets/0/observations").and_then(Value::as_array);
+    observations
+        .and_then(|list| {
+            list.iter()
+                .find(|one| one.pointer("/probe/ip").and_then(Value::as_str) == Some(address))
+        })
+        .with_context(|| format!("no observation of {address}"))
+}
+
+fn handshake(observation: &Value) -> Option<Handshake> {
+    let word = |pointer| Some(observation.pointer(pointer)?.as_str()?.to_owned());
+    Some(Handshake {
+        version: word("/tls/version")?,
+        cipher_suite: word("/tls/cipher_suite")?,
+        key_exchange_group: word("/tls/key_exchange_group")?,
+        certificate_sha256: word("/tls/chain/0/sha256")?,
+    })
+}

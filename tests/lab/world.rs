@@ -1,0 +1,96 @@
+//! The lab as a whole: built once, by the first scenario that runs.
+//!
+//! Owns the order in which the parts start, and how mxray is run in it. Refuses
+//! to know what a scenario expects.
+
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context as _, Result};
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use crate::dns::Dns;
+use crate::middlebox;
+use crate::mta::Servers;
+use crate::pki::Authority;
+use crate::premises;
+use crate::process::{self, Outcome};
+use crate::scenarios;
+use crate::topology::{self, CLIENT};
+
+/// What every run says in EHLO.
+const EHLO_NAME: &str = "probe.example.org";
+/// Limit of a session in seconds: what is silent here stays silent.
+const TIMEOUT: &str = "3";
+
+/// Everything that is running.
+pub(crate) struct World {
+    /// Who signed the servers' certificates.
+    pub(crate) authority: Authority,
+    dns: Dns,
+    servers: Servers,
+}
+
+/// One trial: its title, and what it does.
+type Play = (String, Box<dyn Fn(&World) -> Result<()> + Send>);
+
+/// The premises, then the scenarios.
+fn plays() -> Vec<Play> {
+    let premises = premises::ALL.into_iter();
+    let premises = premises.map(|(title, play)| -> Play { (title.to_owned(), Box::new(play)) });
+    let scenarios = scenarios::all().into_iter().map(|scenario| -> Play {
+        (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
+    });
+    premises.chain(scenarios).collect()
+}
+
+/// Trials that build the world when the first of them runs.
+pub(crate) fn trials() -> Vec<Trial> {
+    let world: Arc<OnceLock<Result<World, String>>> = Arc::default();
+    let trial = |(title, play): Play| {
+        let world = Arc::clone(&world);
+        Trial::test(title, move || {
+            let world = world.get_or_init(|| World::start().map_err(|error| format!("{error:#}")));
+            let world =
+                world.as_ref().map_err(|error| format!("the lab did not start: {error}"))?;
+            play(world).map_err(|error| format!("{error:#}\n{}", world.logs()).into())
+        })
+    };
+    plays().into_iter().map(trial).collect()
+}
+
+/// The same trials without a world: each fails with `reason`, or is reported as ignored.
+pub(crate) fn trials_without(reason: &str, ignored: bool) -> Vec<Trial> {
+    let trial = |(title, _): Play| {
+        let reason = reason.to_owned();
+        Trial::test(title, move || Err(reason.into())).with_ignored_flag(ignored)
+    };
+    plays().into_iter().map(trial).collect()
+}
+
+impl World {
+    fn start() -> Result<Self> {
+        topology::build().context("topology")?;
+        middlebox::prepare().context("middlebox")?;
+        let dns = Dns::start().context("dns")?;
+        let authority = Authority::new().context("pki")?;
+        let servers = Servers::start(&authority).context("mail servers")?;
+        Ok(Self { authority, dns, servers })
+    }
+
+    /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
+    pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
+        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+        mxray.args(["check", domain, "--json", "--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
+        mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
+        mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
+        let outcome = process::observe(&mut mxray)?;
+        let report = serde_json::from_str(&outcome.stdout)
+            .with_context(|| format!("no report\n{outcome}"))?;
+        Ok((outcome, report))
+    }
+
+    fn logs(&self) -> String {
+        format!("{}\n{}", self.dns.logs(), self.servers.logs())
+    }
+}
