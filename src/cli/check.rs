@@ -67,10 +67,7 @@ fn chain(report: &Report) -> String {
 fn pem(der_base64: &str) -> String {
     let engine = base64::engine::general_purpose::STANDARD;
     let encoded = engine.decode(der_base64).map(|der| engine.encode(der)).unwrap_or_default();
-    let lines: Vec<&str> = encoded
-        .as_bytes()
-        .chunks(64)
-        .filter_map(|line| std::str::from_utf8(line).ok())
-        .collect();
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

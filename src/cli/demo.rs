@@ -57,7 +57,8 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
         Some(text) => TrustAnchor::parse(text).map_err(Failure::internal)?,
         None => TrustAnchor::root(),
     };
-    let targets: Result<Vec<Target>, _> = [CLEAN, STRIPPED].iter().map(|name| name.parse()).collect();
+    let targets: Result<Vec<Target>, _> =
+        [CLEAN, STRIPPED].iter().map(|name| name.parse()).collect();
     Ok(Settings {
         targets: targets.map_err(Failure::internal)?,
         intent: Intent {

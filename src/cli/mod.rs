@@ -4,15 +4,15 @@
 //! the library; nothing of the library knows it.
 
 pub(crate) mod arguments;
+pub(crate) mod check;
 pub(crate) mod deliver;
+pub(crate) mod demo;
 pub(crate) mod exit;
 pub(crate) mod failure;
-#[allow(dead_code, reason = "for check")]
 pub(crate) mod host_name;
-#[allow(dead_code, reason = "for check")]
 pub(crate) mod progress;
 pub(crate) mod report;
-#[allow(dead_code, reason = "for check")]
+pub(crate) mod run;
 pub(crate) mod settings;
 pub(crate) mod terminal;
 pub(crate) mod values;
@@ -29,10 +29,9 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
     match command {
         Command::Schema => schema(terminal),
         Command::Completions { shell } => completions(*shell, terminal),
+        Command::Check(arguments) => check::run(arguments, terminal),
+        Command::Demo(arguments) => demo::run(arguments, terminal),
         Command::Report(arguments) => report::run(arguments, terminal),
-        Command::Check(_) | Command::Demo(_) => {
-            Err(Failure::internal("this command is not built yet"))
-        }
     }
 }
 

@@ -56,7 +56,7 @@ fn read(path: &Path) -> io::Result<String> {
 fn judge_again(saved: Report) -> anyhow::Result<Report> {
     let evidence = recorded::evidence(&saved)?;
     let roots = roots(&saved)?;
-    let context = Context { roots: &roots, verify_name: None };
+    let context = Context { roots: &roots, verify_name: saved.run.verify_name.as_deref() };
     let targets = evidence.iter().map(|evidence| judge::judge(evidence, context)).collect();
     Ok(Report { targets, ..saved })
 }

@@ -49,6 +49,7 @@ pub(crate) fn report(targets: Vec<TargetReport>) -> Report {
                 extra_ca_sha256: Vec::new(),
                 extra_ca_pem: None,
             },
+            verify_name: None,
             vantages: vec![Vantage {
                 id: "local".to_owned(),
                 kind: VantageKind::Local,
