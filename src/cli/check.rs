@@ -13,7 +13,7 @@ use crate::cli::deliver::{deliver, save};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::host_name;
-use crate::cli::run;
+use crate::cli::measure;
 use crate::cli::settings::{Settings, Surroundings};
 use crate::cli::terminal::{Terminal, write_file};
 
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
     let host_name = host_name::fully_qualified();
     let settings = Settings::resolve(arguments, Surroundings { input: &mut input, host_name })?;
     let (evidence, certificates) = (settings.save.clone(), settings.chain.clone());
-    let report = block_on(run::report(settings, Dialler::direct(), terminal))??;
+    let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
     if let Some(path) = evidence {
         save(&report, &path)?;
     }

@@ -16,7 +16,7 @@ use crate::cli::check::block_on;
 use crate::cli::deliver::{deliver, save};
 use crate::cli::exit::{Exit, FailOn};
 use crate::cli::failure::Failure;
-use crate::cli::run;
+use crate::cli::measure;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
@@ -49,7 +49,7 @@ async fn demonstrated(terminal: &Terminal) -> Result<Report, Failure> {
     let mut sources = vec![IpAddr::from(PRETEND_IPV4)];
     sources.extend(running.ipv6_available().then(|| IpAddr::from(PRETEND_IPV6)));
     let dialler = Dialler::pretend(running.endpoints().clone(), sources);
-    run::report(settings(&running)?, dialler, terminal).await
+    measure::report(settings(&running)?, dialler, terminal).await
 }
 
 fn settings(running: &Running) -> Result<Settings, Failure> {

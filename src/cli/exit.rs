@@ -127,6 +127,7 @@ mod tests {
         serde_json::from_value(json!({"schema": "mxray/report/1",
             "run": {"tool": "mxray", "started_at": "2026-11-21T23:00:00Z", "duration_ms": 1,
                 "ehlo_names": [], "vantages": [], "interrupted": false,
+                "verify_name": null,
                 "trust": {"roots": "webpki-roots", "version": null, "extra_ca_sha256": [],
                     "extra_ca_pem": null}},
             "targets": targets.iter().map(target).collect::<Vec<_>>(), "controls": []}))

@@ -42,7 +42,7 @@ enum Source {
 }
 
 /// The trust anchors: a collection and the extra CAs of the user.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Roots {
     source: Source,
     native: Vec<TrustAnchor<'static>>,

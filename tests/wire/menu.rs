@@ -34,13 +34,13 @@ fn expected(behaviour: Behaviour, software: Software) -> (Status, Option<Confide
     let proven = (Status::Stripped, Some(Confidence::Proven));
     match behaviour {
         // The handshake works, whoever holds the other end: a foreign key needs
-        // a second view of the same address, and injected bytes are a finding.
+        // a second view of the same address, and injected bytes are a finding. A
+        // command injected behind ours meets a server that does not fall for it.
         Behaviour::Pass
         | Behaviour::ForeignCertificate
         | Behaviour::ForeignCertificateClear
-        | Behaviour::Inject => (Status::Intact, None),
-        // An honest server never sees the command behind STARTTLS as ours.
-        Behaviour::InjectCommand => (Status::Intact, None),
+        | Behaviour::Inject
+        | Behaviour::InjectCommand => (Status::Intact, None),
         // A mask of Cisco's, and STARTTLS accepted behind it.
         Behaviour::MaskKeyword => proven,
         // The command is overwritten too: proof where the server quotes it.

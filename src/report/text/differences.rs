@@ -32,6 +32,10 @@ fn write_parts(page: &mut Page, heading: &str, parts: &[Part<'_>]) {
     }
     page.heading(heading);
     for part in parts {
+        if let (Some(host), [text]) = (part.host, part.texts.as_slice()) {
+            page.hanging(2, 4, &Line::new().name(host).plain(": ").plain(text));
+            continue;
+        }
         match part.host {
             Some(host) => page.hanging(2, 4, &Line::new().name(host)),
             None => page.paragraph(2, &Line::new().plain("between hosts")),

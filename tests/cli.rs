@@ -1,0 +1,195 @@
+//! The program as its user meets it: help, mistakes, exit status, files and pipes.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use assert_cmd::cargo::CommandCargoExt as _;
+use mxray::model::report::Report;
+use mxray::report::json;
+
+fn mxray(arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("mxray").unwrap();
+    command.args(arguments).env_remove("COLUMNS").env_remove("CLICOLOR_FORCE").env("LANG", "C");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    mxray(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn err(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Exit 2, nothing on standard output, an error and a hint on standard error.
+fn refused(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", err(&output));
+    assert_eq!(out(&output), "", "{arguments:?}");
+    let lines: Vec<&str> = err(&output).lines().collect();
+    assert_eq!(lines.len(), 2, "{arguments:?}: {lines:?}");
+    assert!(lines[0].starts_with("mxray: error: "), "{lines:?}");
+    assert!(lines[1].starts_with("mxray: hint: "), "{lines:?}");
+    err(&output).to_owned()
+}
+
+#[test]
+fn help_of_the_program_and_of_each_command() {
+    for command in ["", "check", "report", "demo", "schema", "completions"] {
+        let mut arguments: Vec<&str> = command.split_whitespace().collect();
+        let name = if command.is_empty() { "mxray" } else { command };
+        arguments.push("--help");
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(err(&output), "");
+        insta::assert_snapshot!(format!("help-{name}"), out(&output));
+    }
+}
+
+#[test]
+fn mistakes_are_answered_with_what_to_type() {
+    let messages = [
+        refused(&[]),
+        refused(&["gmail.com"]),
+        refused(&["chekc", "gmail.com"]),
+        refused(&["check"]),
+        refused(&["check", "--tiemout", "3", "gmail.com"]),
+        refused(&["check", "--roots", "mozilla", "gmail.com"]),
+        refused(&["check", "-4", "-6", "gmail.com"]),
+        refused(&["check", "--json", "--ndjson", "gmail.com"]),
+        refused(&["check", "--ehlo", "a\r\nQUIT", "gmail.com"]),
+        refused(&["check", "https://gmail.com/"]),
+        refused(&["check", "-"]),
+        refused(&["report", "/no/such/file"]),
+    ];
+    insta::assert_snapshot!(messages.join("\n"));
+}
+
+#[test]
+fn what_was_typed_is_shown_without_its_control_characters() {
+    let message = refused(&["check", "a\x1b[2Jb.example"]);
+    assert!(message.chars().all(|letter| letter == '\n' || !letter.is_control()), "{message:?}");
+}
+
+#[test]
+fn the_schema_is_the_one_that_is_checked_in() {
+    let output = run(&["schema"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(out(&output), include_str!("../schema/report-1.json"));
+}
+
+#[test]
+fn completions_name_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(out(&output).contains("check") && out(&output).contains("trust-anchor"), "{shell}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = mxray(&["schema"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(err(&output), "");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_output_error() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = mxray(&["schema"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(err(&output).contains("standard output"), "{}", err(&output));
+}
+
+/// The report with all evidence on one loopback address at which nobody listens.
+fn saved_refusal(directory: &Path) -> (Output, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let file = directory.join("saved.json");
+    let output = run(&["check", &target, "--save", file.to_str().unwrap()]);
+    (output, file.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn an_address_where_nobody_listens_is_one_clear_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let (output, _) = saved_refusal(directory.path());
+    assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+    let line = out(&output).lines().find(|line| line.contains("connecting"));
+    assert!(line.is_some_and(|line| line.contains("refused")), "{}", out(&output));
+    assert!(out(&output).contains("mxray demo"));
+    assert!(!out(&output).contains('\x1b'));
+}
+
+#[test]
+fn a_saved_report_is_judged_again_and_comes_out_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, file) = saved_refusal(directory.path());
+    let second = run(&["report", &file]);
+    assert_eq!(second.status.code(), Some(3), "{}", err(&second));
+    assert_eq!(out(&second), out(&first));
+    let bare = run(&["report", "--json", &file]);
+    let saved: Report = json::read(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert!(saved.targets[0].observations[0].transcript.is_some());
+    assert_eq!(json::read(out(&bare)).unwrap(), json::strip_evidence(saved));
+}
+
+#[test]
+fn a_report_without_evidence_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, file) = saved_refusal(directory.path());
+    let bare = directory.path().join("bare.json");
+    let bare = bare.to_str().unwrap();
+    let written = run(&["report", "--json", "--output", bare, &file]);
+    assert_eq!((written.status.code(), out(&written)), (Some(3), ""));
+    assert!(refused(&["report", bare]).contains("--save"));
+}
+
+#[test]
+fn files_that_cannot_be_written_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, file) = saved_refusal(directory.path());
+    let output = run(&["report", "--output", "/no/such/folder/out", &file]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(err(&output).contains("/no/such/folder/out"), "{}", err(&output));
+}
+
+#[test]
+fn colour_comes_when_asked_for_and_not_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, file) = saved_refusal(directory.path());
+    let has_colour = |arguments: &[&str]| {
+        let output = mxray(arguments).env_remove("NO_COLOR").output().unwrap();
+        out(&output).contains('\x1b')
+    };
+    assert!(has_colour(&["report", "--color", "always", &file]));
+    assert!(!has_colour(&["report", &file]));
+    assert!(!has_colour(&["report", "--color", "never", &file]));
+    assert!(!has_colour(&["report", "--color", "always", "--json", &file]));
+}
+
+#[test]
+fn the_demo_shows_a_clean_and_a_stripped_domain() {
+    let output = run(&["demo", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let report = json::read(out(&output)).unwrap();
+    let words: Vec<String> = report
+        .targets
+        .iter()
+        .map(|target| serde_json::to_value(target.verdict.status).unwrap().to_string())
+        .collect();
+    assert_eq!(words, ["\"intact\"", "\"stripped\""]);
+    let lines = run(&["demo", "--ndjson"]);
+    assert_eq!(out(&lines).lines().count(), 2);
+}
