@@ -14,22 +14,22 @@ use mxray::sim::internet::{Internet, Running};
 use mxray::survey::{self, Survey};
 use mxray::tls::Roots;
 
-pub const V4: [u8; 4] = [203, 0, 113, 1];
-pub const V6: [u16; 8] = [0x2001, 0xdb8, 0x203, 0, 0, 0, 0, 1];
-pub const HOST: &str = "mx.example.net";
-pub const DOMAIN: &str = "example.net";
+pub(crate) const V4: [u8; 4] = [203, 0, 113, 1];
+pub(crate) const V6: [u16; 8] = [0x2001, 0xdb8, 0x203, 0, 0, 0, 0, 1];
+pub(crate) const HOST: &str = "mx.example.net";
+pub(crate) const DOMAIN: &str = "example.net";
 
 /// Both addresses of [`HOST`].
-pub fn addresses() -> [IpAddr; 2] {
+pub(crate) fn addresses() -> [IpAddr; 2] {
     [IpAddr::from(V4), IpAddr::from(V6)]
 }
 
 /// How a test asks.
 #[derive(Clone, Copy)]
-pub struct Asking {
-    pub mode: Mode,
-    pub session: Duration,
-    pub greeting: Duration,
+pub(crate) struct Asking {
+    pub(crate) mode: Mode,
+    pub(crate) session: Duration,
+    pub(crate) greeting: Duration,
 }
 
 impl Default for Asking {
@@ -43,14 +43,14 @@ impl Default for Asking {
 
 impl Asking {
     /// For peers that never answer.
-    pub fn impatient() -> Self {
+    pub(crate) fn impatient() -> Self {
         let patience = Duration::from_millis(1500);
         Self { session: patience, greeting: patience, ..Self::default() }
     }
 }
 
 /// Surveys one target on the pretend internet.
-pub async fn survey(running: &Running, target: &str, asking: Asking) -> Evidence {
+pub(crate) async fn survey(running: &Running, target: &str, asking: Asking) -> Evidence {
     assert!(running.ipv6_available(), "these tests need ::1");
     let sources = vec![IpAddr::from([198, 51, 100, 10]), "2001:db8:100::10".parse().unwrap()];
     let anchor = running.trust_anchor().map(|text| TrustAnchor::parse(text).unwrap());
@@ -79,24 +79,24 @@ pub async fn survey(running: &Running, target: &str, asking: Asking) -> Evidence
 }
 
 /// Surveys and judges one target.
-pub async fn report(running: &Running, target: &str, asking: Asking) -> TargetReport {
+pub(crate) async fn report(running: &Running, target: &str, asking: Asking) -> TargetReport {
     let evidence = survey(running, target, asking).await;
     judged(running, &evidence)
 }
 
 /// Judges with the pretend internet's root trusted.
-pub fn judged(running: &Running, evidence: &Evidence) -> TargetReport {
+pub(crate) fn judged(running: &Running, evidence: &Evidence) -> TargetReport {
     let roots = Roots::webpki().with_pem(running.ca_pem().as_bytes()).unwrap();
     judge::judge(evidence, Context { roots: &roots, verify_name: None })
 }
 
 /// Builds, starts, surveys [`DOMAIN`], judges.
-pub async fn report_on(internet: Internet, asking: Asking) -> TargetReport {
+pub(crate) async fn report_on(internet: Internet, asking: Asking) -> TargetReport {
     let running = internet.start().await.unwrap();
     report(&running, DOMAIN, asking).await
 }
 
 /// The ids of all findings.
-pub fn ids(report: &TargetReport) -> Vec<&str> {
+pub(crate) fn ids(report: &TargetReport) -> Vec<&str> {
     report.findings.iter().map(|finding| finding.id.as_str()).collect()
 }
