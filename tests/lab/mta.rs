@@ -56,15 +56,23 @@ pub(crate) const PLAIN: Site = Site {
     ipv4: "203.0.113.65",
     ipv6: "2001:db8:203::65",
 };
-/// Postfix that answers every client with 421 after its greeting was due.
+/// Postfix that greets every client with 450.
 pub(crate) const BUSY: Site = Site {
     domain: "busy.test",
     host: "mx.busy.test",
     ipv4: "203.0.113.66",
     ipv6: "2001:db8:203::66",
 };
+/// Postfix whose certificate is missing: it offers STARTTLS, and then only cipher
+/// suites without a certificate.
+pub(crate) const KEYLESS: Site = Site {
+    domain: "keyless.test",
+    host: "mx.keyless.test",
+    ipv4: "203.0.113.67",
+    ipv6: "2001:db8:203::67",
+};
 /// All of them.
-pub(crate) const SITES: [&Site; 5] = [&POSTFIX, &EXIM, &OPENSMTPD, &PLAIN, &BUSY];
+pub(crate) const SITES: [&Site; 6] = [&POSTFIX, &EXIM, &OPENSMTPD, &PLAIN, &BUSY, &KEYLESS];
 
 /// The running servers.
 pub(crate) struct Servers(Vec<Daemon>);
@@ -114,8 +122,9 @@ fn postfix(authority: &Authority) -> Result<Daemon> {
     let main = format!(
         include_str!("etc/postfix-main.cf"),
         folder = folder.display(),
-        interfaces =
-            [POSTFIX, PLAIN, BUSY].map(|site| [site.ipv4, site.ipv6].join(", ")).join(", "),
+        interfaces = [POSTFIX, PLAIN, BUSY, KEYLESS]
+            .map(|site| [site.ipv4, site.ipv6].join(", "))
+            .join(", "),
         key = identity.key.display(),
         certificate = identity.certificate.display(),
     );
@@ -134,7 +143,8 @@ fn postfix_master() -> String {
     let variants = [
         (&POSTFIX, ""),
         (&PLAIN, " -o smtpd_tls_security_level=none"),
-        (&BUSY, " -o smtpd_client_restrictions=static:421 -o smtpd_delay_reject=no"),
+        (&BUSY, " -o smtpd_client_restrictions=defer -o smtpd_delay_reject=no"),
+        (&KEYLESS, " -o smtpd_tls_chain_files=/nonexistent"),
     ];
     let listeners = variants.iter().flat_map(|(site, options)| {
         [site.ipv4, site.ipv6].map(|address| {

@@ -93,6 +93,12 @@ fn innocent() -> Vec<Scenario> {
     vec![
         clean(&mta::PLAIN, &[(STATUS, "not-offered")]),
         clean(&mta::BUSY, &[(STATUS, "inconclusive")]),
+        clean(&mta::KEYLESS, &[(STATUS, "tls-broken")]),
+        Scenario {
+            title: format!("{}: one node of two without STARTTLS", dns::UNEQUAL),
+            domain: dns::UNEQUAL,
+            ..clean(postfix, &[(STATUS, "inconsistent")])
+        },
         // One vantage, no promise, no clean family: nothing more can be claimed.
         boxed(postfix, refuse, vec![postfix.ipv4, postfix.ipv6], &[(STATUS, "not-offered")]),
     ]
