@@ -275,14 +275,27 @@ fn complaint(error: &clap::Error) -> Complaint {
     let words: Vec<&str> = first.split_whitespace().collect();
     let message = words.join(" ");
     let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
-    let tips: Vec<&str> =
-        rendered.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).collect();
     let hint = match mistaken_target(error) {
         Some(target) => format!("mxray check {target}"),
-        None if tips.is_empty() => "look it up with --help".to_owned(),
-        None => tips.join("; "),
+        None => hint(error.kind(), &rendered),
     };
     Complaint { message, hint: Some(hint) }
+}
+
+/// What helps against a mistake: clap's own tip, or what fits its kind.
+fn hint(kind: ErrorKind, rendered: &str) -> String {
+    let behind = |prefix: &str| -> Vec<&str> {
+        rendered.lines().filter_map(|line| line.trim().strip_prefix(prefix)).collect()
+    };
+    let tips = behind("tip: ");
+    if !tips.is_empty() {
+        return tips.join("; ");
+    }
+    match kind {
+        ErrorKind::ArgumentConflict => "leave one of them out".to_owned(),
+        ErrorKind::MissingRequiredArgument => format!("type {}", behind("Usage: ").join(" ")),
+        _ => "the --help of the command says what it takes".to_owned(),
+    }
 }
 
 /// A target where a command should stand: `mxray example.net`.

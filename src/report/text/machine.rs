@@ -10,7 +10,7 @@ use crate::report::page::{Line, Page, Tone};
 /// Writes what limits the report from our side; nothing where nothing does.
 pub(super) fn write(page: &mut Page, report: &Report) {
     let mut lines: Vec<Line> = report.run.vantages.iter().flat_map(vantage_facts).collect();
-    if report.run.ehlo_names.is_empty() && probed(report) {
+    if report.run.ehlo_names.is_empty() && greeted(report) {
         lines.push(Line::new().plain(
             "No fully qualified name of this host is known, so EHLO gave the address, which \
              differs by family. Name one with --ehlo.",
@@ -31,8 +31,10 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     }
 }
 
-fn probed(report: &Report) -> bool {
-    report.targets.iter().any(|target| !target.observations.is_empty())
+/// Whether any session came as far as EHLO.
+fn greeted(report: &Report) -> bool {
+    let mut sessions = report.targets.iter().flat_map(|target| &target.observations);
+    sessions.any(|session| session.ehlo.is_some())
 }
 
 fn vantage_facts(vantage: &Vantage) -> Vec<Line> {

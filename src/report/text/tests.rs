@@ -85,3 +85,14 @@ proptest! {
         prop_assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), page);
     }
 }
+
+#[test]
+fn an_ehlo_by_address_is_said_where_there_was_an_ehlo() {
+    let note = |mut report: Report| {
+        report.run.ehlo_names.clear();
+        render(&report, &plain(200)).contains("Name one with --ehlo")
+    };
+    assert!(note(samples::intact()));
+    assert!(!note(samples::unreachable()));
+    assert!(!note(samples::no_mail()));
+}
