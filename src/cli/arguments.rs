@@ -11,6 +11,8 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use mxray::plan::budget;
+
 use crate::cli::exit::FailOn;
 use crate::cli::failure::{Complaint, Failure};
 use crate::cli::values;
@@ -95,6 +97,9 @@ pub(crate) struct CheckArguments {
     /// What is probed, and as whom.
     #[command(flatten)]
     pub(crate) probe: ProbeOptions,
+    /// Which other destinations are asked.
+    #[command(flatten)]
+    pub(crate) controls: ControlOptions,
     /// Whom to believe.
     #[command(flatten)]
     pub(crate) trust: TrustOptions,
@@ -116,9 +121,10 @@ pub(crate) struct CheckArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Probing")]
 pub(crate) struct ProbeOptions {
-    /// Name to greet with [default: this host's fully qualified name, or else its address]
+    /// Name to greet with [default: this host's fully qualified name, or else its
+    /// address]; a second one is tried where something looks odd
     #[arg(long, value_name = "NAME", value_parser = values::ehlo_name)]
-    pub(crate) ehlo: Option<String>,
+    pub(crate) ehlo: Vec<String>,
     /// Address to connect from; once a family
     #[arg(long, value_name = "IP")]
     pub(crate) source: Vec<IpAddr>,
@@ -140,6 +146,36 @@ pub(crate) struct ProbeOptions {
     /// Begin with TLS at once, as on port 465
     #[arg(long)]
     pub(crate) implicit_tls: bool,
+    /// Further sessions at each address where something looks odd
+    #[arg(long, value_name = "N", default_value_t = budget::REPEATS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(budget::MOST_REPEATS)))]
+    pub(crate) repeats: u32,
+}
+
+/// Which other destinations are asked where something looks odd.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Controls")]
+pub(crate) struct ControlOptions {
+    /// Domain that is known to offer STARTTLS, to tell the path from the target; may
+    /// be repeated [default: large providers, for a public target]
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) control: Vec<String>,
+    /// Ask no other destination
+    #[arg(long, conflicts_with = "control")]
+    pub(crate) no_controls: bool,
+    /// Address where nothing lives, to unmask a proxy that answers for any; none for
+    /// no such connection [default: a documentation address, for a public target]
+    #[arg(long, value_name = "ADDRESS|none", value_parser = values::canary)]
+    pub(crate) canary: Option<Canary>,
+}
+
+/// The canary, as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Canary {
+    /// This address.
+    Nowhere(IpAddr),
+    /// None at all.
+    None,
 }
 
 /// Whom to believe.

@@ -9,6 +9,7 @@ use mxray::model::target::Target;
 use mxray::observe::Dialler;
 use mxray::plan::{Intent, budget};
 use mxray::sim::internet::{CLEAN, Internet, Running, STRIPPED};
+use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
 use crate::cli::arguments::DemoArguments;
@@ -52,23 +53,29 @@ async fn demonstrated(terminal: &Terminal) -> Result<Report, Failure> {
     measure::report(settings(&running)?, dialler, terminal).await
 }
 
+fn targets_named(names: &[&str]) -> Result<Vec<Target>, Failure> {
+    let targets: Result<Vec<Target>, _> = names.iter().map(|name| name.parse()).collect();
+    targets.map_err(Failure::internal)
+}
+
 fn settings(running: &Running) -> Result<Settings, Failure> {
     let anchor = match running.trust_anchor() {
         Some(text) => TrustAnchor::parse(text).map_err(Failure::internal)?,
         None => TrustAnchor::root(),
     };
-    let targets: Result<Vec<Target>, _> =
-        [CLEAN, STRIPPED].iter().map(|name| name.parse()).collect();
     Ok(Settings {
-        targets: targets.map_err(Failure::internal)?,
+        targets: targets_named(&[CLEAN, STRIPPED])?,
         intent: Intent {
-            ehlo_name: Some("probe.example.org".to_owned()),
+            ehlo_names: vec!["probe.example.org".to_owned()],
             sources: Vec::new(),
             port: None,
             mode: Mode::Starttls,
             sni: None,
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
+            repeats: budget::REPEATS,
+            other_ports: false,
         },
+        controls: ControlSettings { named: targets_named(&[CLEAN])?, ..ControlSettings::default() },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         resolver: ResolverSettings {
             servers: vec![running.resolver()],

@@ -34,13 +34,16 @@ pub(crate) async fn report(
 ) -> Result<Report, Failure> {
     let started_at = Timestamp::now();
     let clock = Instant::now();
-    let ehlo_names = settings.intent.ehlo_name.clone().into_iter().collect();
+    let ehlo_names = settings.intent.ehlo_names.clone();
     let asked = settings.asked;
     let outcome = surveyed(&settings, dialler, terminal).await?;
     let Settings { roots, verify_name, .. } = settings;
     let context = Context { roots: &roots, verify_name: verify_name.as_deref() };
+    let beside = &outcome.controls;
     let targets: Vec<TargetReport> =
-        outcome.evidence.iter().map(|evidence| judge::judge(evidence, context)).collect();
+        outcome.evidence.iter().map(|evidence| judge::judge(evidence, beside, context)).collect();
+    let plain = Context { verify_name: None, ..context };
+    let controls = beside.iter().map(|control| judge::judge(control, &[], plain)).collect();
     let run = Run {
         tool: judge::PROGRAM.to_owned(),
         started_at,
@@ -51,7 +54,7 @@ pub(crate) async fn report(
         vantages: vec![local(&outcome, &targets, asked)],
         interrupted: outcome.interrupted,
     };
-    Ok(Report { schema: SCHEMA.to_owned(), run, targets, controls: Vec::new() })
+    Ok(Report { schema: SCHEMA.to_owned(), run, targets, controls })
 }
 
 /// Runs the survey and shows what it is doing.
@@ -67,6 +70,8 @@ async fn surveyed(
         dialler,
         intent: settings.intent.clone(),
         asked: settings.asked,
+        controls: settings.controls.clone(),
+        roots: settings.roots.clone(),
     };
     let targets = settings.targets.clone();
     let mut survey = std::pin::pin!(survey::run(survey, targets, events, interrupted()));

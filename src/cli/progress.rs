@@ -63,6 +63,7 @@ impl Drop for Progress<'_> {
 struct View {
     bars: MultiProgress,
     head: ProgressBar,
+    why: ProgressBar,
     rows: BTreeMap<(String, IpAddr), ProgressBar>,
     count: Count,
 }
@@ -79,7 +80,8 @@ impl View {
     fn new(target: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(target);
         let head = bars.add(row());
-        Self { bars, head, rows: BTreeMap::new(), count: Count::default() }
+        let why = bars.add(row());
+        Self { bars, head, why, rows: BTreeMap::new(), count: Count::default() }
     }
 
     fn show(&mut self, event: &Event) {
@@ -87,6 +89,7 @@ impl View {
         self.head.set_message(self.count.text());
         match event {
             Event::Resolving { .. } | Event::Planned { .. } => {}
+            Event::Suspicion { why, .. } => self.why.set_message(escape(why).into_owned()),
             Event::Stage { host, ip, stage } => self.set_row(host, *ip, stage_text(*stage)),
             Event::Again { host, ip, why } => self.set_row(host, *ip, why),
             Event::Done { host, ip } => self.remove_row(host, *ip),
@@ -123,7 +126,7 @@ impl Count {
                 self.planned += probes;
             }
             Event::Done { .. } => self.done += 1,
-            Event::Stage { .. } | Event::Again { .. } => {}
+            Event::Stage { .. } | Event::Again { .. } | Event::Suspicion { .. } => {}
         }
     }
 

@@ -57,8 +57,12 @@ fn judge_again(saved: Report) -> anyhow::Result<Report> {
     let evidence = recorded::evidence(&saved)?;
     let roots = roots(&saved)?;
     let context = Context { roots: &roots, verify_name: saved.run.verify_name.as_deref() };
-    let targets = evidence.iter().map(|evidence| judge::judge(evidence, context)).collect();
-    Ok(Report { targets, ..saved })
+    let targets = evidence.targets.iter();
+    let targets = targets.map(|target| judge::judge(target, &evidence.controls, context)).collect();
+    let plain = Context { verify_name: None, ..context };
+    let controls =
+        evidence.controls.iter().map(|control| judge::judge(control, &[], plain)).collect();
+    Ok(Report { targets, controls, ..saved })
 }
 
 /// The roots that the run trusted.

@@ -14,9 +14,12 @@ use mxray::model::probe::{Family, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::model::target::Target;
 use mxray::plan::{Intent, budget};
+use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
-use crate::cli::arguments::{CheckArguments, ProbeOptions, RootSet, TrustOptions};
+use crate::cli::arguments::{
+    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TrustOptions,
+};
 use crate::cli::failure::{Complaint, Failure};
 
 /// Longest line of a list of targets, in bytes.
@@ -34,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) intent: Intent,
     /// `Usable` for the families that are wanted, `NotAsked` for the other.
     pub(crate) asked: Families,
+    /// Which other destinations may be asked when something looks odd.
+    pub(crate) controls: ControlSettings,
     /// Whom to ask for names.
     pub(crate) resolver: ResolverSettings,
     /// Whose certificates to trust.
@@ -68,6 +73,7 @@ impl Settings {
             targets: targets(&arguments.targets, surroundings.input)?,
             intent: intent(probe, surroundings.host_name)?,
             asked: asked(probe)?,
+            controls: controls(&arguments.controls)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
@@ -79,13 +85,19 @@ impl Settings {
 
 fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<Intent, Failure> {
     Ok(Intent {
-        ehlo_name: probe.ehlo.clone().or(host_name),
+        ehlo_names: ehlo_names(probe, host_name),
         sources: sources(&probe.source)?,
         port: probe.port,
         mode: if probe.implicit_tls { Mode::ImplicitTls } else { Mode::Starttls },
         sni: probe.sni.clone(),
         limits: Limits { session: probe.timeout, greeting: budget::GREETING_PATIENCE },
+        repeats: probe.repeats,
+        other_ports: true,
     })
+}
+
+fn ehlo_names(probe: &ProbeOptions, host_name: Option<String>) -> Vec<String> {
+    if probe.ehlo.is_empty() { host_name.into_iter().collect() } else { probe.ehlo.clone() }
 }
 
 fn sources(named: &[IpAddr]) -> Result<Vec<IpAddr>, Failure> {
@@ -110,6 +122,19 @@ fn asked(probe: &ProbeOptions) -> Result<Families, Failure> {
             "leave out -4 or -6, or that --source",
         )),
     }
+}
+
+fn controls(options: &ControlOptions) -> Result<ControlSettings, Failure> {
+    let named: Result<Vec<Target>, _> =
+        options.control.iter().map(|typed| typed.parse::<Target>()).collect();
+    let named = named
+        .map_err(|error| Failure::usage(format!("--control: {}", error.message), error.hint))?;
+    let (canary, no_canary) = match &options.canary {
+        None => (Vec::new(), options.no_controls),
+        Some(Canary::Nowhere(ip)) => (vec![*ip], false),
+        Some(Canary::None) => (Vec::new(), true),
+    };
+    Ok(ControlSettings { named, built_in: !options.no_controls, canary, no_canary })
 }
 
 fn resolver(trust: &TrustOptions) -> Result<ResolverSettings, Failure> {
@@ -265,7 +290,7 @@ mod tests {
         let settings = settings("");
         assert_eq!(settings.asked.ipv4, FamilyUse::Usable);
         assert_eq!(settings.asked.ipv6, FamilyUse::Usable);
-        assert_eq!(settings.intent.ehlo_name.as_deref(), Some("probe.example.org"));
+        assert_eq!(settings.intent.ehlo_names, ["probe.example.org"]);
         assert_eq!(settings.intent.mode, Mode::Starttls);
         assert_eq!(settings.intent.limits.session, budget::SESSION);
         assert_eq!(settings.resolver.servers, []);
@@ -277,7 +302,7 @@ mod tests {
             "--ehlo [192.0.2.1] --source 192.0.2.1 -4 --port 2525 --timeout 1.5 --sni a.example \
              --verify-name b.example --implicit-tls --resolver 192.0.2.53 --save s --chain c",
         );
-        assert_eq!(settings.intent.ehlo_name.as_deref(), Some("[192.0.2.1]"));
+        assert_eq!(settings.intent.ehlo_names, ["[192.0.2.1]"]);
         assert_eq!(settings.intent.sources, ["192.0.2.1".parse::<IpAddr>().unwrap()]);
         assert_eq!(settings.asked.ipv6, FamilyUse::NotAsked);
         assert_eq!(settings.intent.port, Some(2525));

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::cli::arguments::Canary;
 use crate::cli::host_name::is_domain_name;
 
 /// The port of DNS (RFC 1035 §4.2).
@@ -50,6 +51,15 @@ pub(crate) fn resolver(typed: &str) -> Result<SocketAddr, String> {
         Ok(server) if server.port() != 0 => Ok(server),
         _ => Err("not an address with or without port: a resolver has no name".to_owned()),
     }
+}
+
+/// An address where nothing lives, or `none`.
+pub(crate) fn canary(typed: &str) -> Result<Canary, String> {
+    if typed == "none" {
+        return Ok(Canary::None);
+    }
+    let ip = typed.parse().map_err(|_| "neither an address nor the word none".to_owned())?;
+    Ok(Canary::Nowhere(ip))
 }
 
 /// Seconds, also parts of one.

@@ -1,10 +1,11 @@
 //! How each address stands: what became of STARTTLS there, over all its sessions.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
-use crate::model::probe::{Family, Mode, Role};
+use crate::model::probe::{ClientHello, Family, Mode};
 use crate::model::report::FamilyUse;
 use crate::model::route::Exchange;
 use crate::model::session::{MaskKind, MaskedLine, Oddity, Stage, StarttlsOutcome};
@@ -72,7 +73,7 @@ impl Broken {
     }
 }
 
-impl Address<'_> {
+impl<'a> Address<'a> {
     pub(super) fn family(&self) -> Family {
         Family::of(self.ip)
     }
@@ -108,11 +109,79 @@ impl Address<'_> {
         !self.offered() && self.readings.iter().any(odd)
     }
 
-    /// STARTTLS was accepted here without an offer, and never offered.
+    /// STARTTLS was accepted here without an offer, at least once.
     pub(super) fn hidden(&self) -> bool {
-        !self.offered()
-            && !self.misplaced()
-            && self.readings.iter().any(|reading| reading.accepted_unoffered())
+        !self.misplaced() && self.readings.iter().any(|reading| reading.accepted_unoffered())
+    }
+
+    /// The sessions with the default `ClientHello`: the question and its repeats.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = &&'a Reading<'a>> {
+        let default = |reading: &&&Reading<'_>| {
+            reading.observation.probe.client_hello == ClientHello::Default
+        };
+        self.readings.iter().filter(default)
+    }
+
+    /// In how many of how many sessions STARTTLS was offered and worked.
+    pub(super) fn good(&self) -> (usize, usize) {
+        let good = self.sessions().filter(|reading| {
+            reading.completed() && reading.session.starttls.offered == Some(true)
+        });
+        (good.count(), self.sessions().count())
+    }
+
+    /// The repeats disagree on the offer or on what came of it.
+    pub(super) fn flaps(&self) -> bool {
+        let mut seen = self.sessions().filter(|reading| reading.greeted()).map(|reading| {
+            let starttls = &reading.session.starttls;
+            (starttls.offered, starttls.outcome)
+        });
+        let Some(first) = seen.next() else { return false };
+        seen.any(|other| other != first)
+    }
+
+    /// Asked at least twice, and the same both times.
+    pub(super) fn steady(&self) -> bool {
+        self.sessions().filter(|reading| reading.greeted()).count() >= 2 && !self.flaps()
+    }
+
+    /// STARTTLS is offered and works.
+    pub(super) fn has(&self) -> bool {
+        self.standing == Standing::Secured && self.offered() && !self.flaps()
+    }
+
+    /// STARTTLS is not offered, refused, or breaks in a way that a path can cause.
+    pub(super) fn lacks(&self) -> bool {
+        match &self.standing {
+            Standing::NotOffered => !self.misplaced(),
+            Standing::Broken(broken) => *broken != Broken::LegacyOnly,
+            Standing::Secured => self.hidden() && !self.offered(),
+            _ => false,
+        }
+    }
+
+    /// The server shows a fault of its own, which no path explains: an old
+    /// version, an offer on the wrong line.
+    pub(super) fn faulty(&self) -> bool {
+        self.standing == Standing::Broken(Broken::LegacyOnly) || self.misplaced()
+    }
+
+    /// The proven keys shown here.
+    pub(super) fn keys(&self) -> BTreeSet<&str> {
+        self.readings.iter().filter_map(|reading| reading.proven_key()).collect()
+    }
+
+    /// Whether a session showed a chain that is valid for the host.
+    pub(super) fn trusted(&self) -> bool {
+        self.readings.iter().any(|reading| reading.trusted() == Some(true))
+    }
+
+    /// Whether every session with certificates showed one that is not trusted,
+    /// and there was one. Dates do not count: they say nothing of whose key it is.
+    pub(super) fn foreign(&self) -> bool {
+        let judged: Vec<bool> =
+            self.readings.iter().filter_map(|reading| reading.untrusted_issuer()).collect();
+        !judged.is_empty() && judged.iter().all(|untrusted| *untrusted)
     }
 
     /// Eight X's stood where our STARTTLS should have been.
@@ -150,6 +219,7 @@ impl Address<'_> {
 
 /// Every address of every host of the routes, with its observations and standing.
 pub(super) fn group<'a>(evidence: &Evidence, readings: &'a [Reading<'a>]) -> Vec<Address<'a>> {
+    let main = Main::of(readings);
     let mut addresses: Vec<Address<'a>> = Vec::new();
     for exchange in evidence.routes.iter().flat_map(|route| &route.exchanges) {
         for ip in addresses_of(exchange) {
@@ -158,7 +228,7 @@ pub(super) fn group<'a>(evidence: &Evidence, readings: &'a [Reading<'a>]) -> Vec
             }
             let here = readings.iter().filter(|reading| {
                 let probe = &reading.observation.probe;
-                probe.role == Role::Target && probe.host == exchange.host && probe.ip == ip
+                probe.host == exchange.host && probe.ip == ip && main.holds(reading)
             });
             let readings: Vec<&Reading<'_>> = here.collect();
             let standing = standing(evidence.families.of(Family::of(ip)), ip, &readings);
@@ -166,6 +236,23 @@ pub(super) fn group<'a>(evidence: &Evidence, readings: &'a [Reading<'a>]) -> Vec
         }
     }
     addresses
+}
+
+/// The port, mode and EHLO name of the question itself, as its first session
+/// had them. Sessions with others are for comparison.
+struct Main<'a>(Option<&'a Reading<'a>>);
+
+impl<'a> Main<'a> {
+    fn of(readings: &'a [Reading<'a>]) -> Self {
+        Self(readings.first())
+    }
+
+    fn holds(&self, reading: &Reading<'_>) -> bool {
+        self.0.is_some_and(|first| {
+            let (main, probe) = (&first.observation.probe, &reading.observation.probe);
+            (main.port, main.mode, &main.ehlo_name) == (probe.port, probe.mode, &probe.ehlo_name)
+        })
+    }
 }
 
 fn addresses_of(exchange: &Exchange) -> Vec<IpAddr> {

@@ -95,6 +95,50 @@ catalogue! {
         ["the two families lead to different machines or listeners, configured differently", "one node's certificate or key cannot be loaded", "the server treats this client's addresses differently by policy"],
         Some("ask again from another network over the same family; if STARTTLS is there, a device on this network's path removes it"),
         ["RFC 3207 §6"];
+    STARTTLS_LOST_NEAR_VANTAGE: "starttls-lost-near-vantage", Critical,
+        ["the controls changed their minds on the same day", "every one of these servers hides it from this client by policy"],
+        Some("ask again from another network; if the controls have STARTTLS there, a device near this machine removes it"),
+        ["RFC 3207 §6"];
+    GREETING_FROM_NOWHERE: "greeting-from-nowhere", Critical,
+        ["a test network that uses documentation addresses"],
+        Some("a terminating proxy stands on the path: find out who runs it; mail passes through its hands in clear"),
+        ["RFC 5737", "RFC 3849"];
+    ONE_KEY: "one-key-for-all", Critical,
+        ["servers of one hoster under several names"],
+        Some("something ends TLS on the path with one key for every destination: compare the certificate from another network"),
+        ["RFC 3207 §6"];
+    FOREIGN_KEYS: "foreign-keys", Critical,
+        ["a second set of servers behind this family, at every one of these operators"],
+        Some("something ends TLS on this family's path: compare the certificates from another network"),
+        ["RFC 3207 §6"];
+    ONE_FACE: "one-face-for-all", Critical,
+        ["servers of one hoster under several names"],
+        Some("something answers SMTP for every destination: compare the greetings from another network"),
+        ["RFC 3207 §6"];
+    KEY_DIFFERS_BY_FAMILY: "key-differs-by-family", Warning,
+        ["a second machine behind the other family's address, with a certificate of its own making"],
+        Some("compare the certificate of the same address from another network"),
+        ["RFC 7435"];
+    FLAPPING: "answers-differ-by-session", Warning,
+        ["several unequal servers behind one address", "a rolling upgrade"],
+        Some("ask more often (--repeats), and from another network"),
+        ["RFC 5321 §5.1"];
+    OFFER_FOLLOWS_EHLO_NAME: "offer-follows-ehlo-name", Warning,
+        ["a server that hides STARTTLS from some names by policy"],
+        Some("give the name that your mail server gives with --ehlo"),
+        ["RFC 5321 §4.1.1.1"];
+    OFFERED_ON_OTHER_PORT: "offered-on-other-port", Notice,
+        ["other ports have listeners of their own, configured differently"],
+        Some("the host itself has TLS: a box that looks at port 25 only would show just this"),
+        ["RFC 8314"];
+    CLIENT_ADDRESS_FOREIGN: "client-address-foreign", Notice,
+        ["carrier-grade NAT with several public addresses"],
+        Some("the server sees another client address than the controls do: connections to it may take a detour"),
+        ["RFC 5321 §4.4"];
+    PORT_BLOCKED: "port-25-blocked", Critical,
+        ["several large operators refuse this network at the same time"],
+        Some("run mxray on a host that may send mail, or ask the provider to open outbound port 25"),
+        ["RFC 5068 §3.1"];
     STARTTLS_NOT_OFFERED: "starttls-not-offered", Critical,
         ["a box on the path hides it in the same way from every view taken", "the server hides it from this client by policy"],
         Some("ask from another network; where nobody sees an offer, the server has none to make"),

@@ -77,7 +77,7 @@ fn outcome(reading: &Reading<'_>) -> (Option<bool>, String, bool) {
 pub(super) fn contrasts(cells: &[Cell], readings: &[Reading<'_>]) -> Vec<Contrast> {
     let mut found = Vec::new();
     for (place, right) in cells.iter().enumerate() {
-        for axis in [Axis::Family, Axis::Host, Axis::Address, Axis::ClientHello] {
+        for axis in AXES {
             let earlier = cells.iter().take(place);
             let Some(left) = earlier.into_iter().find(|left| differ_only_on(axis, left, right))
             else {
@@ -92,23 +92,36 @@ pub(super) fn contrasts(cells: &[Cell], readings: &[Reading<'_>]) -> Vec<Contras
     found
 }
 
+/// The axes on which cells of one run can differ. Time has none of its own yet:
+/// a cell holds the repeats, and says whether they are steady.
+const AXES: [Axis; 8] = [
+    Axis::Family,
+    Axis::Host,
+    Axis::Address,
+    Axis::Source,
+    Axis::Vantage,
+    Axis::Port,
+    Axis::EhloName,
+    Axis::ClientHello,
+];
+
 /// One coordinate: its name, whether it is equal, and the axes on which it may differ.
 type Held = (&'static str, bool, &'static [Axis]);
 
 fn coordinates_compared(left: &Coordinates, right: &Coordinates) -> [Held; 10] {
-    use Axis::{Address, ClientHello, Family, Host};
+    use Axis::{Address, ClientHello, EhloName, Family, Host, Port, Source, Vantage};
     // An address literal follows the source, so it is held only with the family.
     let ehlo = left.ehlo_name == right.ehlo_name
         && (left.ehlo_name.is_some() || left.source == right.source);
     [
-        ("vantage", left.vantage == right.vantage, &[]),
-        ("source", left.source == right.source, &[Family]),
+        ("vantage", left.vantage == right.vantage, &[Vantage]),
+        ("source", left.source == right.source, &[Family, Source, Vantage]),
         ("host", left.host == right.host, &[Host]),
         ("ip", left.ip == right.ip, &[Family, Host, Address]),
         ("family", left.family == right.family, &[Family]),
-        ("port", left.port == right.port, &[]),
-        ("ehlo_name", ehlo, &[Family]),
-        ("mode", left.mode == right.mode, &[]),
+        ("port", left.port == right.port, &[Port]),
+        ("ehlo_name", ehlo, &[EhloName, Family, Source, Vantage]),
+        ("mode", left.mode == right.mode, &[Port]),
         ("client_hello", left.client_hello == right.client_hello, &[ClientHello]),
         ("role", left.role == right.role, &[]),
     ]
@@ -121,7 +134,11 @@ fn differ_only_on(axis: Axis, left: &Cell, right: &Cell) -> bool {
         Axis::Host => left.coordinates.host != right.coordinates.host,
         Axis::Address => left.coordinates.ip != right.coordinates.ip,
         Axis::ClientHello => left.coordinates.client_hello != right.coordinates.client_hello,
-        _ => false,
+        Axis::Source => left.coordinates.source != right.coordinates.source,
+        Axis::Vantage => left.coordinates.vantage != right.coordinates.vantage,
+        Axis::Port => left.coordinates.port != right.coordinates.port,
+        Axis::EhloName => left.coordinates.ehlo_name != right.coordinates.ehlo_name,
+        Axis::Time => false,
     };
     on_axis && compared.iter().all(|(_, equal, may)| *equal || may.contains(&axis))
 }
@@ -132,7 +149,12 @@ fn contrast(axis: Axis, left: &Cell, right: &Cell, readings: &[Reading<'_>]) -> 
         Axis::Family => "family",
         Axis::Host => "host",
         Axis::ClientHello => "client_hello",
-        _ => "ip",
+        Axis::Source => "source",
+        Axis::Vantage => "vantage",
+        Axis::Port => "port",
+        Axis::EhloName => "ehlo_name",
+        Axis::Address => "ip",
+        Axis::Time => "time",
     };
     let names = |wanted: bool| {
         let found = compared.iter().filter(|(name, equal, _)| *equal == wanted && *name != own);

@@ -1,22 +1,28 @@
 //! Words and shapes for the report: the sentence of a verdict, the entry of an observation.
 
+use super::Scene;
 use super::address::{Address, Standing};
+use super::claim::Claim;
+use super::controls::other;
+use super::interception::Kind;
 use super::reading::Reading;
-use super::verdict::Claim;
+use super::verdict;
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;
 use crate::model::report::{ObservationReport, ProbeReport};
-use crate::model::verdict::{Place, Status};
+use crate::model::verdict::{Confidence, Place, Status};
 
 /// Name and version of this program.
 pub const PROGRAM: &str = concat!("mxray ", env!("CARGO_PKG_VERSION"));
 
 /// One sentence for people: what was seen, and on which path.
-pub(super) fn summary(evidence: &Evidence, addresses: &[Address<'_>], claim: &Claim) -> String {
+pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
+    let addresses = &scene.addresses;
     let name = evidence.target.name();
     let because = claim.because.as_deref().unwrap_or("unknown");
     match claim.status {
-        Status::Stripped => stripped(&name, addresses, claim),
+        Status::Intercepted => intercepted(&name, scene),
+        Status::Stripped => stripped(&name, scene, claim),
         Status::Intact => intact(&name, addresses),
         Status::NotOffered => format!(
             "no address of {name} offers STARTTLS, and sending it anyway is refused; \
@@ -29,11 +35,14 @@ pub(super) fn summary(evidence: &Evidence, addresses: &[Address<'_>], claim: &Cl
         Status::TlsBroken => {
             format!("{name} offers STARTTLS, and no TLS handshake is completed at any address")
         }
+        Status::Inconsistent if because == "key-by-family" => key_by_family(&name),
         Status::Inconsistent => inconsistent(&name, addresses),
-        Status::Unreachable => format!(
-            "no address of {name} answers on this port: either its servers are down, or this \
-             network blocks outbound port 25, as many do"
+        Status::Blocked => format!(
+            "port 25 cannot be used from here: no address of {name} answers, and neither do \
+             the controls {}",
+            control_names(scene)
         ),
+        Status::Unreachable => unreachable(&name, scene),
         Status::NoMail if because == "null-mx" => {
             format!("{name} takes no mail: its MX record says so (RFC 7505)")
         }
@@ -43,20 +52,88 @@ pub(super) fn summary(evidence: &Evidence, addresses: &[Address<'_>], claim: &Cl
     }
 }
 
-fn stripped(name: &str, addresses: &[Address<'_>], claim: &Claim) -> String {
+/// Who else was asked, for a sentence.
+fn control_names(scene: &Scene<'_>) -> String {
+    let names: Vec<&str> = scene.controls.all.iter().map(|control| control.name.as_str()).collect();
+    names.join(" and ")
+}
+
+fn unreachable(name: &str, scene: &Scene<'_>) -> String {
+    let greeted =
+        [Family::Ipv4, Family::Ipv6].into_iter().any(|family| scene.controls.greet_on(family));
+    if greeted {
+        return format!(
+            "no address of {name} answers on this port, while controls ({}) do: its servers are \
+             down or refuse this network",
+            control_names(scene)
+        );
+    }
+    format!(
+        "no address of {name} answers on this port: either its servers are down, or this network \
+         blocks outbound port 25, as many do"
+    )
+}
+
+fn intercepted(name: &str, scene: &Scene<'_>) -> String {
+    let Some(tell) = scene.tells.iter().max_by_key(|tell| tell.confidence) else {
+        return format!("something other than {name} answered");
+    };
+    let family = tell.family.label();
+    let controls = tell.controls.join(" and ");
+    match tell.kind {
+        Kind::GreetingFromNowhere => format!(
+            "over {family} an address where nothing can live greeted us as a mail server: \
+             something on the way answers for {name}"
+        ),
+        Kind::OneKey => {
+            format!("over {family} {name} shows the same key as {controls}, which others operate")
+        }
+        Kind::ForeignKeys => format!(
+            "over {family} {name} and {controls} show keys that nobody trusted has vouched for, \
+             and others than over the other family"
+        ),
+        Kind::OneFace => format!(
+            "over {family} {name} greets and answers EHLO word for word as {controls} do, which \
+             others operate"
+        ),
+    }
+}
+
+fn key_by_family(name: &str) -> String {
+    format!(
+        "{name} shows a trusted key over one family and an untrusted one over the other: two \
+         machines, or a hand on one path"
+    )
+}
+
+/// The controls that lose STARTTLS on the same path, as the end of a sentence.
+fn beside_controls(scene: &Scene<'_>, family: Family) -> String {
+    let mut lost = scene.controls.lost_on(family);
+    lost.extend(scene.controls.lost_everywhere(family));
+    if lost.is_empty() || scene.controls.clean_on(family) {
+        return String::new();
+    }
+    let names: Vec<&str> = lost.iter().map(|control| control.name.as_str()).collect();
+    format!("; {} lose it on the same path", names.join(" and "))
+}
+
+fn stripped(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
+    let addresses = &scene.addresses;
     if let Some(address) = addresses.iter().find(|address| address.overwritten()) {
         return format!(
             "the STARTTLS command was overwritten with X's on the way to {}",
             address.label()
         );
     }
-    if claim.place == Some(Place::FamilyPath)
-        && let Some((without, with)) = split_families(addresses)
-    {
+    let all: Vec<&Address<'_>> = addresses.iter().collect();
+    let without =
+        [Family::Ipv4, Family::Ipv6].into_iter().find(|family| verdict::splits(&all, *family));
+    if let Some(without) = without.filter(|_| claim.confidence < Some(Confidence::Proven)) {
         return format!(
-            "over {} STARTTLS works at no address of {name}; over {} it works at every one",
+            "over {} STARTTLS works at no address of {name}; over {} it works at every one{}",
             without.label(),
-            with.label()
+            other(without).label(),
+            beside_controls(scene, without)
         );
     }
     if let Some(address) = addresses.iter().find(|address| address.hidden()) {
@@ -66,26 +143,21 @@ fn stripped(name: &str, addresses: &[Address<'_>], claim: &Claim) -> String {
             address.label()
         );
     }
+    if let Some(address) = addresses.iter().find(|address| address.lacks())
+        && claim.place == Some(Place::NearVantage)
+    {
+        return format!(
+            "STARTTLS is missing at {}{}",
+            address.label(),
+            beside_controls(scene, address.family())
+        );
+    }
     match addresses.iter().find(|address| address.masks().next().is_some()) {
         Some(address) => format!(
             "a masked line stands where {} would offer STARTTLS, and the command is refused",
             address.label()
         ),
         None => format!("STARTTLS is missing on the way to {name}"),
-    }
-}
-
-/// The family without and the family with STARTTLS.
-fn split_families(addresses: &[Address<'_>]) -> Option<(Family, Family)> {
-    let works = |family: Family| {
-        addresses.iter().any(|address| {
-            address.family() == family && address.standing == Standing::Secured && address.offered()
-        })
-    };
-    match (works(Family::Ipv4), works(Family::Ipv6)) {
-        (false, true) => Some((Family::Ipv4, Family::Ipv6)),
-        (true, false) => Some((Family::Ipv6, Family::Ipv4)),
-        _ => None,
     }
 }
 
@@ -124,7 +196,7 @@ fn unresolvable(name: &str, because: &str) -> String {
         "timeout" => format!("the resolver did not answer for {name} in time"),
         "resolver-unreachable" => format!("no resolver could be reached to look up {name}"),
         "bogus" => format!("the DNS answers for {name} are bogus: their signatures do not hold"),
-        "refused" => format!("the resolver refused to look up {name}"),
+        "dns-refused" => format!("the resolver refused to look up {name}"),
         _ => format!("DNS gave no usable answer for {name}"),
     }
 }
@@ -140,6 +212,10 @@ fn inconclusive(name: &str, because: &str) -> String {
         }
         "not-asked" => format!("{name} has no address of the family that was asked for"),
         "not-probed" => format!("no address of {name} was asked before the run ended"),
+        "flapping" => format!(
+            "an address of {name} offers STARTTLS in some sessions and not in others: a farm of \
+             unequal servers, or a box that does not take every connection"
+        ),
         "stalled-after-greeting" => {
             format!("an address of {name} greeted us, and the session stopped before STARTTLS")
         }

@@ -7,14 +7,19 @@
 //!
 //! 1. [`reading`] reads each transcript back and judges its certificates.
 //! 2. [`compare`] groups readings into cells and contrasts them.
-//! 3. [`address`] says of each address how it stands.
-//! 4. [`verdict`] claims something of address, host and domain.
+//! 3. [`address`] says of each address how it stands, [`controls`] of each control.
+//! 4. [`claim`], [`interception`] and [`dead_end`] claim something of an address,
+//!    a path and a route; [`verdict`] weighs the claims for host and target.
 //! 5. [`rules`] adds findings, one file per family of claims.
 
 mod address;
 mod catalogue;
+mod claim;
 mod compare;
+mod controls;
+mod dead_end;
 mod describe;
+mod interception;
 mod reading;
 mod rules;
 mod verdict;
@@ -25,8 +30,14 @@ mod tests;
 pub use catalogue::{CATALOGUE, Entry};
 pub use describe::PROGRAM;
 
+use address::Address;
+use controls::Controls;
+use interception::Tell;
+use reading::Reading;
+
 use crate::model::evidence::Evidence;
 use crate::model::report::{MtaStsReport, Policies, PolicyStatus, TargetReport, TlsRptReport};
+use crate::model::verdict::Status;
 use crate::tls::Roots;
 
 /// What judgement needs besides evidence.
@@ -38,28 +49,75 @@ pub struct Context<'a> {
     pub verify_name: Option<&'a str>,
 }
 
-/// Judges the evidence on one target. The report holds all evidence fields;
-/// `report::json` leaves them out where they are not wanted.
-pub fn judge(evidence: &Evidence, context: Context<'_>) -> TargetReport {
+/// Everything that a rule may look at.
+struct Scene<'a> {
+    addresses: Vec<Address<'a>>,
+    /// All readings of the target, those on other ports and with other names too.
+    readings: &'a [Reading<'a>],
+    controls: Controls<'a>,
+    tells: Vec<Tell>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(
+        evidence: &Evidence,
+        readings: &'a [Reading<'a>],
+        controls: &[Evidence],
+        control_readings: &'a [Vec<Reading<'a>>],
+    ) -> Self {
+        let addresses = address::group(evidence, readings);
+        let controls = Controls::new(controls, control_readings, &addresses);
+        let tells = interception::tells(&addresses, &controls);
+        Self { addresses, readings, controls, tells }
+    }
+}
+
+/// Judges the evidence on one target, beside that on the controls of the run.
+/// The report holds all evidence fields; `report::json` leaves them out where
+/// they are not wanted.
+pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -> TargetReport {
     let readings = reading::read_all(evidence, context);
-    let addresses = address::group(evidence, &readings);
+    // A name that the target's certificates must have is not the controls'.
+    let plain = Context { verify_name: None, ..context };
+    let control_readings: Vec<_> =
+        controls.iter().map(|control| reading::read_all(control, plain)).collect();
+    let scene = Scene::new(evidence, &readings, controls, &control_readings);
     let cells = compare::cells(&readings);
     let contrasts = compare::contrasts(&cells, &readings);
-    let verdict = verdict::of_target(evidence, &addresses);
-    let findings = rules::findings(evidence, &addresses, &verdict);
+    let verdict = verdict::of_target(evidence, &scene);
+    let findings = rules::findings(evidence, &scene, &verdict);
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
         unicode: evidence.target.unicode.clone(),
         verdict,
         routes: evidence.routes.clone(),
-        hosts: verdict::of_hosts(&addresses),
+        hosts: verdict::of_hosts(&scene),
         policies: not_asked(),
         observations: readings.iter().map(describe::observation).collect(),
         cells,
         contrasts,
         findings,
     }
+}
+
+/// What looks odd about a target after its first sessions, in words that say
+/// what a second look is for; `None` for a healthy one, and for one whose fault
+/// is plainly its own.
+pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
+    let report = judge(evidence, &[], Context { roots, verify_name: None });
+    let verdict = &report.verdict;
+    let own_fault = ["legacy-only", "starttls-on-greeting-line"];
+    if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {
+        return None;
+    }
+    let odd = match verdict.status {
+        Status::Intact => report.findings.iter().any(|finding| finding.confidence.is_some()),
+        Status::NoMail | Status::Unresolvable => false,
+        // Nobody was asked: nothing can be asked again.
+        _ => !report.observations.is_empty(),
+    };
+    odd.then(|| format!("{}: asking again, and asking controls", verdict.summary))
 }
 
 /// Promises are not looked up yet.

@@ -6,7 +6,7 @@ use super::Context;
 use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
 use crate::model::session::{Session, Stage, StarttlsOutcome};
-use crate::model::tls::TlsFacts;
+use crate::model::tls::{PkixReason, PkixStatus, TlsFacts};
 use crate::{smtp, tls};
 
 /// One observation, read.
@@ -46,6 +46,29 @@ impl Reading<'_> {
     pub(super) fn proven_key(&self) -> Option<&str> {
         let tls = self.tls.as_ref().filter(|tls| tls.key_proven == Some(true))?;
         tls.chain.first()?.spki_sha256.as_deref()
+    }
+
+    /// Whether the chain is valid for the host; `None` where none was seen.
+    pub(super) fn trusted(&self) -> Option<bool> {
+        let pkix = self.tls.as_ref()?.pkix.as_ref()?;
+        Some(pkix.status == PkixStatus::Valid)
+    }
+
+    /// Whether the chain leads to nobody that is trusted; `None` where none was seen.
+    pub(super) fn untrusted_issuer(&self) -> Option<bool> {
+        let pkix = self.tls.as_ref()?.pkix.as_ref()?;
+        let untrusted = [PkixReason::UnknownIssuer, PkixReason::SelfSigned];
+        Some(pkix.reasons.iter().any(|reason| untrusted.contains(reason)))
+    }
+
+    /// The name that the greeting gives and the keywords of EHLO: what a canned
+    /// proxy repeats for every destination. `None` where there is no name.
+    pub(super) fn face(&self) -> Option<(String, Vec<String>)> {
+        let greeting = self.session.greeting.as_ref()?.lines.first()?;
+        let host = greeting.split_whitespace().next().filter(|host| host.contains('.'))?;
+        let ehlo = self.session.ehlo.as_ref()?;
+        let keywords = ehlo.keywords.iter().map(|keyword| keyword.name.clone()).collect();
+        Some((host.to_ascii_lowercase(), keywords))
     }
 
     /// Our own address: as bound, or as the operating system chose it.

@@ -146,9 +146,10 @@ fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
         target: "example.net".parse().unwrap(),
         routes: vec![route],
         observations: observations.collect(),
+        role: Role::Target,
         families,
     };
-    judge(&evidence, Context { roots: &Roots::webpki(), verify_name: None })
+    judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None })
 }
 
 fn report(all: &[Seen]) -> TargetReport {

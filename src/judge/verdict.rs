@@ -1,52 +1,27 @@
-//! One word for an address, a host, a domain, by the tables of DETECTION.md §1.
+//! One word for a host and for the whole target, by the tables of DETECTION.md §1.
 
-use super::address::{Address, Broken, Standing};
-use super::describe;
+use super::Scene;
+use super::address::{Address, Standing};
+use super::claim::{self, Claim};
+use super::controls::other;
+use super::{dead_end, describe, interception};
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;
 use crate::model::report::{AddressReport, HostReport};
-use crate::model::route::{LookupError, Route, RouteKind};
-use crate::model::session::MaskedLine;
-use crate::model::verdict::{Confidence, PartVerdict, Place, Status, Verdict};
-
-/// A verdict before its sentence is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Claim {
-    pub(super) status: Status,
-    pub(super) confidence: Option<Confidence>,
-    pub(super) because: Option<String>,
-    pub(super) place: Option<Place>,
-}
-
-impl Claim {
-    fn plain(status: Status) -> Self {
-        Self { status, confidence: None, because: None, place: None }
-    }
-
-    fn because(status: Status, because: impl Into<String>) -> Self {
-        Self { because: Some(because.into()), ..Self::plain(status) }
-    }
-
-    fn sure(self, confidence: Confidence) -> Self {
-        Self { confidence: Some(confidence), ..self }
-    }
-
-    fn part(self) -> PartVerdict {
-        PartVerdict { status: self.status, confidence: self.confidence, because: self.because }
-    }
-}
+use crate::model::verdict::{Confidence, Place, Status, Verdict};
 
 /// The verdict on the whole target.
-pub(super) fn of_target(evidence: &Evidence, addresses: &[Address<'_>]) -> Verdict {
-    let claim = match evidence.routes.iter().find_map(dead_end) {
+pub(super) fn of_target(evidence: &Evidence, scene: &Scene<'_>) -> Verdict {
+    let addresses = &scene.addresses;
+    let claim = match evidence.routes.iter().find_map(dead_end::of_route) {
         Some(claim) => claim,
         None if evidence.routes.is_empty() => Claim::because(Status::Inconclusive, "interrupted"),
-        None => of_addresses(&addresses.iter().collect::<Vec<_>>()),
+        None => of_addresses(&addresses.iter().collect::<Vec<_>>(), scene, true),
     };
     let reached = addresses.iter().filter(|address| address.greeted()).count();
     let probed = addresses.iter().filter(|address| !address.readings.is_empty()).count();
     Verdict {
-        summary: describe::summary(evidence, addresses, &claim),
+        summary: describe::summary(evidence, scene, &claim),
         status: claim.status,
         confidence: claim.confidence,
         because: claim.because,
@@ -57,207 +32,109 @@ pub(super) fn of_target(evidence: &Evidence, addresses: &[Address<'_>]) -> Verdi
 }
 
 /// The verdict on every host and every address of it.
-pub(super) fn of_hosts(addresses: &[Address<'_>]) -> Vec<HostReport> {
+pub(super) fn of_hosts(scene: &Scene<'_>) -> Vec<HostReport> {
     let mut hosts: Vec<HostReport> = Vec::new();
-    for address in addresses {
+    for address in &scene.addresses {
         if hosts.iter().any(|known| known.host == address.host) {
             continue;
         }
         let here: Vec<&Address<'_>> =
-            addresses.iter().filter(|other| other.host == address.host).collect();
+            scene.addresses.iter().filter(|other| other.host == address.host).collect();
         let reports = here.iter().map(|address| AddressReport {
             ip: address.ip,
             family: address.family(),
-            verdict: of_address(address).part(),
+            verdict: claim::of_address(address, &scene.addresses, &scene.controls).part(),
         });
         hosts.push(HostReport {
             host: address.host.clone(),
-            verdict: of_addresses(&here).part(),
+            verdict: of_addresses(&here, scene, false).part(),
             addresses: reports.collect(),
         });
     }
     hosts
 }
 
-/// Where DNS alone decides.
-fn dead_end(route: &Route) -> Option<Claim> {
-    match route.kind {
-        RouteKind::NullMx => return Some(Claim::because(Status::NoMail, "null-mx")),
-        RouteKind::None => {}
-        _ if without_address(route) => return Some(address_less(route)),
-        _ => return None,
-    }
-    Some(match route.error {
-        // The domain exists, and has neither MX nor addresses.
-        Some(LookupError::Nodata) | None => Claim::because(Status::NoMail, "no-mx-no-address"),
-        Some(error) => Claim::because(Status::Unresolvable, word(error)),
-    })
-}
-
-fn without_address(route: &Route) -> bool {
-    route
-        .exchanges
-        .iter()
-        .all(|exchange| exchange.ipv4.addresses.is_empty() && exchange.ipv6.addresses.is_empty())
-}
-
-/// No host has an address: for certain, or only as far as DNS answered.
-fn address_less(route: &Route) -> Claim {
-    let errors =
-        route.exchanges.iter().flat_map(|exchange| [exchange.ipv4.error, exchange.ipv6.error]);
-    let failure = errors.flatten().find(|error| !error.is_denial());
-    let because = failure.map_or("mx-without-address", word);
-    Claim::because(Status::Unresolvable, because)
-}
-
-fn word(error: LookupError) -> &'static str {
-    match error {
-        LookupError::Nxdomain => "nxdomain",
-        LookupError::Nodata => "nodata",
-        LookupError::Servfail => "servfail",
-        LookupError::Refused => "refused",
-        LookupError::Bogus => "bogus",
-        LookupError::Timeout => "timeout",
-        LookupError::Unreachable => "resolver-unreachable",
-        LookupError::Other => "dns-error",
-    }
-}
-
-/// The claim on one address.
-pub(super) fn of_address(address: &Address<'_>) -> Claim {
-    if let Some(confidence) = stripping(address) {
-        return Claim::plain(Status::Stripped).sure(confidence);
-    }
-    match &address.standing {
-        Standing::NotProbed(why) | Standing::Stalled(why) => {
-            Claim::because(Status::Inconclusive, *why)
-        }
-        Standing::NotReached(why) => Claim::because(Status::Unreachable, why),
-        Standing::TurnedAway(code) => {
-            Claim::because(Status::Inconclusive, format!("greeting-{code}"))
-        }
-        Standing::NotOffered if address.fell_to_helo() => {
-            Claim::because(Status::NotOffered, "ehlo-refused")
-        }
-        Standing::NotOffered => Claim::plain(Status::NotOffered),
-        Standing::Broken(broken) => Claim::because(Status::TlsBroken, broken.word()),
-        Standing::Secured if address.misplaced() => {
-            Claim::because(Status::NotOffered, "starttls-on-greeting-line")
-        }
-        Standing::Secured => Claim::plain(Status::Intact),
-    }
-}
-
-/// What an address shows of stripping by itself, without another view.
-fn stripping(address: &Address<'_>) -> Option<Confidence> {
-    // DETECTION.md §1 (d): nobody but a box writes eight X's where STARTTLS stood.
-    if address.overwritten() {
-        return Some(Confidence::Proven);
-    }
-    if address.hidden() {
-        // (b): a Cisco mask of eight letters, and behind it STARTTLS is accepted.
-        let masked = address.has_cisco_mask_of_eight();
-        return Some(if masked { Confidence::Proven } else { Confidence::Suspected });
-    }
-    let unoffered = address.standing == Standing::NotOffered && !address.offered();
-    (unoffered && address.masks().any(stands_for_starttls)).then_some(Confidence::Suspected)
-}
-
-/// Where STARTTLS stands in the lists of common servers (DETECTION.md §2), as
-/// its nearest neighbours before and after. No other keyword of eight letters
-/// has these neighbours there.
-const STARTTLS_NEIGHBOURS: [(&str, &str); 5] = [
-    ("ETRN", "AUTH"),                          // Postfix
-    ("ETRN", "ENHANCEDSTATUSCODES"),           // Postfix without AUTH
-    ("8BITMIME", "ENHANCEDSTATUSCODES"),       // Gmail
-    ("ENHANCEDSTATUSCODES", "X-ANONYMOUSTLS"), // Exchange
-    ("ENHANCEDSTATUSCODES", "AUTH"),           // Exchange without X-ANONYMOUSTLS
-];
-
-/// Whether a mask stands exactly where a common server has STARTTLS. A
-/// suspicion, never more: four keywords have eight letters.
-pub(super) fn stands_for_starttls(mask: &MaskedLine) -> bool {
-    let (Some(after), Some(before)) = (&mask.after, &mask.before) else { return false };
-    mask.length == "STARTTLS".len()
-        && STARTTLS_NEIGHBOURS.contains(&(after.as_str(), before.as_str()))
-}
-
-/// The claim on a set of addresses: a host's or the whole domain's. The claim
+/// The claim on a set of addresses: a host's or the whole target's. The claim
 /// held with the highest confidence wins; between equals, the order of `Status`.
-fn of_addresses(addresses: &[&Address<'_>]) -> Claim {
-    let own = addresses
-        .iter()
-        .map(|address| of_address(address))
-        .filter(|claim| claim.confidence.is_some());
-    let mut claims: Vec<Claim> = own.collect();
-    claims.extend(by_family(addresses));
+fn of_addresses(addresses: &[&Address<'_>], scene: &Scene<'_>, whole: bool) -> Claim {
+    let single =
+        |address: &&Address<'_>| claim::of_address(address, &scene.addresses, &scene.controls);
+    let own: Vec<Claim> = addresses.iter().map(single).collect();
+    let mut claims: Vec<Claim> =
+        own.iter().filter(|claim| claim.confidence.is_some()).cloned().collect();
+    claims.extend(by_family(addresses, scene));
+    if whole {
+        claims.extend(interception::claim(&scene.tells));
+        claims.extend(key_by_family(&scene.addresses));
+    }
     claims.sort_by_key(|claim| (std::cmp::Reverse(claim.confidence), claim.status));
-    claims.into_iter().next().unwrap_or_else(|| without_suspicion(addresses))
+    claims.into_iter().next().unwrap_or_else(|| without_suspicion(addresses, &own, scene))
 }
 
 /// Every address of one family lacks what every address of the other has.
-fn by_family(addresses: &[&Address<'_>]) -> Option<Claim> {
+fn by_family(addresses: &[&Address<'_>], scene: &Scene<'_>) -> Option<Claim> {
+    let without =
+        [Family::Ipv4, Family::Ipv6].into_iter().find(|family| splits(addresses, *family))?;
+    let measured: Vec<_> = addresses.iter().filter(|address| address.greeted()).collect();
+    let steady = measured.iter().all(|address| address.steady());
+    let lost = addresses
+        .iter()
+        .filter(|address| address.family() == without)
+        .map(|address| claim::controls_lost(address, &scene.controls))
+        .max();
+    let stripped = Claim::plain(Status::Stripped);
+    Some(match lost {
+        Some(1..) if steady => stripped.sure(Confidence::Corroborated).at(Place::NearVantage),
+        Some(1..) => stripped.sure(Confidence::Suspected).at(Place::NearVantage),
+        // Separate listeners are more common than a box that picks one destination.
+        _ => stripped.sure(Confidence::Suspected).at(Place::FamilyPath),
+    })
+}
+
+/// Whether this family lacks everywhere what the other has everywhere.
+pub(super) fn splits(addresses: &[&Address<'_>], without: Family) -> bool {
     let of = |family| {
         let measured = addresses.iter().filter(move |address| {
-            address.family() == family && (lacks(address) || has(address) || faulty(address))
+            address.family() == family
+                && (address.lacks() || address.has() || address.faulty() || address.flaps())
         });
         measured.copied().collect::<Vec<_>>()
     };
-    let (ipv4, ipv6) = (of(Family::Ipv4), of(Family::Ipv6));
-    let split = |without: &[&Address<'_>], with: &[&Address<'_>]| {
-        !without.is_empty()
-            && !with.is_empty()
-            && without.iter().all(|address| lacks(address))
-            && with.iter().all(|address| has(address))
-    };
-    let stripped = Claim {
-        place: Some(Place::FamilyPath),
-        ..Claim::plain(Status::Stripped).sure(Confidence::Suspected)
-    };
-    (split(&ipv4, &ipv6) || split(&ipv6, &ipv4)).then_some(stripped)
+    let (lacking, having) = (of(without), of(other(without)));
+    !lacking.is_empty()
+        && !having.is_empty()
+        && lacking.iter().all(|address| address.lacks())
+        && having.iter().all(|address| address.has())
 }
 
-/// STARTTLS is offered and works.
-fn has(address: &Address<'_>) -> bool {
-    address.standing == Standing::Secured && address.offered()
-}
-
-/// STARTTLS is not offered, refused, or breaks in a way that a path can cause.
-fn lacks(address: &Address<'_>) -> bool {
-    match &address.standing {
-        Standing::NotOffered => !address.misplaced(),
-        Standing::Broken(broken) => *broken != Broken::LegacyOnly,
-        Standing::Secured => address.hidden(),
-        _ => false,
-    }
-}
-
-/// The server shows a fault of its own, which no path explains: an old version,
-/// an offer on the wrong line.
-fn faulty(address: &Address<'_>) -> bool {
-    address.standing == Standing::Broken(Broken::LegacyOnly) || address.misplaced()
+/// An untrusted key over one family and a trusted one over the other, seen at
+/// this target only: a second machine as likely as a hand on the path.
+fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
+    let foreign = [Family::Ipv4, Family::Ipv6]
+        .into_iter()
+        .any(|family| interception::foreign_over(addresses, family));
+    foreign.then(|| Claim {
+        because: Some("key-by-family".into()),
+        ..Claim::plain(Status::Inconsistent).sure(Confidence::Suspected).at(Place::FamilyPath)
+    })
 }
 
 /// No address and no pair of families raises a suspicion.
-fn without_suspicion(addresses: &[&Address<'_>]) -> Claim {
-    let claims: Vec<Claim> = addresses.iter().map(|address| of_address(address)).collect();
-    let having = |status: Status| claims.iter().filter(move |claim| claim.status == status);
-    let any = |status: Status| having(status).next().is_some();
+fn without_suspicion(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -> Claim {
     let settled = [Status::Intact, Status::NotOffered, Status::TlsBroken];
-    match settled.iter().filter(|status| any(**status)).count() {
-        0 => unmeasured(&claims),
-        1 => {
-            let stalled = addresses.iter().find_map(|address| match address.standing {
-                Standing::Stalled(why) => Some(why),
-                _ => None,
-            });
-            // Greeted and then stalled: neither good nor bad.
-            match (stalled, claims.iter().find(|claim| settled.contains(&claim.status))) {
-                (Some(why), _) => Claim::because(Status::Inconclusive, why),
-                (None, Some(claim)) => uniform(claim, &claims),
-                (None, None) => unmeasured(&claims),
-            }
-        }
+    let any = |status: &Status| claims.iter().any(|claim| claim.status == *status);
+    // Greeted and then stalled, or now so and now so: neither good nor bad.
+    let unsettled = addresses.iter().zip(claims).find(|(address, claim)| {
+        matches!(address.standing, Standing::Stalled(_))
+            || claim.because.as_deref() == Some("flapping")
+    });
+    match settled.iter().filter(|status| any(status)).count() {
+        0 => unmeasured(addresses, claims, scene),
+        1 => match (unsettled, claims.iter().find(|claim| settled.contains(&claim.status))) {
+            (Some((_, unsettled)), _) => unsettled.clone(),
+            (None, Some(claim)) => uniform(claim, claims),
+            (None, None) => unmeasured(addresses, claims, scene),
+        },
         _ => Claim::plain(Status::Inconsistent).sure(Confidence::Suspected),
     }
 }
@@ -271,21 +148,35 @@ fn uniform(claim: &Claim, claims: &[Claim]) -> Claim {
 }
 
 /// Nothing was learned of STARTTLS anywhere.
-fn unmeasured(claims: &[Claim]) -> Claim {
-    let mut inconclusive = claims.iter().filter(|claim| claim.status == Status::Inconclusive);
-    let heard = |claim: &&Claim| !is_about_us(claim);
-    if let Some(claim) = inconclusive.find(heard) {
+fn unmeasured(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -> Claim {
+    let heard = |claim: &&Claim| claim.status == Status::Inconclusive && !is_about_us(claim);
+    if let Some(claim) = claims.iter().find(heard) {
         return claim.clone();
     }
-    if let Some(claim) = claims.iter().find(|claim| claim.status == Status::Unreachable) {
-        let unreachable: Vec<Claim> =
-            claims.iter().filter(|claim| claim.status == Status::Unreachable).cloned().collect();
-        return uniform(claim, &unreachable);
+    let unreachable: Vec<Claim> =
+        claims.iter().filter(|claim| claim.status == Status::Unreachable).cloned().collect();
+    if let Some(claim) = unreachable.first() {
+        let claim = uniform(claim, &unreachable);
+        return if blocked(addresses, scene) {
+            Claim { status: Status::Blocked, ..claim.at(Place::NearVantage) }
+        } else {
+            claim
+        };
     }
     match claims.first() {
         Some(claim) => uniform(claim, claims),
         None => Claim::because(Status::Inconclusive, "nothing-to-probe"),
     }
+}
+
+/// Over every family that was tried, controls of different operators fail too.
+fn blocked(addresses: &[&Address<'_>], scene: &Scene<'_>) -> bool {
+    let tried = |family: Family| {
+        addresses.iter().any(|address| address.family() == family && !address.readings.is_empty())
+    };
+    let families = [Family::Ipv4, Family::Ipv6].into_iter().filter(|family| tried(*family));
+    let families: Vec<Family> = families.collect();
+    !families.is_empty() && families.iter().all(|family| scene.controls.fail_on(*family))
 }
 
 /// The address was not asked: a fact about this machine or this run.

@@ -1,6 +1,7 @@
 //! What a run brought home about one target: everything that judgement needs.
 
 use crate::model::observation::Observation;
+use crate::model::probe::Role;
 use crate::model::report::Families;
 use crate::model::route::Route;
 use crate::model::target::Target;
@@ -14,6 +15,8 @@ pub struct Evidence {
     pub routes: Vec<Route>,
     /// Every connection, in the order of host, family, address and time.
     pub observations: Vec<Observation>,
+    /// Why the target was asked: for itself, as a control, as a canary.
+    pub role: Role,
     /// Which families could be used where the observations were made.
     pub families: Families,
 }

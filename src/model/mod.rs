@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod finding;
 pub mod notation;
 pub mod observation;
+pub mod operator;
 pub mod probe;
 pub mod report;
 pub mod route;

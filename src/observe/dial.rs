@@ -52,6 +52,13 @@ impl Dialler {
         source.copied().ok_or_else(|| io::ErrorKind::NetworkUnreachable.into())
     }
 
+    /// Whether an address lies in the prefix of a local interface. Where the
+    /// interfaces cannot be listed every address might, and the answer is yes. In
+    /// a pretend internet none does.
+    pub fn is_on_link(&self, ip: IpAddr) -> bool {
+        self.pretend.is_none() && super::link::covers(ip).unwrap_or(true)
+    }
+
     /// Connects, or says how the attempt ended.
     pub(super) async fn dial(
         &self,

@@ -5,6 +5,7 @@
 //! doing is data in the transcript, never an `Err`.
 
 mod dial;
+mod link;
 mod record;
 mod stream;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::probe::Limits;
+
 /// Sessions to one address in a run, one at a time.
 pub const SESSIONS_PER_ADDRESS: usize = 8;
 /// Sessions at once to MX hosts under one registrable domain.
@@ -16,3 +18,10 @@ pub const TARGETS_AT_ONCE: usize = 32;
 pub const HOSTS_PER_TARGET: usize = 64;
 /// Addresses probed of one host and family.
 pub const ADDRESSES_PER_HOST: usize = 32;
+/// Sessions that a suspicion adds at each address, unless told otherwise.
+pub const REPEATS: u32 = 2;
+/// The most that may be asked for, so that the budget of an address holds.
+pub const MOST_REPEATS: u32 = 4;
+/// The canary: silence is what is expected of it, so nobody waits long.
+pub const CANARY: Limits =
+    Limits { session: Duration::from_secs(5), greeting: Duration::from_secs(5) };

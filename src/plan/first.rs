@@ -11,8 +11,9 @@ use crate::model::target::{Target, TargetKind};
 /// What the user wants of every connection.
 #[derive(Clone, Debug)]
 pub struct Intent {
-    /// EHLO argument; `None` is the address literal of the connection's own end.
-    pub ehlo_name: Option<String>,
+    /// EHLO arguments: the first for every session, the second for the second
+    /// look; empty is the address literal of the connection's own end.
+    pub ehlo_names: Vec<String>,
     /// Source addresses, one a family at most.
     pub sources: Vec<IpAddr>,
     /// TCP port where the target names none; `None` is the mode's own (25 or 465).
@@ -23,6 +24,10 @@ pub struct Intent {
     pub sni: Option<String>,
     /// How long to wait.
     pub limits: Limits,
+    /// Sessions that a suspicion adds at each address.
+    pub repeats: u32,
+    /// Whether a suspicion is followed to other ports of the same host.
+    pub other_ports: bool,
 }
 
 impl Intent {
@@ -108,7 +113,7 @@ fn probe(
         host: exchange.host.clone(),
         ip,
         port: intent.port_for(target),
-        ehlo_name: intent.ehlo_name.clone(),
+        ehlo_name: intent.ehlo_names.first().cloned(),
         mode: intent.mode,
         client_hello: ClientHello::Default,
         sni: intent.sni.clone().or(host_name),

@@ -1,11 +1,17 @@
-//! From a route to connections, and what an odd first answer earns.
+//! From a route to connections, and what an odd answer earns.
 //!
 //! Owns the budgets and the order of questions. Pure: refuses to know sockets
 //! and clocks.
 
 pub mod budget;
+mod control;
 mod first;
 mod follow_up;
+mod second_look;
 
+pub use control::{
+    BUILT_IN_CONTROLS, CANARIES, CONTROLS_TRIED, CONTROLS_WANTED, canary, control_probes, is_public,
+};
 pub use first::{Intent, first_probes, named_route};
 pub use follow_up::follow_up;
+pub use second_look::{said_421, second_look};

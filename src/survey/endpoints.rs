@@ -1,6 +1,6 @@
-//! Endpoints: asked once each, however many targets they serve.
+//! Endpoints: asked once for each question, however many targets they serve.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,11 +19,19 @@ pub(super) struct Key {
     host: String,
     ip: IpAddr,
     port: u16,
+    ehlo_name: Option<String>,
+    repeat: u32,
 }
 
 impl Key {
     pub(super) fn of(probe: &Probe) -> Self {
-        Self { host: probe.host.clone(), ip: probe.ip, port: probe.port }
+        Self {
+            host: probe.host.clone(),
+            ip: probe.ip,
+            port: probe.port,
+            ehlo_name: probe.ehlo_name.clone(),
+            repeat: probe.repeat,
+        }
     }
 }
 
@@ -43,57 +51,81 @@ impl Numbers {
 /// Every endpoint of a survey, and what was observed there.
 pub(super) struct Endpoints {
     pace: Pace,
+    dialler: Dialler,
     asked: Mutex<HashMap<Key, Arc<OnceCell<()>>>>,
     seen: Mutex<HashMap<Key, Vec<Observation>>>,
+    /// Addresses that said 421: nothing more is asked of them.
+    left_alone: Mutex<HashSet<IpAddr>>,
     events: mpsc::UnboundedSender<Event>,
 }
 
 impl Endpoints {
-    pub(super) fn new(events: mpsc::UnboundedSender<Event>) -> Self {
-        Self { pace: Pace::default(), asked: Mutex::default(), seen: Mutex::default(), events }
+    pub(super) fn new(dialler: Dialler, events: mpsc::UnboundedSender<Event>) -> Self {
+        Self {
+            pace: Pace::default(),
+            dialler,
+            asked: Mutex::default(),
+            seen: Mutex::default(),
+            left_alone: Mutex::default(),
+            events,
+        }
     }
 
     /// Asks every endpoint, all at once as far as politeness allows.
-    pub(super) async fn ask_all(self: &Arc<Self>, probes: Vec<Probe>, dialler: &Dialler) {
+    pub(super) async fn ask_all(self: &Arc<Self>, probes: Vec<Probe>) {
         let mut work = tokio::task::JoinSet::new();
         for probe in probes {
-            let (endpoints, dialler) = (self.clone(), dialler.clone());
-            work.spawn(async move { endpoints.ask(probe, &dialler).await });
+            let endpoints = self.clone();
+            work.spawn(async move { endpoints.ask(probe).await });
         }
         while work.join_next().await.is_some() {}
     }
 
-    async fn ask(&self, probe: Probe, dialler: &Dialler) {
+    async fn ask(&self, probe: Probe) {
         let cell = {
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             asked.entry(Key::of(&probe)).or_default().clone()
         };
-        cell.get_or_init(|| self.ask_until_clear(probe, dialler)).await;
+        cell.get_or_init(|| self.ask_until_clear(probe)).await;
     }
 
-    /// Asks, and asks again as far as an odd answer earns it.
-    async fn ask_until_clear(&self, first: Probe, dialler: &Dialler) {
-        let (host, ip) = (first.host.clone(), first.ip);
+    /// Asks, and asks again as far as an odd answer earns it. A repeat is asked
+    /// once: its coordinates have had their other shapes of the `ClientHello`.
+    async fn ask_until_clear(&self, first: Probe) {
+        let (host, ip, repeat) = (first.host.clone(), first.ip, first.repeat);
+        let key = Key::of(&first);
         let mut next = Some(first);
         while let Some(probe) = next {
-            let Some(_turn) = self.pace.turn(&host, ip).await else { break };
+            let Some(_turn) = self.turn(&host, ip).await else { break };
             let progress = |stage| {
                 let _ = self.events.send(Event::Stage { host: host.clone(), ip, stage });
             };
-            let observation = observe::observe(String::new(), probe, dialler, &progress).await;
-            next = plan::follow_up(&observation);
+            let observation =
+                observe::observe(String::new(), probe, &self.dialler, &progress).await;
+            next = if repeat == 0 { plan::follow_up(&observation) } else { None };
             if next.is_some() {
-                let why = "the TLS handshake failed: asking with another ClientHello";
+                let why = "no TLS came of it: asking again";
                 let _ = self.events.send(Event::Again { host: host.clone(), ip, why });
             }
-            self.keep(observation);
+            self.keep(&key, observation);
         }
         let _ = self.events.send(Event::Done { host, ip });
     }
 
-    fn keep(&self, observation: Observation) {
+    /// A turn, unless the address asked us to stop.
+    async fn turn(&self, host: &str, ip: IpAddr) -> Option<super::pace::Permit> {
+        let permit = self.pace.turn(host, ip).await?;
+        let left_alone = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
+        (!left_alone.contains(&ip)).then_some(permit)
+    }
+
+    fn keep(&self, key: &Key, observation: Observation) {
+        if plan::said_421(&observation) {
+            let mut left_alone = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
+            left_alone.insert(observation.probe.ip);
+        }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.entry(Key::of(&observation.probe)).or_default().push(observation);
+        seen.entry(key.clone()).or_default().push(observation);
     }
 
     /// What was observed at these endpoints, numbered.

@@ -3,6 +3,7 @@
 //! Owns the order of work, the sharing of endpoints between targets, and
 //! politeness. Refuses to judge: it brings home evidence.
 
+mod controls;
 mod endpoints;
 mod pace;
 
@@ -13,17 +14,20 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::dns::Resolver;
+use crate::judge;
 use crate::model::evidence::Evidence;
-use crate::model::probe::Family;
+use crate::model::probe::{Family, Probe, Role};
 use crate::model::report::{Families, FamilyUse};
 use crate::model::route::Route;
 use crate::model::session::Stage;
 use crate::model::target::Target;
 use crate::observe::Dialler;
 use crate::plan::{self, Intent, budget};
+use crate::tls::Roots;
 
+pub use controls::ControlSettings;
+use controls::Controls;
 use endpoints::Endpoints;
-pub use pace::operator;
 
 /// The vantage that is this process.
 pub const LOCAL: &str = "local";
@@ -38,6 +42,10 @@ pub struct Survey {
     pub intent: Intent,
     /// Families that the user left out are `NotAsked`; the rest is found out.
     pub asked: Families,
+    /// Which other destinations may be asked when something looks odd.
+    pub controls: ControlSettings,
+    /// Trusted certificates, to tell an odd certificate from a good one.
+    pub roots: Roots,
 }
 
 /// What a survey is doing, for a progress view.
@@ -64,6 +72,13 @@ pub enum Event {
         /// The stage.
         stage: Stage,
     },
+    /// A target has aroused a suspicion, and more is asked for it.
+    Suspicion {
+        /// Canonical name of the target.
+        target: String,
+        /// What looked odd, and what is done about it.
+        why: String,
+    },
     /// An address is asked once more, and why.
     Again {
         /// The MX host.
@@ -83,7 +98,7 @@ pub enum Event {
 }
 
 /// What each target's evidence grows in, so that an interrupted run keeps what it has.
-type Shelf = Arc<Mutex<Vec<Option<Gathered>>>>;
+type Shelf = Mutex<Vec<Option<Gathered>>>;
 
 /// One target under way.
 struct Gathered {
@@ -102,29 +117,121 @@ pub async fn run(
     events: mpsc::UnboundedSender<Event>,
     stop: impl Future<Output = ()>,
 ) -> Outcome {
-    let survey = Arc::new(survey);
-    let endpoints = Arc::new(Endpoints::new(events.clone()));
-    let shelf: Shelf = Arc::new(Mutex::new(targets.iter().map(|_| None).collect()));
+    let run = Arc::new(Running {
+        endpoints: Arc::new(Endpoints::new(survey.dialler.clone(), events.clone())),
+        controls: Controls::default(),
+        shelf: Mutex::new(targets.iter().map(|_| None).collect()),
+        survey,
+        events,
+    });
     let at_once = Arc::new(Semaphore::new(budget::TARGETS_AT_ONCE));
     let mut work = JoinSet::new();
     for (place, target) in targets.iter().cloned().enumerate() {
-        let (survey, endpoints, shelf) = (survey.clone(), endpoints.clone(), shelf.clone());
-        let (at_once, events) = (at_once.clone(), events.clone());
+        let (run, at_once) = (run.clone(), at_once.clone());
         work.spawn(async move {
             let _permit = at_once.acquire_owned().await;
-            let gathered = gather(&survey, &target, &events).await;
-            let probes =
-                plan::first_probes(&target, &gathered.route, gathered.families, &survey.intent);
-            let _ = events.send(Event::Planned { target: target.name(), probes: probes.len() });
-            let keys = probes.iter().map(endpoints::Key::of).collect();
-            put(&shelf, place, Gathered { keys, ..gathered });
-            endpoints.ask_all(probes, &survey.dialler).await;
+            run.ask(place, &target).await;
         });
     }
     let interrupted = finish(&mut work, stop).await;
-    let evidence = collect(targets, &shelf, &endpoints, survey.asked);
-    let resolver = survey.resolver.as_ref().and_then(Resolver::described);
-    Outcome { evidence, resolver, interrupted }
+    run.outcome(targets, interrupted)
+}
+
+/// A survey under way.
+struct Running {
+    survey: Survey,
+    endpoints: Arc<Endpoints>,
+    controls: Controls,
+    shelf: Shelf,
+    events: mpsc::UnboundedSender<Event>,
+}
+
+impl Running {
+    /// Asks one target, and asks more where the answers look odd.
+    async fn ask(&self, place: usize, target: &Target) {
+        let _ = self.events.send(Event::Resolving { target: target.name() });
+        let gathered = gather_route(&self.survey, target).await;
+        let intent = &self.survey.intent;
+        let probes = plan::first_probes(target, &gathered.route, gathered.families, intent);
+        self.put(place, gathered);
+        self.ask_round(place, target, probes).await;
+        let Some(evidence) = self.evidence(place, target, &mut endpoints::Numbers::default())
+        else {
+            return;
+        };
+        if let Some(why) = judge::suspicion(&evidence, &self.survey.roots) {
+            self.look_again(place, &evidence, why).await;
+        }
+    }
+
+    /// A second look, round by round, beside the controls.
+    async fn look_again(&self, place: usize, evidence: &Evidence, why: String) {
+        let target = &evidence.target;
+        let _ = self.events.send(Event::Suspicion { target: target.name(), why });
+        let rounds = plan::second_look(evidence, &self.survey.intent);
+        let again = async {
+            for probes in rounds {
+                self.ask_round(place, target, probes).await;
+            }
+        };
+        tokio::join!(again, self.controls.ask(&self.survey, &self.endpoints, evidence));
+    }
+
+    /// All at once, and noted before they are asked: an interrupted run keeps
+    /// what it has.
+    async fn ask_round(&self, place: usize, target: &Target, probes: Vec<Probe>) {
+        let _ = self.events.send(Event::Planned { target: target.name(), probes: probes.len() });
+        let keys = probes.iter().map(endpoints::Key::of);
+        if let Some(Some(gathered)) =
+            self.shelf.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place)
+        {
+            gathered.keys.extend(keys);
+        }
+        self.endpoints.ask_all(probes).await;
+    }
+
+    fn put(&self, place: usize, gathered: Gathered) {
+        let mut slots = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get_mut(place) {
+            *slot = Some(gathered);
+        }
+    }
+
+    /// What is known of a target; `None` while its route is not.
+    fn evidence(
+        &self,
+        place: usize,
+        target: &Target,
+        numbers: &mut endpoints::Numbers,
+    ) -> Option<Evidence> {
+        let slots = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let gathered = slots.get(place)?.as_ref()?;
+        Some(Evidence {
+            target: target.clone(),
+            routes: vec![gathered.route.clone()],
+            observations: self.endpoints.observations(&gathered.keys, numbers),
+            role: Role::Target,
+            families: gathered.families,
+        })
+    }
+
+    fn outcome(&self, targets: Vec<Target>, interrupted: bool) -> Outcome {
+        let mut numbers = endpoints::Numbers::default();
+        let mut evidence = Vec::with_capacity(targets.len());
+        for (place, target) in targets.into_iter().enumerate() {
+            let known = self.evidence(place, &target, &mut numbers);
+            evidence.push(known.unwrap_or_else(|| Evidence {
+                target,
+                routes: Vec::new(),
+                observations: Vec::new(),
+                role: Role::Target,
+                families: self.survey.asked,
+            }));
+        }
+        let controls = self.controls.evidence(&self.endpoints, &mut numbers);
+        let resolver = self.survey.resolver.as_ref().and_then(Resolver::described);
+        Outcome { evidence, controls, resolver, interrupted }
+    }
 }
 
 /// What a survey brought home.
@@ -132,6 +239,8 @@ pub async fn run(
 pub struct Outcome {
     /// One entry a target, in their order.
     pub evidence: Vec<Evidence>,
+    /// Controls and the canary, where any were asked.
+    pub controls: Vec<Evidence>,
     /// The resolver that was asked.
     pub resolver: Option<crate::model::report::ResolverUsed>,
     /// Whether it was stopped before its end.
@@ -148,12 +257,7 @@ async fn finish(work: &mut JoinSet<()>, stop: impl Future<Output = ()>) -> bool 
     }
 }
 
-async fn gather(
-    survey: &Survey,
-    target: &Target,
-    events: &mpsc::UnboundedSender<Event>,
-) -> Gathered {
-    let _ = events.send(Event::Resolving { target: target.name() });
+async fn gather_route(survey: &Survey, target: &Target) -> Gathered {
     let route = match (plan::named_route(target, LOCAL), &survey.resolver) {
         (Some(route), _) => route,
         (None, Some(resolver)) => resolver.route(target, LOCAL).await,
@@ -201,32 +305,4 @@ fn usable_families(dialler: &Dialler, route: &Route, asked: Families) -> Familie
         _ => usable(family),
     };
     Families { ipv4: state(Family::Ipv4), ipv6: state(Family::Ipv6) }
-}
-
-fn put(shelf: &Shelf, place: usize, gathered: Gathered) {
-    let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(slot) = shelf.get_mut(place) {
-        *slot = Some(gathered);
-    }
-}
-
-fn collect(
-    targets: Vec<Target>,
-    shelf: &Shelf,
-    endpoints: &Endpoints,
-    asked: Families,
-) -> Vec<Evidence> {
-    let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut numbers = endpoints::Numbers::default();
-    let gathered = shelf.iter_mut().map(Option::take);
-    let evidence = targets.into_iter().zip(gathered).map(|(target, gathered)| match gathered {
-        None => Evidence { target, routes: vec![], observations: vec![], families: asked },
-        Some(gathered) => Evidence {
-            target,
-            routes: vec![gathered.route],
-            observations: endpoints.observations(&gathered.keys, &mut numbers),
-            families: gathered.families,
-        },
-    });
-    evidence.collect()
 }

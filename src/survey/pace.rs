@@ -6,16 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::model::operator::operator;
 use crate::plan::budget;
-
-/// The registrable domain of a host, by the public suffix list: who operates it.
-/// A host without one, or a bare address, stands for itself.
-pub fn operator(host: &str) -> String {
-    if host.parse::<IpAddr>().is_ok() {
-        return host.to_owned();
-    }
-    psl::domain_str(host).unwrap_or(host).to_owned()
-}
 
 /// Permits for connections.
 #[derive(Debug, Default)]
@@ -37,8 +29,10 @@ impl Pace {
     pub(super) async fn turn(&self, host: &str, ip: IpAddr) -> Option<Permit> {
         let address = semaphore(&self.addresses, ip, 1).acquire_owned().await.ok()?;
         let most = budget::SESSIONS_PER_OPERATOR;
-        let operator =
-            semaphore(&self.operators, operator(host), most).acquire_owned().await.ok()?;
+        let operator = semaphore(&self.operators, operator(host).to_owned(), most)
+            .acquire_owned()
+            .await
+            .ok()?;
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let sessions = spent.entry(ip).or_insert(0);
         if *sessions >= budget::SESSIONS_PER_ADDRESS {
@@ -61,14 +55,6 @@ fn semaphore<K: std::hash::Hash + Eq>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn operators_are_registrable_domains() {
-        assert_eq!(operator("alt1.gmail-smtp-in.l.google.com"), "google.com");
-        assert_eq!(operator("mx.example.co.uk"), "example.co.uk");
-        assert_eq!(operator("192.0.2.1"), "192.0.2.1");
-        assert_eq!(operator("localhost"), "localhost");
-    }
 
     #[tokio::test]
     async fn one_session_at_a_time_and_a_budget() {

@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 
 use crate::model::entries::{self, EntryError};
 use crate::model::evidence::Evidence;
+use crate::model::probe::Role;
 use crate::model::report::{Families, FamilyUse, Report, TargetReport};
 use crate::model::target::{Target, TargetError};
 
@@ -18,8 +19,17 @@ pub enum RecordedError {
     Target(String, TargetError),
 }
 
-/// The evidence on every target of a saved report.
-pub fn evidence(report: &Report) -> Result<Vec<Evidence>, RecordedError> {
+/// The evidence of a saved report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// One entry a target.
+    pub targets: Vec<Evidence>,
+    /// Controls and the canary.
+    pub controls: Vec<Evidence>,
+}
+
+/// The evidence on every target and every control of a saved report.
+pub fn evidence(report: &Report) -> Result<Recorded, RecordedError> {
     let families = report
         .run
         .vantages
@@ -27,17 +37,22 @@ pub fn evidence(report: &Report) -> Result<Vec<Evidence>, RecordedError> {
         .map_or(Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked }, |vantage| {
             vantage.families
         });
-    report.targets.iter().map(|target| of_target(target, families)).collect()
+    let all = |reports: &[TargetReport]| {
+        reports.iter().map(|target| of_target(target, families)).collect::<Result<_, _>>()
+    };
+    Ok(Recorded { targets: all(&report.targets)?, controls: all(&report.controls)? })
 }
 
 fn of_target(report: &TargetReport, families: Families) -> Result<Evidence, RecordedError> {
     let target = Target::from_str(&report.input)
         .map_err(|error| RecordedError::Target(report.input.clone(), error))?;
     let observations = report.observations.iter().map(entries::observation);
+    let role = report.observations.first().map_or(Role::Target, |seen| seen.probe.role);
     Ok(Evidence {
         target,
         routes: report.routes.clone(),
         observations: observations.collect::<Result<_, _>>()?,
+        role,
         families,
     })
 }

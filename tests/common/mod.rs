@@ -11,7 +11,7 @@ use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::observe::Dialler;
 use mxray::plan::Intent;
 use mxray::sim::internet::{Internet, Running};
-use mxray::survey::{self, Survey};
+use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
 
 pub(crate) const V4: [u8; 4] = [203, 0, 113, 1];
@@ -63,14 +63,18 @@ pub(crate) async fn survey(running: &Running, target: &str, asking: Asking) -> E
         resolver: Some(resolver.unwrap()),
         dialler: Dialler::pretend(running.endpoints().clone(), sources),
         intent: Intent {
-            ehlo_name: Some("probe.example.org".into()),
+            ehlo_names: vec!["probe.example.org".into()],
             sources: Vec::new(),
             port: None,
             mode: asking.mode,
             sni: None,
             limits: Limits { session: asking.session, greeting: asking.greeting },
+            repeats: 2,
+            other_ports: false,
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
+        controls: ControlSettings::default(),
+        roots: roots(running),
     };
     let (events, _) = tokio::sync::mpsc::unbounded_channel();
     let targets = vec![target.parse().unwrap()];
@@ -86,8 +90,8 @@ pub(crate) async fn report(running: &Running, target: &str, asking: Asking) -> T
 
 /// Judges with the pretend internet's root trusted.
 pub(crate) fn judged(running: &Running, evidence: &Evidence) -> TargetReport {
-    let roots = Roots::webpki().with_pem(running.ca_pem().as_bytes()).unwrap();
-    judge::judge(evidence, Context { roots: &roots, verify_name: None })
+    let roots = roots(running);
+    judge::judge(evidence, &[], Context { roots: &roots, verify_name: None })
 }
 
 /// Builds, starts, surveys [`DOMAIN`], judges.
@@ -99,4 +103,8 @@ pub(crate) async fn report_on(internet: Internet, asking: Asking) -> TargetRepor
 /// The ids of all findings.
 pub(crate) fn ids(report: &TargetReport) -> Vec<&str> {
     report.findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+fn roots(running: &Running) -> Roots {
+    Roots::webpki().with_pem(running.ca_pem().as_bytes()).unwrap()
 }

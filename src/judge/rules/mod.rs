@@ -2,26 +2,27 @@
 //! says what it found; none knows of another.
 
 mod certificate;
+mod consistency;
 mod handshake;
+mod intercept;
 mod offer;
 mod reach;
 mod route;
 
-use super::address::Address;
+use super::Scene;
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Severity};
 use crate::model::verdict::{Status, Verdict};
 
 /// Everything found, the gravest first.
-pub(super) fn findings(
-    evidence: &Evidence,
-    addresses: &[Address<'_>],
-    verdict: &Verdict,
-) -> Vec<Finding> {
-    let mut found = offer::findings(addresses, verdict);
+pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
+    let addresses = &scene.addresses;
+    let mut found = offer::findings(scene, verdict);
+    found.extend(intercept::findings(scene));
+    found.extend(consistency::findings(scene));
     found.extend(handshake::findings(addresses));
     found.extend(certificate::findings(addresses));
-    found.extend(reach::findings(addresses));
+    found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
     // A fact about one address is critical where it is the state of the whole
     // domain; beside addresses that do better it is a warning.

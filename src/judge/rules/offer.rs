@@ -2,18 +2,23 @@
 
 use crate::judge::address::{Address, Broken, Standing};
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
-use crate::judge::verdict;
+use crate::judge::controls::other;
+use crate::judge::verdict::splits;
+use crate::judge::{Scene, claim};
 use crate::model::finding::{Finding, Subject};
+use crate::model::probe::Family;
 use crate::model::session::Oddity;
-use crate::model::verdict::{Confidence, Place, Status, Verdict};
+use crate::model::verdict::{Confidence, Status, Verdict};
 
-pub(super) fn findings(addresses: &[Address<'_>], verdict: &Verdict) -> Vec<Finding> {
+pub(super) fn findings(scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
     let mut found = Vec::new();
-    found.extend(lost_on_family(addresses, verdict));
-    for address in addresses {
+    found.extend(lost_on_family(scene, verdict));
+    for address in &scene.addresses {
+        let confidence = claim::stripping(address, &scene.addresses, &scene.controls);
         found.extend(overwritten(address));
-        found.extend(hidden(address));
-        found.extend(masked(address));
+        found.extend(hidden(address, confidence));
+        found.extend(masked(address, confidence));
+        found.extend(beside_controls(address, scene, confidence));
         found.extend(not_offered(address));
         found.extend(ehlo_refused(address));
         found.extend(refused(address));
@@ -27,18 +32,63 @@ fn about(address: &Address<'_>) -> Subject {
 }
 
 /// Every address of one family lacks what every address of the other has.
-fn lost_on_family(addresses: &[Address<'_>], verdict: &Verdict) -> Option<Finding> {
-    if verdict.status != Status::Stripped || verdict.place != Some(Place::FamilyPath) {
-        return None;
-    }
-    let measured = addresses.iter().filter(|address| address.greeted());
-    let evidence = measured.flat_map(Address::evidence).collect();
+fn lost_on_family(scene: &Scene<'_>, verdict: &Verdict) -> Option<Finding> {
+    let all: Vec<&Address<'_>> = scene.addresses.iter().collect();
+    let without = [Family::Ipv4, Family::Ipv6]
+        .into_iter()
+        .find(|family| splits(&all, *family))
+        .filter(|_| verdict.status == Status::Stripped)?;
+    let measured = scene.addresses.iter().filter(|address| address.greeted());
+    let mut evidence: Vec<String> = measured.flat_map(Address::evidence).collect();
+    let lost = scene.controls.lost_on(without);
+    evidence.extend(lost.iter().flat_map(|control| control.evidence(without)));
+    let clean = scene.controls.clean_on(without);
+    let beside = match (lost.is_empty(), clean) {
+        (_, true) => " Controls have STARTTLS on the same path.",
+        (true, false) => "",
+        (false, false) => " Controls of other operators lose it on the same path.",
+    };
     let finding = catalogue::STARTTLS_LOST_ON_FAMILY.raised(
         Subject::default(),
         evidence,
-        format!("{}.", verdict.summary),
+        format!(
+            "Over {} STARTTLS works at no address that was measured, over {} at every \
+             one.{beside}",
+            without.label(),
+            other(without).label()
+        ),
     );
-    Some(with_confidence(finding, verdict.confidence.unwrap_or(Confidence::Suspected)))
+    // A proof of something else does not prove this.
+    let confidence = verdict.confidence.unwrap_or(Confidence::Suspected);
+    Some(with_confidence(finding, confidence.min(Confidence::Corroborated)))
+}
+
+/// Nothing is offered here, and controls lose STARTTLS on the same path.
+fn beside_controls(
+    address: &Address<'_>,
+    scene: &Scene<'_>,
+    confidence: Option<Confidence>,
+) -> Option<Finding> {
+    let plain = address.standing == Standing::NotOffered && !address.overwritten();
+    let lost = claim::controls_lost(address, &scene.controls);
+    let confidence = confidence.filter(|_| plain && lost > 0)?;
+    let family = address.family();
+    let mut controls = scene.controls.lost_on(family);
+    controls.extend(scene.controls.lost_everywhere(family));
+    let names: Vec<&str> = controls.iter().map(|control| control.name.as_str()).collect();
+    let mut evidence = address.evidence();
+    evidence.extend(controls.iter().flat_map(|control| control.evidence(family)));
+    let finding = catalogue::STARTTLS_LOST_NEAR_VANTAGE.raised(
+        about(address),
+        evidence,
+        format!(
+            "{} does not offer STARTTLS, and neither do {} over {}, which are known to.",
+            address.label(),
+            names.join(" and "),
+            family.label()
+        ),
+    );
+    Some(with_confidence(finding, confidence))
 }
 
 fn overwritten(address: &Address<'_>) -> Option<Finding> {
@@ -58,7 +108,7 @@ fn overwritten(address: &Address<'_>) -> Option<Finding> {
     Some(with_confidence(finding, Confidence::Proven))
 }
 
-fn hidden(address: &Address<'_>) -> Option<Finding> {
+fn hidden(address: &Address<'_>, confidence: Option<Confidence>) -> Option<Finding> {
     if !address.hidden() {
         return None;
     }
@@ -83,15 +133,15 @@ fn hidden(address: &Address<'_>) -> Option<Finding> {
             address.label()
         ),
     );
-    Some(with_confidence(finding, Confidence::Suspected))
+    Some(with_confidence(finding, confidence.unwrap_or(Confidence::Suspected)))
 }
 
 /// Masks that prove nothing about STARTTLS by themselves.
-fn masked(address: &Address<'_>) -> Vec<Finding> {
+fn masked(address: &Address<'_>, confidence: Option<Confidence>) -> Vec<Finding> {
     let mut found = Vec::new();
     let masks: Vec<_> = address.masks().collect();
     let suspect = address.standing == Standing::NotOffered
-        && masks.iter().any(|mask| verdict::stands_for_starttls(mask));
+        && masks.iter().any(|mask| claim::stands_for_starttls(mask));
     if suspect {
         let finding = catalogue::STARTTLS_MASKED.raised(
             about(address),
@@ -102,7 +152,7 @@ fn masked(address: &Address<'_>) -> Vec<Finding> {
                 address.label()
             ),
         );
-        found.push(with_confidence(finding, Confidence::Suspected));
+        found.push(with_confidence(finding, confidence.unwrap_or(Confidence::Suspected)));
     } else if !masks.is_empty() && !address.hidden() {
         let lines: Vec<_> = masks.iter().map(|mask| format!("\"{}\"", mask.text)).collect();
         let visible = if address.offered() { "; STARTTLS itself stays visible" } else { "" };

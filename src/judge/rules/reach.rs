@@ -2,10 +2,17 @@
 
 use crate::judge::address::{Address, Standing};
 use crate::judge::catalogue::{self as catalogue, on_address};
-use crate::model::finding::Finding;
+use crate::model::finding::{Finding, Subject};
+use crate::model::verdict::{Status, Verdict};
 
-pub(super) fn findings(addresses: &[Address<'_>]) -> Vec<Finding> {
-    addresses.iter().filter_map(of_address).collect()
+pub(super) fn findings(addresses: &[Address<'_>], verdict: &Verdict) -> Vec<Finding> {
+    let mut found: Vec<Finding> = addresses.iter().filter_map(of_address).collect();
+    if verdict.status == Status::Blocked {
+        let evidence = addresses.iter().flat_map(Address::evidence).collect();
+        let explanation = format!("{}.", verdict.summary);
+        found.push(catalogue::PORT_BLOCKED.raised(Subject::default(), evidence, explanation));
+    }
+    found
 }
 
 fn of_address(address: &Address<'_>) -> Option<Finding> {

@@ -1,0 +1,177 @@
+//! What may be claimed of one address, by the rules of DETECTION.md §1.
+
+use super::address::{Address, Standing};
+use super::controls::{self, Controls};
+use crate::model::session::MaskedLine;
+use crate::model::verdict::{Confidence, PartVerdict, Place, Status};
+
+/// A verdict before its sentence is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) status: Status,
+    pub(super) confidence: Option<Confidence>,
+    pub(super) because: Option<String>,
+    pub(super) place: Option<Place>,
+}
+
+impl Claim {
+    pub(super) fn plain(status: Status) -> Self {
+        Self { status, confidence: None, because: None, place: None }
+    }
+
+    pub(super) fn because(status: Status, because: impl Into<String>) -> Self {
+        Self { because: Some(because.into()), ..Self::plain(status) }
+    }
+
+    pub(super) fn sure(self, confidence: Confidence) -> Self {
+        Self { confidence: Some(confidence), ..self }
+    }
+
+    pub(super) fn at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    pub(super) fn part(self) -> PartVerdict {
+        PartVerdict { status: self.status, confidence: self.confidence, because: self.because }
+    }
+}
+
+/// The claim on one address. `all` are the target's addresses, this one among them.
+pub(super) fn of_address(
+    address: &Address<'_>,
+    all: &[Address<'_>],
+    controls: &Controls<'_>,
+) -> Claim {
+    if let Some(confidence) = stripping(address, all, controls) {
+        let claim = Claim::plain(Status::Stripped).sure(confidence);
+        return match place(address, all, controls) {
+            Some(place) => claim.at(place),
+            None => claim,
+        };
+    }
+    if address.flaps() {
+        return Claim::because(Status::Inconclusive, "flapping");
+    }
+    by_standing(address)
+}
+
+fn by_standing(address: &Address<'_>) -> Claim {
+    match &address.standing {
+        Standing::NotProbed(why) | Standing::Stalled(why) => {
+            Claim::because(Status::Inconclusive, *why)
+        }
+        Standing::NotReached(why) => Claim::because(Status::Unreachable, why),
+        Standing::TurnedAway(code) => {
+            Claim::because(Status::Inconclusive, format!("greeting-{code}"))
+        }
+        Standing::NotOffered if address.fell_to_helo() => {
+            Claim::because(Status::NotOffered, "ehlo-refused")
+        }
+        Standing::NotOffered => Claim::plain(Status::NotOffered),
+        Standing::Broken(broken) => Claim::because(Status::TlsBroken, broken.word()),
+        Standing::Secured if address.misplaced() => {
+            Claim::because(Status::NotOffered, "starttls-on-greeting-line")
+        }
+        Standing::Secured => Claim::plain(Status::Intact),
+    }
+}
+
+/// What an address shows of stripping by itself or beside the controls, without
+/// its other family.
+pub(super) fn stripping(
+    address: &Address<'_>,
+    all: &[Address<'_>],
+    controls: &Controls<'_>,
+) -> Option<Confidence> {
+    // DETECTION.md §1 (d): nobody but a box writes eight X's where STARTTLS stood.
+    if address.overwritten() {
+        return Some(Confidence::Proven);
+    }
+    let lost = controls_lost(address, controls);
+    if address.hidden() {
+        return Some(hidden(address, all, lost > 0));
+    }
+    if address.standing != Standing::NotOffered || address.offered() || address.misplaced() {
+        return None;
+    }
+    let masked = address.masks().any(stands_for_starttls);
+    match (address.steady(), lost) {
+        (true, 2..) => Some(Confidence::Corroborated),
+        (true, 1) if masked => Some(Confidence::Corroborated),
+        (_, 1..) => Some(Confidence::Suspected),
+        _ => masked.then_some(Confidence::Suspected),
+    }
+}
+
+/// Hidden, and accepted when it is sent anyway.
+fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Confidence {
+    // (b): a Cisco mask of eight letters, and behind it STARTTLS is accepted.
+    if address.has_cisco_mask_of_eight() {
+        return Confidence::Proven;
+    }
+    let keys = address.keys();
+    let same_key_offered = all.iter().any(|other| {
+        other.family() != address.family()
+            && other.host == address.host
+            && other.has()
+            && other.steady()
+            && !other.keys().is_disjoint(&keys)
+    });
+    // After HELO nothing can be offered: there the certificate alone says little.
+    let vouched = address.trusted() && !address.fell_to_helo();
+    if address.steady() && (controls_lost || same_key_offered || vouched) {
+        return Confidence::Corroborated;
+    }
+    Confidence::Suspected
+}
+
+/// How many operators lose STARTTLS on the path of this address: over its family
+/// only, or everywhere. None counts where a control is clean on that path.
+pub(super) fn controls_lost(address: &Address<'_>, controls: &Controls<'_>) -> usize {
+    let family = address.family();
+    if controls.clean_on(family) {
+        return 0;
+    }
+    let mut lost = controls.lost_on(family);
+    let everywhere = controls.lost_everywhere(family);
+    // A control without STARTTLS over either family could be one that never had
+    // it: a single one says nothing.
+    if controls::different_operators(&everywhere) >= 2 {
+        lost.extend(everywhere);
+    }
+    controls::different_operators(&lost)
+}
+
+/// Where STARTTLS stands in the lists of common servers (DETECTION.md §2), as
+/// its nearest neighbours before and after. No other keyword of eight letters
+/// has these neighbours there.
+const STARTTLS_NEIGHBOURS: [(&str, &str); 5] = [
+    ("ETRN", "AUTH"),                          // Postfix
+    ("ETRN", "ENHANCEDSTATUSCODES"),           // Postfix without AUTH
+    ("8BITMIME", "ENHANCEDSTATUSCODES"),       // Gmail
+    ("ENHANCEDSTATUSCODES", "X-ANONYMOUSTLS"), // Exchange
+    ("ENHANCEDSTATUSCODES", "AUTH"),           // Exchange without X-ANONYMOUSTLS
+];
+
+/// Whether a mask stands exactly where a common server has STARTTLS. A
+/// suspicion, never more: four keywords have eight letters.
+pub(super) fn stands_for_starttls(mask: &MaskedLine) -> bool {
+    let (Some(after), Some(before)) = (&mask.after, &mask.before) else { return false };
+    mask.length == "STARTTLS".len()
+        && STARTTLS_NEIGHBOURS.contains(&(after.as_str(), before.as_str()))
+}
+
+/// Where the cause seems to be, as far as this address and the controls say.
+fn place(address: &Address<'_>, all: &[Address<'_>], controls: &Controls<'_>) -> Option<Place> {
+    if controls_lost(address, controls) > 0 {
+        return Some(Place::NearVantage);
+    }
+    let beside =
+        |other: &&Address<'_>| other.family() == address.family() && other.ip != address.ip;
+    let across = |other: &&Address<'_>| other.family() != address.family();
+    if all.iter().filter(beside).any(Address::has) {
+        return Some(Place::Node);
+    }
+    let others: Vec<_> = all.iter().filter(across).filter(|other| other.greeted()).collect();
+    (!others.is_empty() && others.iter().all(|other| other.has())).then_some(Place::FamilyPath)
+}

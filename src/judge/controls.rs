@@ -1,0 +1,154 @@
+//! What control destinations and the canary say about the path.
+//!
+//! A control counts only where its operator is not the target's: the same
+//! registrable domain is the same operator.
+
+use std::collections::BTreeSet;
+
+use super::address::{self, Address, Standing};
+use super::reading::Reading;
+use crate::model::evidence::Evidence;
+use crate::model::operator::operator;
+use crate::model::probe::{Family, Role};
+
+/// One control destination.
+#[derive(Debug)]
+pub(super) struct Control<'a> {
+    pub(super) name: String,
+    pub(super) operators: BTreeSet<String>,
+    pub(super) addresses: Vec<Address<'a>>,
+}
+
+/// What a control shows over one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Path {
+    /// STARTTLS is offered and works.
+    Works,
+    /// It is not offered, refused or broken.
+    Lost,
+    /// No address greeted.
+    Failed,
+    /// It was not asked over this family, or not to the end.
+    Unmeasured,
+}
+
+/// All controls of a run, and the canary.
+#[derive(Debug, Default)]
+pub(super) struct Controls<'a> {
+    pub(super) all: Vec<Control<'a>>,
+    pub(super) canary: Vec<&'a Reading<'a>>,
+}
+
+/// The operators of a set of addresses.
+pub(super) fn operators(addresses: &[Address<'_>]) -> BTreeSet<String> {
+    addresses.iter().map(|address| operator(&address.host).to_owned()).collect()
+}
+
+impl<'a> Controls<'a> {
+    /// Reads controls for a target whose operators are these.
+    pub(super) fn new(
+        evidence: &[Evidence],
+        readings: &'a [Vec<Reading<'a>>],
+        target: &[Address<'_>],
+    ) -> Self {
+        let ours = operators(target);
+        let mut controls = Self::default();
+        for (evidence, readings) in evidence.iter().zip(readings) {
+            if evidence.role == Role::Canary {
+                controls.canary.extend(readings.iter());
+                continue;
+            }
+            let addresses = address::group(evidence, readings);
+            let operators = operators(&addresses);
+            if operators.is_disjoint(&ours) {
+                let name = evidence.target.name();
+                controls.all.push(Control { name, operators, addresses });
+            }
+        }
+        controls
+    }
+
+    /// Controls that lose STARTTLS over this family and have it over the other.
+    pub(super) fn lost_on(&self, family: Family) -> Vec<&Control<'a>> {
+        let other = other(family);
+        let lost = |control: &&Control<'_>| {
+            control.over(family) == Path::Lost && control.over(other) == Path::Works
+        };
+        self.all.iter().filter(lost).collect()
+    }
+
+    /// Controls that lose STARTTLS wherever they were measured, this family included.
+    pub(super) fn lost_everywhere(&self, family: Family) -> Vec<&Control<'a>> {
+        let other = other(family);
+        let lost = |control: &&Control<'_>| {
+            control.over(family) == Path::Lost && control.over(other) != Path::Works
+        };
+        self.all.iter().filter(lost).collect()
+    }
+
+    /// Whether a control has STARTTLS over this family.
+    pub(super) fn clean_on(&self, family: Family) -> bool {
+        self.all.iter().any(|control| control.over(family) == Path::Works)
+    }
+
+    /// Whether controls of at least two operators fail to greet over this family,
+    /// and none greets.
+    pub(super) fn fail_on(&self, family: Family) -> bool {
+        let measured = self.all.iter().filter(|control| control.over(family) != Path::Unmeasured);
+        let measured: Vec<_> = measured.collect();
+        measured.iter().all(|control| control.over(family) == Path::Failed)
+            && different_operators(&measured) >= 2
+    }
+
+    /// Whether a control greeted over this family.
+    pub(super) fn greet_on(&self, family: Family) -> bool {
+        let greets = |address: &Address<'_>| address.family() == family && address.greeted();
+        self.all.iter().any(|control| control.addresses.iter().any(greets))
+    }
+
+    /// The canary's session over this family, if it greeted.
+    pub(super) fn canary_greeting(&self, family: Family) -> Option<&'a Reading<'a>> {
+        let greeted = |reading: &&&Reading<'_>| {
+            reading.observation.probe.family() == family && reading.greeted()
+        };
+        self.canary.iter().find(greeted).copied()
+    }
+}
+
+/// How many operators a set of controls has.
+pub(super) fn different_operators(controls: &[&Control<'_>]) -> usize {
+    let all: BTreeSet<&String> = controls.iter().flat_map(|control| &control.operators).collect();
+    all.len()
+}
+
+pub(super) fn other(family: Family) -> Family {
+    match family {
+        Family::Ipv4 => Family::Ipv6,
+        Family::Ipv6 => Family::Ipv4,
+    }
+}
+
+impl Control<'_> {
+    /// What it shows over one family.
+    pub(super) fn over(&self, family: Family) -> Path {
+        let here = || self.addresses.iter().filter(move |address| address.family() == family);
+        let probed = || here().filter(|address| !address.readings.is_empty());
+        if here().any(Address::has) {
+            Path::Works
+        } else if here().any(Address::lacks) {
+            Path::Lost
+        } else if probed().next().is_some()
+            && probed().all(|address| matches!(address.standing, Standing::NotReached(_)))
+        {
+            Path::Failed
+        } else {
+            Path::Unmeasured
+        }
+    }
+
+    /// The ids of its observations over one family.
+    pub(super) fn evidence(&self, family: Family) -> Vec<String> {
+        let here = self.addresses.iter().filter(|address| address.family() == family);
+        here.flat_map(Address::evidence).collect()
+    }
+}

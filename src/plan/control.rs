@@ -1,0 +1,155 @@
+//! Controls and the canary: other destinations that tell the path from the host.
+
+use std::net::IpAddr;
+
+use super::first::{Intent, first_probes};
+use crate::model::probe::{Family, Probe, Role};
+use crate::model::report::Families;
+use crate::model::route::{AddressAnswer, Dnssec, Exchange, Route, RouteKind};
+use crate::model::target::{Target, TargetKind};
+
+/// Large providers that have offered STARTTLS at every address for years, each
+/// with an operator of its own.
+pub const BUILT_IN_CONTROLS: [&str; 6] =
+    ["gmail.com", "outlook.com", "yahoo.com", "icloud.com", "gmx.net", "proton.me"];
+
+/// Controls that have to have been measured before no further one is asked.
+pub const CONTROLS_WANTED: usize = 2;
+
+/// Controls that are tried at the most.
+pub const CONTROLS_TRIED: usize = 4;
+
+/// Addresses where nothing can live: documentation ranges (RFC 5737, RFC 3849).
+pub const CANARIES: [IpAddr; 2] = [
+    IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 25)),
+    IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0x25, 0, 0, 0, 0x25)),
+];
+
+/// One session per family to a control: its first address of each.
+pub fn control_probes(
+    target: &Target,
+    route: &Route,
+    families: Families,
+    intent: &Intent,
+) -> Vec<Probe> {
+    let all = first_probes(target, route, families, intent);
+    let of = |family| all.iter().find(|probe| probe.family() == family).cloned();
+    let chosen = [of(Family::Ipv4), of(Family::Ipv6)].into_iter().flatten();
+    chosen.map(|probe| Probe { role: Role::Control, ..probe }).collect()
+}
+
+/// The canary as a target and its route. Its session waits no longer than a
+/// control's: silence is what is expected of it.
+pub fn canary(addresses: &[IpAddr], vantage: &str) -> Option<(Target, Route)> {
+    let first = *addresses.first()?;
+    let pick =
+        |wanted: Family| addresses.iter().copied().filter(move |ip| Family::of(*ip) == wanted);
+    let ipv4 = pick(Family::Ipv4).filter_map(|ip| match ip {
+        IpAddr::V4(ip) => Some(ip),
+        IpAddr::V6(_) => None,
+    });
+    let ipv6 = pick(Family::Ipv6).filter_map(|ip| match ip {
+        IpAddr::V6(ip) => Some(ip),
+        IpAddr::V4(_) => None,
+    });
+    let exchange = Exchange {
+        host: first.to_string(),
+        preference: None,
+        cname: Vec::new(),
+        ipv4: AddressAnswer::named(ipv4.collect()),
+        ipv6: AddressAnswer::named(ipv6.collect()),
+        tlsa: None,
+    };
+    let route = Route {
+        vantage: vantage.to_owned(),
+        kind: RouteKind::Address,
+        dnssec: Dnssec::Indeterminate,
+        error: None,
+        error_detail: None,
+        cname: Vec::new(),
+        null_mx_beside_others: false,
+        exchanges: vec![exchange],
+    };
+    let target = Target {
+        input: first.to_string(),
+        kind: TargetKind::Address { ip: first, port: None },
+        unicode: None,
+    };
+    Some((target, route))
+}
+
+/// Whether an address is one of the public internet: not special-purpose by the
+/// registries of RFC 6890. A target elsewhere causes no traffic to the public.
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            let special = ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_multicast()
+                || ip.is_documentation()
+                || ip.is_broadcast()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b)) // RFC 6598
+                || (a == 198 && (b == 18 || b == 19)) // RFC 2544
+                || (a == 192 && b == 0 && c == 0) // RFC 6890
+                || (a == 192 && b == 88 && c == 99); // RFC 7526
+            !special
+        }
+        IpAddr::V6(ip) => {
+            let segments = ip.segments();
+            let [first, second, ..] = segments;
+            // 2000::/3 is what has been given out; documentation (RFC 3849, RFC
+            // 9637), 2001::/23 and 6to4 are special within it.
+            (0x2000..0x4000).contains(&first)
+                && !(first == 0x2001 && (second == 0xdb8 || second < 0x200))
+                && first != 0x2002
+                && !(first == 0x3fff && second < 0x1000)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn public(ip: &str) -> bool {
+        is_public(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn special_purpose_addresses_are_not_public() {
+        for ip in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.1.1",
+            "100.64.0.1",
+            "192.0.2.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "198.18.0.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.1",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "2001:db8::1",
+            "3fff::1",
+            "2002::1",
+            "::",
+            "ff02::1",
+            "64:ff9b::1",
+        ] {
+            assert!(!public(ip), "{ip}");
+        }
+        for ip in ["8.8.8.8", "142.250.1.26", "2a00:1450::1a", "2607:f8b0::1b", "100.128.0.1"] {
+            assert!(public(ip), "{ip}");
+        }
+        assert!(CANARIES.iter().all(|ip| !is_public(*ip)));
+    }
+}

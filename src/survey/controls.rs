@@ -1,0 +1,159 @@
+//! Control destinations and the canary: asked once a run, and only when a
+//! suspicion asks for them.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::endpoints::{Endpoints, Key, Numbers};
+use super::{Gathered, LOCAL, Survey, usable_families};
+use crate::model::evidence::Evidence;
+use crate::model::probe::{Probe, Role};
+use crate::model::target::Target;
+use crate::plan;
+
+/// Which controls the user wants.
+#[derive(Clone, Debug, Default)]
+pub struct ControlSettings {
+    /// Domains that the user named as controls. They may be asked whatever the target.
+    pub named: Vec<Target>,
+    /// Whether the built-in ones may be asked, for a public target.
+    pub built_in: bool,
+    /// The canary's addresses, as the user named them; empty is the built-in
+    /// ones, for a public target.
+    pub canary: Vec<IpAddr>,
+    /// Whether there shall be a canary at all.
+    pub no_canary: bool,
+}
+
+/// One control as it was asked.
+struct Asked {
+    target: Target,
+    gathered: Gathered,
+    role: Role,
+}
+
+/// The controls of a run.
+#[derive(Default)]
+pub(super) struct Controls {
+    public: OnceCell<()>,
+    named: OnceCell<()>,
+    canary: OnceCell<()>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+impl Controls {
+    /// Asks the controls that a suspicion about this target may have. A target
+    /// that is not public causes no traffic to anything public.
+    pub(super) async fn ask(&self, survey: &Survey, endpoints: &Arc<Endpoints>, target: &Evidence) {
+        let public = target.observations.iter().all(|seen| plan::is_public(seen.probe.ip));
+        let settings = &survey.controls;
+        tokio::join!(
+            async {
+                if !settings.named.is_empty() {
+                    let named = || self.ask_controls(survey, endpoints, settings.named.clone());
+                    self.named.get_or_init(named).await;
+                } else if public && settings.built_in {
+                    let built_in = || self.ask_controls(survey, endpoints, built_in());
+                    self.public.get_or_init(built_in).await;
+                }
+            },
+            async {
+                if !settings.no_canary && (public || !settings.canary.is_empty()) {
+                    self.canary.get_or_init(|| self.ask_canary(survey, endpoints)).await;
+                }
+            }
+        );
+    }
+
+    /// Asks controls, a few at once, until enough of them have been measured.
+    async fn ask_controls(&self, survey: &Survey, endpoints: &Arc<Endpoints>, list: Vec<Target>) {
+        let mut measured = 0;
+        let list: Vec<Target> = list.into_iter().take(plan::CONTROLS_TRIED).collect();
+        for few in list.chunks(plan::CONTROLS_WANTED) {
+            if measured >= plan::CONTROLS_WANTED {
+                break;
+            }
+            let mut work = tokio::task::JoinSet::new();
+            let mut places = Vec::new();
+            for target in few {
+                let gathered = super::gather_route(survey, target).await;
+                let probes = plan::control_probes(
+                    target,
+                    &gathered.route,
+                    gathered.families,
+                    &survey.intent,
+                );
+                places.push(self.note(target.clone(), gathered, &probes, Role::Control));
+                let endpoints = endpoints.clone();
+                work.spawn(async move { endpoints.ask_all(probes).await });
+            }
+            while work.join_next().await.is_some() {}
+            measured += places.iter().filter(|place| self.greeted(**place, endpoints)).count();
+        }
+    }
+
+    async fn ask_canary(&self, survey: &Survey, endpoints: &Arc<Endpoints>) {
+        let named = &survey.controls.canary;
+        let addresses = if named.is_empty() { &plan::CANARIES[..] } else { named };
+        // An address on a local link could be somebody's lab.
+        let nowhere: Vec<IpAddr> =
+            addresses.iter().copied().filter(|ip| !survey.dialler.is_on_link(*ip)).collect();
+        let Some((target, route)) = plan::canary(&nowhere, LOCAL) else { return };
+        let families = usable_families(&survey.dialler, &route, survey.asked);
+        let probes = plan::first_probes(&target, &route, families, &survey.intent);
+        let probes: Vec<Probe> = probes
+            .into_iter()
+            .map(|probe| Probe { role: Role::Canary, host: probe.ip.to_string(), ..probe })
+            .map(|probe| Probe { limits: plan::budget::CANARY, port: 25, ..probe })
+            .collect();
+        let gathered = Gathered { route, families, keys: Vec::new() };
+        self.note(target, gathered, &probes, Role::Canary);
+        endpoints.ask_all(probes).await;
+    }
+
+    fn note(&self, target: Target, gathered: Gathered, probes: &[Probe], role: Role) -> usize {
+        let keys = probes.iter().map(Key::of).collect();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.push(Asked { target, gathered: Gathered { keys, ..gathered }, role });
+        asked.len() - 1
+    }
+
+    /// Whether a control was measured: it greeted over at least one family.
+    fn greeted(&self, place: usize, endpoints: &Endpoints) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(asked) = asked.get(place) else { return false };
+        let seen = endpoints.observations(&asked.gathered.keys, &mut Numbers::default());
+        seen.iter().any(|observation| {
+            let session = crate::smtp::read(&observation.transcript, observation.probe.mode);
+            session.greeting.is_some_and(|greeting| greeting.code == 220)
+        })
+    }
+
+    /// What was learned of every control.
+    pub(super) fn evidence(&self, endpoints: &Endpoints, numbers: &mut Numbers) -> Vec<Evidence> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let evidence = asked.iter().map(|asked| Evidence {
+            target: asked.target.clone(),
+            routes: vec![asked.gathered.route.clone()],
+            observations: endpoints.observations(&asked.gathered.keys, numbers),
+            role: asked.role,
+            families: asked.gathered.families,
+        });
+        evidence.collect()
+    }
+}
+
+/// The built-in list; its names are checked by a test.
+fn built_in() -> Vec<Target> {
+    plan::BUILT_IN_CONTROLS.iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn built_in_controls_are_domains() {
+        assert_eq!(super::built_in().len(), crate::plan::BUILT_IN_CONTROLS.len());
+    }
+}
