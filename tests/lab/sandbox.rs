@@ -67,9 +67,10 @@ pub(crate) fn unshare() -> Command {
     command
 }
 
-/// Whether this process is the one inside.
+/// Whether this process is the one inside: the first of its process namespace, too,
+/// so that a stray variable never furnishes a real machine.
 pub(crate) fn is_inside() -> bool {
-    env::var_os(INSIDE).is_some()
+    env::var_os(INSIDE).is_some() && std::process::id() == 1
 }
 
 /// Runs this binary again inside and gives its exit code.

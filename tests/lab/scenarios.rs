@@ -28,16 +28,27 @@ const STRIPPED: Facts = &[(STATUS, "stripped")];
 const STRIPPED_PROVEN: Facts = &[(STATUS, "stripped"), (CONFIDENCE, "proven")];
 
 /// What a box on the IPv4 path makes of each mail server, IPv6 being clean.
-const ATTACKS: [(Behaviour, Facts); 9] = [
+const ATTACKS: [(Behaviour, Facts); 11] = [
     (Behaviour::DropKeyword, STRIPPED),
     (Behaviour::DropKeywordRefuse(Refusal::NotImplemented), STRIPPED),
     (Behaviour::DropKeywordRefuse(Refusal::Unavailable), STRIPPED),
+    (Behaviour::DropKeywordRefuse(Refusal::Positive), STRIPPED),
     (Behaviour::MaskKeyword, STRIPPED_PROVEN),
-    (Behaviour::MaskKeywordX, STRIPPED_PROVEN),
+    (Behaviour::MaskKeywordX, STRIPPED),
     (Behaviour::MaskAll, STRIPPED),
     (Behaviour::RefuseEhlo, STRIPPED),
     (Behaviour::ResetAtStarttls, STRIPPED),
+    (Behaviour::ResetAfterStarttls, STRIPPED),
+    (Behaviour::ResetAtClientHello, STRIPPED),
+];
+
+/// The same for one mail server only: the server has no say in it, or it lasts
+/// until a limit runs out.
+const ATTACKS_ONCE: [(Behaviour, Facts); 4] = [
     (Behaviour::SilenceAfterStarttls, STRIPPED),
+    (Behaviour::SilenceAtClientHello, STRIPPED),
+    (Behaviour::Relay, STRIPPED),
+    (Behaviour::Inject, &[("/targets/0/findings/0/id", "clear-text-after-220")]),
 ];
 
 /// One scenario.
@@ -61,6 +72,11 @@ pub(crate) fn all() -> Vec<Scenario> {
             scenarios.push(boxed(site, behaviour, vec![site.ipv4], expected));
         }
     }
+    for (behaviour, expected) in ATTACKS_ONCE {
+        scenarios.push(boxed(&mta::POSTFIX, behaviour, vec![mta::POSTFIX.ipv4], expected));
+    }
+    let other_family = vec![mta::EXIM.ipv6];
+    scenarios.push(boxed(&mta::EXIM, Behaviour::DropKeyword, other_family, STRIPPED));
     scenarios.extend(innocent());
     scenarios
 }
@@ -144,7 +160,7 @@ impl Scenario {
     /// Plays it to its end.
     pub(crate) fn play(&self, world: &World) -> Result<()> {
         let Some((behaviour, addresses)) = &self.on_path else {
-            return self.probe(world, self.expected);
+            return self.probe(world, self.expected, &[]);
         };
         self.through_box(world, Behaviour::Pass, addresses, INTACT)?;
         self.through_box(world, *behaviour, addresses, self.expected)
@@ -159,17 +175,29 @@ impl Scenario {
     ) -> Result<()> {
         let placed = Placed::on_path(behaviour, addresses, &world.authority.file)?;
         let before = placed.redirected()?;
-        self.probe(world, expected)
+        self.probe(world, expected, addresses)
             .with_context(|| format!("the box: {behaviour}\n{}", placed.log()))?;
         ensure!(placed.redirected()? > before, "the box {behaviour} was not on the path");
         Ok(())
     }
 
-    fn probe(&self, world: &World, expected: Facts) -> Result<()> {
+    /// Probes, and compares what is reported with what is expected; the address
+    /// whose path is not among `boxed`, where others are, must be intact.
+    fn probe(&self, world: &World, expected: Facts, boxed: &[&str]) -> Result<()> {
         let (outcome, report) = world.probe(self.domain, self.resolver)?;
-        says(&report, expected).with_context(|| outcome.to_string())?;
+        let agrees = self.agrees(world, &report, expected, boxed);
+        agrees.with_context(|| outcome.to_string())
+    }
+
+    fn agrees(&self, world: &World, report: &Value, expected: Facts, boxed: &[&str]) -> Result<()> {
+        says(report, expected)?;
         if expected.contains(&(STATUS, "intact")) {
-            self.agrees_with_oracle(world, &report).with_context(|| outcome.to_string())?;
+            self.agrees_with_oracle(world, report)?;
+        }
+        let both = [self.site.ipv4, self.site.ipv6];
+        for address in both.iter().filter(|ip| !boxed.is_empty() && !boxed.contains(ip)) {
+            let part = element(report, "/targets/0/hosts/0/addresses", "/ip", address)?;
+            says(part, &[("/verdict/status", "intact")])?;
         }
         Ok(())
     }
@@ -181,7 +209,7 @@ impl Scenario {
         let host = format!("mx.{}", self.domain);
         for (address, own) in [(self.site.ipv4, "198.51.100."), (self.site.ipv6, "2001:db8:100::")]
         {
-            let seen = observation(report, address)?;
+            let seen = element(report, "/targets/0/observations", "/probe/ip", address)?;
             let expected = oracle::handshake(CLIENT, &host, address, &world.authority.file)?;
             let found = handshake(seen).with_context(|| format!("no handshake with {address}"))?;
             ensure!(found == expected, "at {address}: {found:?}, but the oracle saw {expected:?}");
@@ -202,15 +230,13 @@ fn says(report: &Value, expected: Facts) -> Result<()> {
     Ok(())
 }
 
-/// The first observation of an address.
-fn observation<'a>(report: &'a Value, address: &str) -> Result<&'a Value> {
-    let observations = report.pointer("/targets/0/observations").and_then(Value::as_array);
-    observations
-        .and_then(|list| {
-            list.iter()
-                .find(|one| one.pointer("/probe/ip").and_then(Value::as_str) == Some(address))
-        })
-        .with_context(|| format!("no observation of {address}"))
+/// The first element of a list that has `word` at `pointer`.
+fn element<'a>(report: &'a Value, list: &str, pointer: &str, word: &str) -> Result<&'a Value> {
+    let elements = report.pointer(list).and_then(Value::as_array);
+    let has_word = |one: &&Value| one.pointer(pointer).and_then(Value::as_str) == Some(word);
+    elements
+        .and_then(|elements| elements.iter().find(has_word))
+        .with_context(|| format!("{list} has no element with {pointer} {word}"))
 }
 
 fn handshake(observation: &Value) -> Option<Handshake> {
