@@ -106,7 +106,10 @@ impl Bench {
             costs[2].push(batch(|| self.judge()));
         }
         println!("{PAIRS} batches of {BATCH} sessions each, in turn; medians, one thread");
-        println!("{:18} {:>10} {:>12} {:>8} {:>8}", "", "sessions/s", "CPU ms each", "× wall", "× CPU");
+        println!(
+            "{:18} {:>10} {:>12} {:>8} {:>8}",
+            "", "sessions/s", "CPU ms each", "× wall", "× CPU"
+        );
         for (name, own) in ["bare client", "observe", "observe and judge"].iter().zip(&costs) {
             let pairs = || own.iter().zip(&costs[0]);
             let wall = median(own.iter().map(|cost| cost.wall).collect());

@@ -1,6 +1,8 @@
 //! What both benchmarks measure against: a mail server of the pretend internet on
 //! a thread of its own, behind sockets of loopback, and a signed DNS for it.
 
+#![allow(dead_code, reason = "each benchmark uses its part of this")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, mpsc};
 
