@@ -30,7 +30,7 @@ use crate::model::route::{Dnssec, LookupError};
 /// Cheap until the first question. Bound to the runtime of its first question.
 pub struct Resolver {
     settings: ResolverSettings,
-    servers: OnceLock<Option<Arc<Servers>>>,
+    servers: OnceLock<Arc<Servers>>,
     /// The keys that validation begins with; `None` once it is known that the
     /// resolver does not pass DNSSEC on.
     preflight: OnceCell<Option<Arc<TrustAnchors>>>,
@@ -106,7 +106,7 @@ impl Resolver {
         if let Either::Left((answer, _)) = select(asked.as_mut(), pin!(sleep(SILENCE))).await {
             return answer;
         }
-        let have_answered = self.servers().is_some_and(|servers| servers.have_answered());
+        let have_answered = self.servers().have_answered();
         if let Some(notice) = self.settings.notice.as_ref().filter(|_| !have_answered)
             && !self.has_noticed.swap(true, Ordering::Relaxed)
         {
@@ -183,11 +183,8 @@ impl Resolver {
     }
 
     async fn keys_of(&self, zone: Name) -> Vec<Record> {
-        let Some(servers) = self.servers() else {
-            return Vec::new();
-        };
         // With CD: a resolver that mistrusts these keys passes them on all the same.
-        let wire = Wire::new(servers, true);
+        let wire = Wire::new(self.servers(), true);
         let query = Query::query(zone, RecordType::DNSKEY);
         let response = wire.lookup(query, options(true)).first_answer().await;
         response.map(|response| response.into_message().answers).unwrap_or_default()
@@ -212,50 +209,57 @@ impl Resolver {
     /// Asks again where a chain of trust could not be fetched: the validator calls
     /// that bogus, but SERVFAIL and a time-out say nothing about a signature.
     async fn settled(&self, question: &Query, keys: &Arc<TrustAnchors>, cd: bool) -> Step {
-        for attempt in 1..=2 {
-            let Some(validator) = self.validator(keys, cd) else {
-                break;
-            };
-            let outcome = validator.handle.lookup(question.clone(), options(true));
-            let step = read(question, outcome.first_answer().await, true);
-            let is_unfetched = step.dnssec == Dnssec::Bogus
-                && step.names(question).any(|name| validator.wire.has_failed_above(name));
-            match (is_unfetched, attempt) {
-                (false, _) => return step,
-                (true, 1) => {}
-                (true, _) => return step.undetermined(),
-            }
+        let (step, is_unfetched) = self.attempted(question, keys, cd).await;
+        if !is_unfetched {
+            return step;
         }
-        Step::failed(LookupError::Unreachable, "no socket for it")
+        match self.attempted(question, keys, cd).await {
+            (step, false) => step,
+            (step, true) => step.undetermined(),
+        }
+    }
+
+    /// One attempt, and whether its verdict rests on a fetch that failed.
+    async fn attempted(
+        &self,
+        question: &Query,
+        keys: &Arc<TrustAnchors>,
+        cd: bool,
+    ) -> (Step, bool) {
+        let validator = self.validator(keys, cd);
+        let outcome = validator.handle.lookup(question.clone(), options(true));
+        let step = read(question, outcome.first_answer().await, true);
+        let is_unfetched = step.dnssec == Dnssec::Bogus
+            && step.names(question).any(|name| validator.wire.has_failed_above(name));
+        (step, is_unfetched)
     }
 
     /// The current validator; a new one where the current one's cache may hold
     /// verdicts that rest on a failed fetch.
-    fn validator(&self, keys: &Arc<TrustAnchors>, cd: bool) -> Option<Validator> {
+    fn validator(&self, keys: &Arc<TrustAnchors>, cd: bool) -> Validator {
         let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
         let Validators { checking, checking_disabled } = &mut *validators;
         let current = if cd { checking_disabled } else { checking };
-        if current.as_ref().is_none_or(|validator| validator.wire.has_failed()) {
-            let wire = Wire::new(self.servers()?, cd);
-            let handle = DnssecDnsHandle::with_trust_anchor(wire.clone(), Arc::clone(keys));
-            *current = Some(Validator { wire, handle });
+        match current {
+            Some(validator) if !validator.wire.has_failed() => validator.clone(),
+            _ => {
+                let wire = Wire::new(self.servers(), cd);
+                let handle = DnssecDnsHandle::with_trust_anchor(wire.clone(), Arc::clone(keys));
+                current.insert(Validator { wire, handle }).clone()
+            }
         }
-        current.clone()
     }
 
     /// Without validation, and with CD, so that a validating resolver answers too.
     async fn plain(&self, question: &Query) -> Step {
-        let Some(servers) = self.servers() else {
-            return Step::failed(LookupError::Unreachable, "no socket for it");
-        };
-        let wire = Wire::new(servers, true);
+        let wire = Wire::new(self.servers(), true);
         let outcome = wire.lookup(question.clone(), options(false)).first_answer().await;
         read(question, outcome, false)
     }
 
-    fn servers(&self) -> Option<Arc<Servers>> {
-        let make = || Servers::new(&self.settings.servers, self.settings.timeout).ok();
-        self.servers.get_or_init(|| make().map(Arc::new)).clone()
+    fn servers(&self) -> Arc<Servers> {
+        let make = || Arc::new(Servers::new(&self.settings.servers, self.settings.timeout));
+        self.servers.get_or_init(make).clone()
     }
 }
 

@@ -324,6 +324,27 @@ fn statuses(route: &Route) -> (Dnssec, Dnssec, Dnssec) {
     (route.dnssec, exchange.ipv4.dnssec, exchange.ipv6.dnssec)
 }
 
+/// Three answers, each followed to the anchor, through zones with and without keys.
+#[tokio::test]
+async fn each_link_of_a_chain_is_fetched_once() {
+    let world = signed();
+    let anchor = world.root_dnskey();
+    let server = Server::honest(world).await;
+    let resolver = resolver(&server, &anchor);
+    for target in ["good.test", "plain.test", "good.test"] {
+        route(&resolver, target).await;
+    }
+    let count = |owner, kind| server.count(owner, kind);
+    // The preflight asks for the root's keys too, with CD.
+    assert_eq!(count(".", RecordType::DNSKEY), 2);
+    assert_eq!(count("test", RecordType::DNSKEY), 1);
+    assert_eq!(count("good.test", RecordType::DNSKEY), 1);
+    for zone in ["test", "good.test", "plain.test"] {
+        assert_eq!(count(zone, RecordType::DS), 1, "{zone}");
+    }
+    assert_eq!(count("good.test", RecordType::MX), 2, "answers themselves are not kept");
+}
+
 #[tokio::test]
 async fn secure_insecure_and_bogus_are_told_apart() {
     use Dnssec::{Bogus, Insecure, Secure};

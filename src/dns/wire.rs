@@ -3,7 +3,7 @@
 //! Owns UDP and TCP to each server, the choice between servers, and the record of
 //! failed fetches in a chain of trust. Refuses to know what an answer means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt, once};
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverOpts};
@@ -20,14 +20,13 @@ use hickory_resolver::net::runtime::{
 };
 use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer};
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::{DnsRequest, DnsResponse, ResponseCode};
+use hickory_resolver::proto::op::{DnsRequest, DnsResponse, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig};
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
 use socket2::SockRef;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 /// All servers of one resolver.
@@ -45,15 +44,15 @@ const RETRY_PART: u32 = 4;
 
 impl Servers {
     /// `timeout` limits one question, retransmissions and the change to TCP included.
-    pub(super) fn new(addresses: &[SocketAddr], timeout: Duration) -> Result<Self, rustls::Error> {
+    pub(super) fn new(addresses: &[SocketAddr], timeout: Duration) -> Self {
         let apart = if addresses.len() > 1 { addresses } else { &[] };
         let apart = apart.iter().map(|server| pool(std::slice::from_ref(server), timeout));
-        Ok(Self {
-            together: pool(addresses, timeout)?,
-            apart: apart.collect::<Result<_, _>>()?,
+        Self {
+            together: pool(addresses, timeout),
+            apart: apart.collect(),
             limit: timeout,
             has_answered: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Whether any server has ever answered anything.
@@ -97,10 +96,7 @@ fn is_server_failure(result: &Result<DnsResponse, NetError>) -> bool {
     )
 }
 
-fn pool(
-    addresses: &[SocketAddr],
-    timeout: Duration,
-) -> Result<NameServerPool<Transport>, rustls::Error> {
+fn pool(addresses: &[SocketAddr], timeout: Duration) -> NameServerPool<Transport> {
     let mut options = ResolverOpts::default();
     options.timeout = timeout;
     let configs = addresses.iter().map(|server| {
@@ -111,19 +107,16 @@ fn pool(
         }
         NameServerConfig::new(server.ip(), true, connections)
     });
-    let context = PoolContext::new(options, TlsConfig { config: unused_tls()? });
-    Ok(NameServerPool::from_config(configs, Arc::new(context), Transport::default()))
+    // Without hickory's features for DNS over TLS there is nothing in it.
+    let context = PoolContext::new(options, TlsConfig {});
+    NameServerPool::from_config(configs, Arc::new(context), Transport::default())
 }
 
-/// The pool wants a TLS configuration although no server is asked over TLS;
-/// the default one would parse all roots at every start.
-fn unused_tls() -> Result<ClientConfig, rustls::Error> {
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(config)
-}
+/// How long fetched links of a chain are used: shorter than any usual TTL of a key.
+const LINKS_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Most links that are kept.
+const MAX_LINKS_KEPT: usize = 4096;
 
 /// A handle under the validator that remembers which fetches failed: the
 /// validator itself reports those as bogus, like any signature that does not hold.
@@ -134,11 +127,12 @@ pub(super) struct Wire {
     /// what it could not validate itself.
     checking_disabled: bool,
     failed_zones: Arc<Mutex<BTreeSet<Name>>>,
+    links: Arc<Mutex<Links>>,
 }
 
 impl Wire {
     pub(super) fn new(servers: Arc<Servers>, checking_disabled: bool) -> Self {
-        Self { servers, checking_disabled, failed_zones: Arc::default() }
+        Self { servers, checking_disabled, failed_zones: Arc::default(), links: Arc::default() }
     }
 
     /// Whether any fetch for a chain of trust has failed.
@@ -155,16 +149,38 @@ impl Wire {
     async fn exchange(self, mut request: DnsRequest) -> Result<DnsResponse, NetError> {
         request.metadata.checking_disabled = self.checking_disabled;
         let link = request.queries.first().filter(|query| is_link_of_chain(query.query_type()));
-        let zone = link.map(|query| query.name().clone());
-        let result = self.servers.ask(request).await;
-        let is_failure = match &result {
-            Ok(_) => false,
-            Err(error) => !error.is_no_records_found(),
+        let Some(query) = link.cloned() else {
+            return self.servers.ask(request).await;
         };
-        if let Some(zone) = zone.filter(|_| is_failure) {
+        let zone = query.name().clone();
+        let answer = self.links.lock().unwrap_or_else(PoisonError::into_inner).of(query);
+        let result = answer.get_or_init(|| self.servers.ask(request)).await.clone();
+        if result.as_ref().is_err_and(|error| !error.is_no_records_found()) {
             self.failed_zones.lock().unwrap_or_else(PoisonError::into_inner).insert(zone);
         }
         result
+    }
+}
+
+/// An answer that several may be waiting for.
+type Shared = Arc<OnceCell<Result<DnsResponse, NetError>>>;
+
+/// The links of chains of trust that were fetched: the validator itself asks for
+/// each of them again for every answer that it follows to the anchor. A failed
+/// fetch is in it too; the next question gets a new validator for that.
+#[derive(Default)]
+struct Links {
+    since: Option<Instant>,
+    answers: HashMap<Query, Shared>,
+}
+
+impl Links {
+    fn of(&mut self, query: Query) -> Shared {
+        let is_stale = self.since.is_none_or(|since| since.elapsed() > LINKS_LIFETIME);
+        if is_stale || self.answers.len() >= MAX_LINKS_KEPT {
+            *self = Self { since: Some(Instant::now()), answers: HashMap::new() };
+        }
+        self.answers.entry(query).or_default().clone()
     }
 }
 

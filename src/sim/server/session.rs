@@ -66,7 +66,10 @@ impl Session<'_> {
         for line in &greeting.teaser {
             lines.send(format!("{}-{line}\r\n", greeting.code).as_bytes()).await?;
         }
-        tokio::time::sleep(greeting.delay).await;
+        // The timer would round no delay up to a millisecond.
+        if !greeting.delay.is_zero() {
+            tokio::time::sleep(greeting.delay).await;
+        }
         let text = match greeting.code {
             220 => self.profile.software.banner(&self.profile.host),
             421 => format!("4.3.2 {} Service not available", self.profile.host),
