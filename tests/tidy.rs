@@ -22,6 +22,9 @@ const PERSONAL: [&str; 4] = ["home", "root", "Users", "work"];
 const PRIVATE_NAMES: [&str; 7] =
     [".local", ".internal", ".lan", ".corp", ".intranet", ".home.arpa", ".alt"];
 
+/// Addresses that stand for any other (RFC 5737, RFC 3849), and loopback.
+const DOCUMENTATION: [&str; 5] = ["192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:", "127."];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -103,18 +106,18 @@ fn personal_folder(line: &str) -> Option<String> {
     })
 }
 
-/// A host behind `//` of a URL that nobody else could reach.
+/// A host behind `//` of a URL that nobody else could reach. Templates
+/// (`<domain>`), user names and addresses for documentation are none.
 fn private_host(line: &str) -> Option<&str> {
-    let hosts = line.match_indices("://").map(|(at, mark)| {
-        let rest = &line[at + mark.len()..];
-        let end = rest.find(|letter: char| !is_name_letter(letter) && !".-[]:".contains(letter));
-        rest[..end.unwrap_or(rest.len())].trim_end_matches('.')
+    let urls = line.match_indices("://").map(|(at, mark)| &line[at + mark.len()..]);
+    let hosts = urls.filter_map(|rest| {
+        let end = rest.find(|letter: char| !is_name_letter(letter) && !".-".contains(letter));
+        let (host, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        (!host.is_empty() && !behind.starts_with(['<', '{', '@'])).then_some(host)
     });
-    hosts.into_iter().filter(|host| !host.is_empty()).find(|host| {
-        let name = host.split(':').next().unwrap_or_default();
-        name.parse::<IpAddr>().is_ok()
-            || !name.contains('.')
-            || PRIVATE_NAMES.iter().any(|ending| name.ends_with(ending))
+    hosts.map(|host| host.trim_end_matches('.')).find(|host| match host.parse::<IpAddr>() {
+        Ok(ip) => !DOCUMENTATION.iter().any(|prefix| ip.to_string().starts_with(prefix)),
+        Err(_) => !host.contains('.') || PRIVATE_NAMES.iter().any(|end| host.ends_with(end)),
     })
 }
 
@@ -169,9 +172,13 @@ fn the_rules_see_what_they_look_for() {
         assert_eq!(personal_folder(innocent), None, "{innocent}");
     }
 
-    for private in ["registry", "10.0.0.1:8080", "cargo.internal", "index.corp"] {
-        let line = format!("{}://{private}/x", "https");
+    for private in ["registry", "10.0.0.1", "cargo.internal", "index.corp"] {
+        let line = format!("{}://{private}:8080/x", "https");
         assert_eq!(private_host(&line), Some(private));
     }
-    assert_eq!(private_host("https://github.com/x, https://docs.rs."), None);
+    for public in
+        ["github.com/x, https://docs.rs.", "mta-sts.<domain>/x", "192.0.2.1/", "u@x.example"]
+    {
+        assert_eq!(private_host(&format!("https://{public}")), None, "{public}");
+    }
 }
