@@ -1,4 +1,4 @@
-//! One word for an address, a host, a domain, by the tables of DETECTION.md §1.
+//! One word for an address, a host, a domain, by the tables of docs/detection.md §1.
 
 use super::address::{Address, Broken, Standing};
 use super::describe;
@@ -150,7 +150,7 @@ pub(super) fn of_address(address: &Address<'_>) -> Claim {
 
 /// What an address shows of stripping by itself, without another view.
 fn stripping(address: &Address<'_>) -> Option<Confidence> {
-    // DETECTION.md §1 (d): nobody but a box writes eight X's where STARTTLS stood.
+    // docs/detection.md §1 (d): nobody but a box writes eight X's where STARTTLS stood.
     if address.overwritten() {
         return Some(Confidence::Proven);
     }
@@ -163,7 +163,7 @@ fn stripping(address: &Address<'_>) -> Option<Confidence> {
     (unoffered && address.masks().any(stands_for_starttls)).then_some(Confidence::Suspected)
 }
 
-/// Where STARTTLS stands in the lists of common servers (DETECTION.md §2), as
+/// Where STARTTLS stands in the lists of common servers (docs/detection.md §2), as
 /// its nearest neighbours before and after. No other keyword of eight letters
 /// has these neighbours there.
 const STARTTLS_NEIGHBOURS: [(&str, &str); 5] = [
