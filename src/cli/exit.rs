@@ -1,6 +1,6 @@
 //! The exit status: what a script learns without reading the report.
 //!
-//! Owns the table of REPORT.md. Pure.
+//! Owns the table of docs/report.md. Pure.
 
 use std::process::ExitCode;
 

@@ -37,7 +37,7 @@ impl Failure {
         Self::Internal(Complaint { message: message.to_string(), hint: None })
     }
 
-    /// The exit status that goes with it (REPORT.md).
+    /// The exit status that goes with it (docs/report.md).
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::ClosedPipe => Exit::Fine,

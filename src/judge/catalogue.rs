@@ -45,7 +45,7 @@ impl Entry {
 }
 
 /// A finding with its confidence; a mere suspicion is a warning at most
-/// (REPORT.md, severities).
+/// (docs/report.md, severities).
 pub(super) fn with_confidence(finding: Finding, confidence: Confidence) -> Finding {
     let severity = match confidence {
         Confidence::Suspected => finding.severity.min(Severity::Warning),

@@ -1,4 +1,4 @@
-//! What may be claimed of one address, by the rules of DETECTION.md §1.
+//! What may be claimed of one address, by the rules of docs/detection.md §1.
 
 use super::address::{Address, Standing};
 use super::controls::{self, Controls};
@@ -83,7 +83,7 @@ pub(super) fn stripping(
     all: &[Address<'_>],
     controls: &Controls<'_>,
 ) -> Option<Confidence> {
-    // DETECTION.md §1 (d): nobody but a box writes eight X's where STARTTLS stood.
+    // docs/detection.md §1 (d): nobody but a box writes eight X's where STARTTLS stood.
     if address.overwritten() {
         return Some(Confidence::Proven);
     }
@@ -142,7 +142,7 @@ pub(super) fn controls_lost(address: &Address<'_>, controls: &Controls<'_>) -> u
     controls::different_operators(&lost)
 }
 
-/// Where STARTTLS stands in the lists of common servers (DETECTION.md §2), as
+/// Where STARTTLS stands in the lists of common servers (docs/detection.md §2), as
 /// its nearest neighbours before and after. No other keyword of eight letters
 /// has these neighbours there.
 const STARTTLS_NEIGHBOURS: [(&str, &str); 5] = [

@@ -171,7 +171,7 @@ fn contrast(axis: Axis, left: &Cell, right: &Cell, readings: &[Reading<'_>]) -> 
 }
 
 /// Something that two cells can differ in. Never greeting text, SIZE, or the
-/// order of keywords: those differ between honest nodes (DETECTION.md §3).
+/// order of keywords: those differ between honest nodes (docs/detection.md §3).
 type Trait = fn(&Reading<'_>) -> Option<String>;
 
 const TRAITS: [(&str, Trait); 7] = [

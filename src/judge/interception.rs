@@ -1,5 +1,5 @@
 //! Something other than the MX answered. Each tell has its trap, and without
-//! controls none of them is more than a suspicion (DETECTION.md §2).
+//! controls none of them is more than a suspicion (docs/detection.md §2).
 
 use super::address::Address;
 use super::claim::Claim;

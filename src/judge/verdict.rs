@@ -1,4 +1,4 @@
-//! One word for a host and for the whole target, by the tables of DETECTION.md §1.
+//! One word for a host and for the whole target, by the tables of docs/detection.md §1.
 
 use super::Scene;
 use super::address::{Address, Standing};

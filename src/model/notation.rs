@@ -141,7 +141,7 @@ impl Speaker {
     }
 }
 
-/// The report's words (REPORT.md, `ended`).
+/// The report's words (docs/report.md, `ended`).
 const ENDED_WORDS: [(Ended, &str); 8] = [
     (Ended::ByUs, "by-us"),
     (Ended::ByPeer, "by-peer"),

@@ -184,7 +184,7 @@ pub struct Starttls {
     /// What came of it.
     pub outcome: StarttlsOutcome,
     /// Whether the reply quotes exactly eight X's where the command stood:
-    /// the command was overwritten on the way (DETECTION.md §1 (d)).
+    /// the command was overwritten on the way (docs/detection.md §1 (d)).
     pub echo_masked: bool,
     /// Bytes that stood in clear behind the 220.
     pub residue_bytes: u64,

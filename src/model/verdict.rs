@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The verdicts of DETECTION.md §1, in the order that decides between claims of
+/// The verdicts of docs/detection.md §1, in the order that decides between claims of
 /// equal confidence.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -36,7 +36,7 @@ pub enum Status {
     Inconclusive,
 }
 
-/// How sure a claim is (DETECTION.md §1). Ordered: `Suspected < Corroborated < Proven`.
+/// How sure a claim is (docs/detection.md §1). Ordered: `Suspected < Corroborated < Proven`.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -50,7 +50,7 @@ pub enum Confidence {
     Proven,
 }
 
-/// Where on the path the cause seems to be (DETECTION.md §1).
+/// Where on the path the cause seems to be (docs/detection.md §1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {

@@ -12,7 +12,7 @@ use crate::smtp;
 ///
 /// A handshake that fails with the default `ClientHello` is tried with a small
 /// classical one, since some boxes drop a large one, and then with a legacy
-/// one, which learns what an old server speaks (DETECTION.md §3).
+/// one, which learns what an old server speaks (docs/detection.md §3).
 pub fn follow_up(last: &Observation) -> Option<Probe> {
     let session = smtp::read(&last.transcript, last.probe.mode);
     // A 454 can be a passing fault: only one that repeats says something.

@@ -1,4 +1,4 @@
-//! The dialogue of one connection: event in, action out (DETECTION.md §4).
+//! The dialogue of one connection: event in, action out (docs/detection.md §4).
 //!
 //! ```text
 //! greeting → EHLO [→ HELO] → STARTTLS → handshake → EHLO → QUIT

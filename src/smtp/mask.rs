@@ -1,6 +1,6 @@
 //! Masks that middleboxes leave: asterisks in banners, X's in EHLO lines and commands.
 //!
-//! Owns the shapes of DETECTION.md §2. Refuses to say what stood there before:
+//! Owns the shapes of docs/detection.md §2. Refuses to say what stood there before:
 //! eight letters are STARTTLS, CHUNKING, SMTPUTF8 or 8BITMIME.
 
 use crate::model::session::{MaskKind, MaskedLine};
@@ -22,7 +22,7 @@ pub fn masks_banner(text: &[u8]) -> bool {
 }
 
 /// Whether a refusal of STARTTLS quotes exactly eight X's as a token: the
-/// command was overwritten before it reached the server (DETECTION.md §1 (d)).
+/// command was overwritten before it reached the server (docs/detection.md §1 (d)).
 pub fn echoes_mask(text: &str) -> bool {
     text.split(|character: char| !character.is_alphanumeric()).any(|token| token == "XXXXXXXX")
 }

@@ -141,7 +141,7 @@ fn facts(handshake: &Handshake, placed: &[&str]) -> String {
     text
 }
 
-/// The report's word (REPORT.md, `ended`).
+/// The report's word (docs/report.md, `ended`).
 fn ended_word(how: Ended) -> &'static str {
     ENDED_WORDS.iter().find(|(ended, _)| *ended == how).map_or("", |(_, word)| word)
 }

@@ -1,6 +1,6 @@
 //! A terminating proxy that answers by itself, for any destination.
 //!
-//! Owns its canned conversation (DETECTION.md, terminating proxies). Refuses to
+//! Owns its canned conversation (docs/detection.md, terminating proxies). Refuses to
 //! know where the client wanted to go.
 
 use std::io;

@@ -1,0 +1,184 @@
+//! What must hold for every text of the repository: what it cites is here, and
+//! it names no place that only one machine has.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a file of this repository that cannot be read fails the test"
+)]
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Folders that the repository does not keep.
+const NOT_OURS: [&str; 2] = ["target", ".git"];
+
+/// Folders of people's machines, without the slash before them: this file is
+/// read as well.
+const PERSONAL: [&str; 4] = ["home", "root", "Users", "work"];
+
+/// Endings of names that only a private network resolves (RFC 6762, RFC 9476,
+/// and what is used without asking).
+const PRIVATE_NAMES: [&str; 7] =
+    [".local", ".internal", ".lan", ".corp", ".intranet", ".home.arpa", ".alt"];
+
+/// Addresses that stand for any other (RFC 5737, RFC 3849), and loopback.
+const DOCUMENTATION: [&str; 5] = ["192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:", "127."];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every text of the repository, with its path from the root.
+fn texts() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    collect(root(), &mut found);
+    assert!(found.len() > 200, "only {} files were found", found.len());
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root()).unwrap().to_owned();
+        if NOT_OURS.iter().any(|ours| name == Path::new(ours)) {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, found);
+        } else if let Ok(text) = String::from_utf8(fs::read(&path).unwrap()) {
+            found.push((name, text));
+        }
+    }
+}
+
+/// The file names ending in `.md` that a line cites, each with the section that
+/// follows it (`docs/detection.md §1`).
+fn citations(line: &str) -> Vec<(&str, Option<&str>)> {
+    let is_name = |letter: char| letter.is_alphanumeric() || "/.-_".contains(letter);
+    let ends = line.match_indices(".md").map(|(at, suffix)| at + suffix.len());
+    let whole = ends.filter(|end| !line[*end..].starts_with(is_name_letter));
+    whole
+        .map(|end| {
+            let start = line[..end]
+                .rfind(|letter| !is_name(letter))
+                .map_or(0, |at| at + line[at..].chars().next().map_or(1, char::len_utf8));
+            (&line[start..end], line[end..].strip_prefix(" §").map(digits))
+        })
+        .filter(|(name, _)| *name != ".md")
+        .collect()
+}
+
+fn is_name_letter(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+fn digits(text: &str) -> &str {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    &text[..end]
+}
+
+/// Why a citation leads nowhere; `None` where it leads somewhere. A name is read
+/// from the root, and in a text also from the folder of that text.
+fn dangling(from: &Path, (name, section): (&str, Option<&str>)) -> Option<String> {
+    let beside = root().join(from).with_file_name(name);
+    let Some(path) = [root().join(name), beside].into_iter().find(|path| path.is_file()) else {
+        return Some(format!("{name} is not here"));
+    };
+    let section = section?;
+    let heading = format!("## {section}.");
+    let text = fs::read_to_string(path).unwrap();
+    let is_there = text.lines().any(|line| line.starts_with(&heading));
+    (!is_there).then(|| format!("{name} has no section {section}"))
+}
+
+/// A folder of somebody's machine that a line names.
+fn personal_folder(line: &str) -> Option<String> {
+    let folders = PERSONAL.iter().map(|name| format!("/{name}"));
+    folders.into_iter().find(|folder| {
+        line.match_indices(folder).any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            let after = line[at + folder.len()..].chars().next();
+            let begins =
+                before.is_none_or(|letter| !is_name_letter(letter) && !"./}".contains(letter));
+            begins && after.is_none_or(|letter| !is_name_letter(letter) && letter != '-')
+        })
+    })
+}
+
+/// A host behind `//` of a URL that nobody else could reach. Templates
+/// (`<domain>`), user names and addresses for documentation are none.
+fn private_host(line: &str) -> Option<&str> {
+    let urls = line.match_indices("://").map(|(at, mark)| &line[at + mark.len()..]);
+    let hosts = urls.filter_map(|rest| {
+        let end = rest.find(|letter: char| !is_name_letter(letter) && !".-".contains(letter));
+        let (host, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        (!host.is_empty() && !behind.starts_with(['<', '{', '@'])).then_some(host)
+    });
+    hosts.map(|host| host.trim_end_matches('.')).find(|host| match host.parse::<IpAddr>() {
+        Ok(ip) => !DOCUMENTATION.iter().any(|prefix| ip.to_string().starts_with(prefix)),
+        Err(_) => !host.contains('.') || PRIVATE_NAMES.iter().any(|end| host.ends_with(end)),
+    })
+}
+
+/// Runs a rule over every line.
+fn complaints(rule: impl Fn(&Path, &str) -> Vec<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in texts() {
+        for (number, line) in text.lines().enumerate() {
+            let wrong = rule(&path, line);
+            let place = format!("{}:{}", path.display(), number + 1);
+            found.extend(wrong.into_iter().map(|why| format!("{place}: {why}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_text_that_is_cited_is_here() {
+    let wrong = complaints(|path, line| {
+        let is_example = path == Path::new(file!()) || line.contains("://");
+        let cited = if is_example { Vec::new() } else { citations(line) };
+        cited.into_iter().filter_map(|citation| dangling(path, citation)).collect()
+    });
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_line_names_a_place_that_only_one_machine_has() {
+    let wrong = complaints(|_, line| {
+        let folder = personal_folder(line).map(|folder| format!("names {folder}"));
+        let host = private_host(line).map(|host| format!("names the host {host}"));
+        folder.into_iter().chain(host).collect()
+    });
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_rules_see_what_they_look_for() {
+    let line = "as docs/detection.md §12 (b) and [SECURITY.md](SECURITY.md) say, not a.mdb";
+    let cited = [("docs/detection.md", Some("12")), ("SECURITY.md", None), ("SECURITY.md", None)];
+    assert_eq!(citations(line), cited);
+    let here = Path::new("src/lib.rs");
+    assert_eq!(dangling(here, ("README.md", None)), None);
+    assert_eq!(dangling(here, ("docs/detection.md", Some("4"))), None);
+    assert!(dangling(here, ("docs/detection.md", Some("99"))).is_some());
+    assert!(dangling(here, ("NOWHERE.md", None)).is_some());
+
+    let folder = |name: &str| format!("/{name}");
+    assert!(personal_folder(&format!("see {}/wt", folder("work"))).is_some());
+    assert!(personal_folder(&format!("\"{}\"", folder("home"))).is_some());
+    for innocent in ["/run/work/x", "/workspace", "a/work/b", "./work"] {
+        assert_eq!(personal_folder(innocent), None, "{innocent}");
+    }
+
+    for private in ["registry", "10.0.0.1", "cargo.internal", "index.corp"] {
+        let line = format!("{}://{private}:8080/x", "https");
+        assert_eq!(private_host(&line), Some(private));
+    }
+    for public in
+        ["github.com/x, https://docs.rs.", "mta-sts.<domain>/x", "192.0.2.1/", "u@x.example"]
+    {
+        assert_eq!(private_host(&format!("https://{public}")), None, "{public}");
+    }
+}
