@@ -25,6 +25,14 @@ S: 250 ENHANCEDSTATUSCODES
 C: STARTTLS
 S: 220 go ahead
 ";
+const OFFERED_AND_ASKED: &str = "\
+-- connected from 198.51.100.10:40000
+S: 220 mx ESMTP
+C: EHLO probe.example.org
+S: 250-mx
+S: 250 STARTTLS
+C: STARTTLS
+";
 const SECURED: &str = "\
 -- tls TLSv1.3 TLS_AES_256_GCM_SHA384 X25519
 C: EHLO probe.example.org
@@ -375,4 +383,17 @@ fn an_unusable_family_is_about_us() {
     assert_eq!(report.verdict.status, Status::Intact);
     let unasked = &report.hosts[0].addresses[1].verdict;
     assert_eq!(unasked.because.as_deref(), Some("ipv6-unusable"));
+}
+
+#[test]
+fn eight_x_elsewhere_in_a_reply_prove_nothing() {
+    for reply in [
+        "S: 454 4.7.0 ticket XXXXXXXX\n",
+        "S: 554 5.7.1 Client host XXXXXXXX blocked\n",
+        "S: 502 5.5.1 mx-XXXXXXXX.example.net: command not implemented\n",
+        "S: 500 see https://example.net/XXXXXXXX for help\n",
+    ] {
+        let found = verdict(&[seen("mx1.example.net", V4, &[HIDDEN, reply])]);
+        assert_ne!(found.1, Some(Confidence::Proven), "{reply}");
+    }
 }
