@@ -441,6 +441,18 @@ fn eight_x_elsewhere_in_a_reply_prove_nothing() {
 }
 
 #[test]
+fn families_of_different_hosts_are_no_contrast_of_families() {
+    assert_eq!(
+        verdict(&[
+            seen("mx1.example.net", V4, &[HIDDEN, REFUSED]),
+            seen("mx2.example.net", V6, &[OFFERED, SECURED]),
+        ])
+        .0,
+        Status::Inconsistent
+    );
+}
+
+#[test]
 fn a_server_that_says_220_to_anything_hides_nothing() {
     let parrot = "-- tls-failed \"not TLS\"\n-- ended by-us\n";
     let all = [parrot; 3].map(|end| seen("mx1.example.net", V4, &[HIDDEN, ACCEPTED, end]));

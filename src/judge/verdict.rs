@@ -209,6 +209,8 @@ fn by_family(addresses: &[&Address<'_>]) -> Option<Claim> {
             && !with.is_empty()
             && without.iter().all(|address| lacks(address))
             && with.iter().all(|address| has(address))
+            // Families of different hosts differ by host, not by family.
+            && without.iter().any(|one| with.iter().any(|other| one.host == other.host))
     };
     let stripped = Claim {
         place: Some(Place::FamilyPath),
@@ -290,6 +292,6 @@ fn unmeasured(claims: &[Claim]) -> Claim {
 
 /// The address was not asked: a fact about this machine or this run.
 fn is_about_us(claim: &Claim) -> bool {
-    let words = ["ipv4-unusable", "ipv6-unusable", "not-asked", "not-probed"];
+    let words = ["ipv4-unusable", "ipv6-unusable", "not-asked", "not-probed", "local-error"];
     claim.because.as_deref().is_some_and(|because| words.contains(&because))
 }
