@@ -458,3 +458,10 @@ fn a_server_that_says_220_to_anything_hides_nothing() {
     let all = [parrot; 3].map(|end| seen("mx1.example.net", V4, &[HIDDEN, ACCEPTED, end]));
     assert_eq!(verdict(&all), (Status::NotOffered, None));
 }
+
+#[test]
+fn a_session_that_breaks_off_inside_tls_is_told() {
+    let broken = "-- tls TLSv1.3 TLS_AES_256_GCM_SHA384 X25519\nC: EHLO p\n-- ended reset \"x\"\n";
+    let report = report(&[seen("mx1.example.net", V4, &[OFFERED, broken])]);
+    assert!(ids(&report).contains(&"session-stalled"), "{:?}", ids(&report));
+}
