@@ -26,7 +26,7 @@ use loopback::median;
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
 use mxray::model::observation::Observation;
-use mxray::model::probe::{Limits, Mode, Probe};
+use mxray::model::probe::{Limits, Mode, Probe, Role};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::model::route::Route;
 use mxray::model::target::Target;
@@ -166,12 +166,14 @@ impl Full {
         let target: Target = smtp.to_string().parse().unwrap();
         let families = Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::NotAsked };
         let intent = Intent {
-            ehlo_name: Some(NAME.to_owned()),
+            ehlo_names: vec![NAME.to_owned()],
             sources: Vec::new(),
             port: None,
             mode: Mode::Starttls,
             sni: None,
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
+            repeats: 0,
+            other_ports: false,
         };
         let route = plan::named_route(&target, "local").unwrap();
         let probe = plan::first_probes(&target, &route, families, &intent).remove(0);
@@ -187,9 +189,10 @@ impl Full {
             target: self.target.clone(),
             routes: vec![self.route.clone()],
             observations: vec![observation],
+            role: Role::Target,
             families: self.families,
         };
-        judge::judge(&evidence, Context { roots: &self.roots, verify_name: None })
+        judge::judge(&evidence, &[], Context { roots: &self.roots, verify_name: None })
     }
 }
 

@@ -21,7 +21,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("observe", &["model", "smtp", "tls"]),
     ("vantage", &["model"]),
     ("judge", &["model", "smtp", "tls"]),
-    ("survey", &["model", "dns", "observe", "plan"]),
+    ("survey", &["model", "dns", "tls", "observe", "judge", "plan"]),
     ("report", &["model"]),
     ("sim", &["model"]),
 ];

@@ -113,7 +113,7 @@ fn pool(addresses: &[SocketAddr], timeout: Duration) -> NameServerPool<Transport
 }
 
 /// How long fetched links of a chain are used: shorter than any usual TTL of a key.
-const LINKS_LIFETIME: Duration = Duration::from_secs(60);
+const LINKS_LIFETIME: Duration = Duration::from_mins(1);
 
 /// Most links that are kept.
 const MAX_LINKS_KEPT: usize = 4096;

@@ -11,6 +11,11 @@ use crate::model::route::Exchange;
 use crate::model::session::{MaskKind, MaskedLine, Oddity, Stage, StarttlsOutcome};
 use crate::model::transcript::Ended;
 
+/// What a handshake is said to have met where the peer went on in clear.
+const NOT_TLS: &str = "not TLS";
+/// The word for what went wrong at our own end.
+const LOCAL_ERROR: &str = "local-error";
+
 /// One address of one host, and everything that was observed there.
 #[derive(Debug)]
 pub(super) struct Address<'a> {
@@ -23,7 +28,8 @@ pub(super) struct Address<'a> {
 /// What became of STARTTLS at an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Not asked: its family cannot be used here, was left out, or the run was interrupted.
+    /// Not asked: its family cannot be used here or was left out, the run was
+    /// interrupted, or something else at our own end kept us from asking.
     NotProbed(&'static str),
     /// No complete greeting.
     NotReached(String),
@@ -44,17 +50,18 @@ pub(super) enum Standing {
 pub(super) enum Broken {
     /// 5xx to the command.
     Refused,
-    /// 4xx to the command, twice.
+    /// 4xx to the command, twice; never 421, 450 or 451.
     Tempfailed,
     /// Neither 220 nor an error: 200, 250, …
     UnexpectedCode,
-    /// No reply to the command, or the connection was closed instead.
+    /// No reply to the command, or the connection was closed instead, twice.
     Swallowed,
     /// The server answers, but only with what modern clients no longer speak.
     LegacyOnly,
     /// The server refused the handshake by an alert.
     Alert,
-    /// The handshake was reset, closed, met with silence or with something that is not TLS.
+    /// The handshake was reset, closed, met with silence or with something that
+    /// is not TLS, twice.
     CutOff,
 }
 
@@ -111,7 +118,11 @@ impl<'a> Address<'a> {
 
     /// STARTTLS was accepted here without an offer, at least once.
     pub(super) fn hidden(&self) -> bool {
-        !self.misplaced() && self.readings.iter().any(|reading| reading.accepted_unoffered())
+        // A server that says 220 and then goes on in clear says so to anything.
+        let accepted = |reading: &&Reading<'_>| {
+            reading.accepted_unoffered() && reading.handshake_failure() != Some(NOT_TLS)
+        };
+        !self.misplaced() && self.readings.iter().any(accepted)
     }
 
     /// The sessions with the default `ClientHello`: the question and its repeats.
@@ -273,16 +284,16 @@ fn standing(family: FamilyUse, ip: IpAddr, readings: &[&Reading<'_>]) -> Standin
         return Standing::Secured;
     }
     if !readings.iter().any(|reading| reading.greeted()) {
-        return unheard(last);
+        return unheard(readings, last);
     }
     after_greeting(readings, last)
 }
 
 /// No 220: either nothing was heard, or a refusal.
-fn unheard(last: &Reading<'_>) -> Standing {
+fn unheard(readings: &[&Reading<'_>], last: &Reading<'_>) -> Standing {
     let session = &last.session;
     if last.observation.probe.mode == Mode::ImplicitTls && last.handshake_failure().is_some() {
-        return Standing::Broken(broken_handshake(&[last]));
+        return broken_handshake(readings);
     }
     if let Some(greeting) = &session.greeting {
         return Standing::TurnedAway(greeting.code);
@@ -291,7 +302,7 @@ fn unheard(last: &Reading<'_>) -> Standing {
         (_, Some(Ended::Refused)) => "refused".into(),
         (_, Some(Ended::Unreachable)) => "network-unreachable".into(),
         (_, Some(Ended::Protocol)) => "not-smtp".into(),
-        (_, Some(Ended::LocalError)) => "local-error".into(),
+        (_, Some(Ended::LocalError)) => return Standing::NotProbed(LOCAL_ERROR),
         (Some(Stage::Connected), Some(Ended::Timeout)) => "connect-timeout".into(),
         (_, Some(Ended::Timeout)) => "greeting-timeout".into(),
         (_, Some(Ended::Reset)) => "reset".into(),
@@ -300,36 +311,62 @@ fn unheard(last: &Reading<'_>) -> Standing {
 }
 
 fn after_greeting(readings: &[&Reading<'_>], last: &Reading<'_>) -> Standing {
-    if readings.iter().any(|reading| reading.handshake_failure().is_some()) {
-        return Standing::Broken(broken_handshake(readings));
-    }
     let offered = readings.iter().any(|reading| reading.session.starttls.offered == Some(true));
+    let failures: Vec<&str> =
+        readings.iter().filter_map(|reading| reading.handshake_failure()).collect();
+    if !failures.is_empty() {
+        let in_clear = failures.iter().all(|failure| *failure == NOT_TLS);
+        return if in_clear && !offered {
+            Standing::NotOffered
+        } else {
+            broken_handshake(readings)
+        };
+    }
+    let unanswered = |reading: &&&Reading<'_>| reading.unanswered();
+    let swallowed = readings.iter().filter(unanswered).count() > 1;
     match last.session.starttls.outcome {
+        StarttlsOutcome::NotReached
+        | StarttlsOutcome::NoReply
+        | StarttlsOutcome::Accepted
+        | StarttlsOutcome::AcceptedUnoffered
+            if last.session.ended == Some(Ended::LocalError) =>
+        {
+            Standing::NotProbed(LOCAL_ERROR)
+        }
         StarttlsOutcome::NotReached => Standing::Stalled("stalled-after-greeting"),
         StarttlsOutcome::Refused => Standing::Broken(Broken::Refused),
-        StarttlsOutcome::Tempfailed if offered => Standing::Broken(Broken::Tempfailed),
+        StarttlsOutcome::Tempfailed if last.turned_away() => {
+            Standing::Stalled("starttls-tempfailed")
+        }
+        StarttlsOutcome::Tempfailed if offered && readings.len() > 1 => {
+            Standing::Broken(Broken::Tempfailed)
+        }
         StarttlsOutcome::UnexpectedCode if offered => Standing::Broken(Broken::UnexpectedCode),
         // Neither offered nor accepted, twice: a passing fault would have passed.
         StarttlsOutcome::Tempfailed if readings.len() > 1 => Standing::NotOffered,
         StarttlsOutcome::Tempfailed => Standing::Stalled("starttls-tempfailed"),
         // 250 or the like to a command that was not offered: not accepted either.
         StarttlsOutcome::RefusedUnoffered | StarttlsOutcome::UnexpectedCode => Standing::NotOffered,
-        StarttlsOutcome::NoReply | StarttlsOutcome::Closed if offered => {
+        StarttlsOutcome::NoReply | StarttlsOutcome::Closed if offered && swallowed => {
             Standing::Broken(Broken::Swallowed)
         }
         _ => Standing::Stalled("stalled-at-starttls"),
     }
 }
 
-/// The last word on the handshake comes from the legacy hello, where it got an answer.
-fn broken_handshake(readings: &[&Reading<'_>]) -> Broken {
+/// The last word on the handshake comes from the legacy hello, where it got an
+/// answer. A handshake that was cut off once, and never tried again to its end,
+/// may have met a passing fault.
+fn broken_handshake(readings: &[&Reading<'_>]) -> Standing {
     let failures: Vec<&str> =
         readings.iter().filter_map(|reading| reading.handshake_failure()).collect();
     if failures.iter().any(|failure| failure.starts_with("legacy-only")) {
-        Broken::LegacyOnly
+        Standing::Broken(Broken::LegacyOnly)
     } else if failures.iter().any(|failure| failure.starts_with("alert")) {
-        Broken::Alert
+        Standing::Broken(Broken::Alert)
+    } else if failures.len() > 1 {
+        Standing::Broken(Broken::CutOff)
     } else {
-        Broken::CutOff
+        Standing::Stalled("handshake-cut-off")
     }
 }

@@ -216,13 +216,15 @@ fn inconclusive(name: &str, because: &str) -> String {
             "an address of {name} offers STARTTLS in some sessions and not in others: a farm of \
              unequal servers, or a box that does not take every connection"
         ),
+        "local-error" => format!("something at this end kept {name} from being asked"),
+        "handshake-cut-off" => {
+            format!("a TLS handshake with an address of {name} was cut off, once")
+        }
         "stalled-after-greeting" => {
             format!("an address of {name} greeted us, and the session stopped before STARTTLS")
         }
         "stalled-at-starttls" => {
-            format!(
-                "an address of {name} left STARTTLS, which it had not offered, without an answer"
-            )
+            format!("an address of {name} left STARTTLS without an answer")
         }
         "starttls-tempfailed" => {
             format!("an address of {name} answered STARTTLS with a temporary error")

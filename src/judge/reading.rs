@@ -37,6 +37,18 @@ impl Reading<'_> {
         self.session.starttls.outcome == StarttlsOutcome::AcceptedUnoffered
     }
 
+    /// STARTTLS was sent, and no reply came to it.
+    pub(super) fn unanswered(&self) -> bool {
+        matches!(self.session.starttls.outcome, StarttlsOutcome::NoReply | StarttlsOutcome::Closed)
+    }
+
+    /// STARTTLS was answered as busy servers and greylisting answer anything:
+    /// that says nothing of STARTTLS (docs/detection.md §3).
+    pub(super) fn turned_away(&self) -> bool {
+        let reply = self.session.starttls.reply.as_ref();
+        reply.is_some_and(|reply| matches!(reply.code, 421 | 450 | 451))
+    }
+
     /// Why the handshake failed, where one was tried and failed.
     pub(super) fn handshake_failure(&self) -> Option<&str> {
         self.tls.as_ref().and_then(|tls| tls.failure.as_deref())

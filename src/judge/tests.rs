@@ -25,6 +25,14 @@ S: 250 ENHANCEDSTATUSCODES
 C: STARTTLS
 S: 220 go ahead
 ";
+const OFFERED_AND_ASKED: &str = "\
+-- connected from 198.51.100.10:40000
+S: 220 mx ESMTP
+C: EHLO probe.example.org
+S: 250-mx
+S: 250 STARTTLS
+C: STARTTLS
+";
 const SECURED: &str = "\
 -- tls TLSv1.3 TLS_AES_256_GCM_SHA384 X25519
 C: EHLO probe.example.org
@@ -376,4 +384,85 @@ fn an_unusable_family_is_about_us() {
     assert_eq!(report.verdict.status, Status::Intact);
     let unasked = &report.hosts[0].addresses[1].verdict;
     assert_eq!(unasked.because.as_deref(), Some("ipv6-unusable"));
+}
+
+#[test]
+fn a_421_or_a_single_fault_at_starttls_is_not_broken_tls() {
+    let busy = "S: 421 4.7.0 too many connections\n-- ended by-us\n";
+    let once = "S: 454 4.7.0 TLS not available\nC: QUIT\nS: 221 bye\n-- ended by-us\n";
+    for end in [busy, once, "-- ended reset \"x\"\n", "-- ended timeout \"x\"\n"] {
+        let first = || seen("mx1.example.net", V4, &[OFFERED_AND_ASKED, end]);
+        let alone = report(&[first()]);
+        assert_eq!(alone.verdict.status, Status::Inconclusive, "{end}");
+        let beside = [first(), seen("mx1.example.net", V6, &[OFFERED, SECURED])];
+        assert_eq!(verdict(&beside), (Status::Inconclusive, None), "{end}");
+    }
+    let twice = [once; 2].map(|end| seen("mx1.example.net", V4, &[OFFERED_AND_ASKED, end]));
+    assert_eq!(verdict(&twice).0, Status::TlsBroken);
+    let busy_twice = [busy; 2].map(|end| seen("mx1.example.net", V4, &[OFFERED_AND_ASKED, end]));
+    assert_eq!(verdict(&busy_twice).0, Status::Inconclusive);
+}
+
+#[test]
+fn a_handshake_cut_off_once_is_not_broken_tls() {
+    let cut = "-- tls-failed \"reset after ClientHello\"\n-- ended by-us\n";
+    let first = || seen("mx1.example.net", V4, &[OFFERED, cut]);
+    assert_eq!(verdict(&[first()]), (Status::Inconclusive, None));
+    let away = seen("mx1.example.net", V4, &[NO_CONNECTION]);
+    assert_eq!(verdict(&[first(), away]), (Status::Inconclusive, None));
+    assert_eq!(verdict(&[first(), first()]).0, Status::TlsBroken);
+}
+
+#[test]
+fn what_went_wrong_here_is_no_fault_of_the_target() {
+    let local = "-- ended local-error \"source 192.0.2.1: Cannot assign requested address\"\n";
+    let report = report(&[seen("mx1.example.net", V4, &[local])]);
+    assert_eq!(report.verdict.status, Status::Inconclusive);
+    assert_eq!(report.verdict.because.as_deref(), Some("local-error"));
+    assert!(ids(&report).is_empty(), "{:?}", ids(&report));
+    let cut_short = [OFFERED_AND_ASKED, "-- ended local-error \"interrupted\"\n"];
+    let report = self::report(&[
+        seen("mx1.example.net", V4, &cut_short),
+        seen("mx1.example.net", V6, &[OFFERED, SECURED]),
+    ]);
+    assert_eq!(report.verdict.status, Status::Intact);
+}
+
+#[test]
+fn eight_x_elsewhere_in_a_reply_prove_nothing() {
+    for reply in [
+        "S: 454 4.7.0 ticket XXXXXXXX\n",
+        "S: 554 5.7.1 Client host XXXXXXXX blocked\n",
+        "S: 502 5.5.1 mx-XXXXXXXX.example.net: command not implemented\n",
+        "S: 500 see https://example.net/XXXXXXXX for help\n",
+    ] {
+        let found = verdict(&[seen("mx1.example.net", V4, &[HIDDEN, reply])]);
+        assert_ne!(found.1, Some(Confidence::Proven), "{reply}");
+    }
+}
+
+#[test]
+fn families_of_different_hosts_are_no_contrast_of_families() {
+    assert_eq!(
+        verdict(&[
+            seen("mx1.example.net", V4, &[HIDDEN, REFUSED]),
+            seen("mx2.example.net", V6, &[OFFERED, SECURED]),
+        ])
+        .0,
+        Status::Inconsistent
+    );
+}
+
+#[test]
+fn a_server_that_says_220_to_anything_hides_nothing() {
+    let parrot = "-- tls-failed \"not TLS\"\n-- ended by-us\n";
+    let all = [parrot; 3].map(|end| seen("mx1.example.net", V4, &[HIDDEN, ACCEPTED, end]));
+    assert_eq!(verdict(&all), (Status::NotOffered, None));
+}
+
+#[test]
+fn a_session_that_breaks_off_inside_tls_is_told() {
+    let broken = "-- tls TLSv1.3 TLS_AES_256_GCM_SHA384 X25519\nC: EHLO p\n-- ended reset \"x\"\n";
+    let report = report(&[seen("mx1.example.net", V4, &[OFFERED, broken])]);
+    assert!(ids(&report).contains(&"session-stalled"), "{:?}", ids(&report));
 }

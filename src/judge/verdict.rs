@@ -105,6 +105,8 @@ pub(super) fn splits(addresses: &[&Address<'_>], without: Family) -> bool {
         && !having.is_empty()
         && lacking.iter().all(|address| address.lacks())
         && having.iter().all(|address| address.has())
+        // Families of different hosts differ by host, not by family.
+        && lacking.iter().any(|one| having.iter().any(|other| one.host == other.host))
 }
 
 /// An untrusted key over one family and a trusted one over the other, seen at
@@ -181,6 +183,6 @@ fn blocked(addresses: &[&Address<'_>], scene: &Scene<'_>) -> bool {
 
 /// The address was not asked: a fact about this machine or this run.
 fn is_about_us(claim: &Claim) -> bool {
-    let words = ["ipv4-unusable", "ipv6-unusable", "not-asked", "not-probed"];
+    let words = ["ipv4-unusable", "ipv6-unusable", "not-asked", "not-probed", "local-error"];
     claim.because.as_deref().is_some_and(|because| words.contains(&because))
 }

@@ -49,6 +49,7 @@ pub async fn observe(
                 stream: None,
                 recorder: &mut recorder,
                 deadline,
+                awaited: None,
             };
             connection.run(up.stream, progress).await
         }
@@ -116,6 +117,9 @@ struct Connection<'a> {
     recorder: &'a mut Recorder,
     /// The end of the whole session; the wait for the greeting moves it.
     deadline: Instant,
+    /// What is being waited for, and since when: a peer that sends a byte now and
+    /// then must not begin the wait anew.
+    awaited: Option<(Stage, Instant)>,
 }
 
 impl Connection<'_> {
@@ -142,17 +146,19 @@ impl Connection<'_> {
 
     async fn receive(&mut self) -> Result<Action, Ending> {
         let stage = self.dialogue.stage();
-        let waiting_since = Instant::now();
+        let begun = Instant::now();
+        let since = self.awaited.filter(|(awaited, _)| *awaited == stage).map_or(begun, |it| it.1);
+        self.awaited = Some((stage, since));
         let deadline = match stage {
-            Stage::Greeting => waiting_since + self.probe.limits.greeting,
-            Stage::Quit => self.deadline.min(waiting_since + QUIT_PATIENCE),
+            Stage::Greeting => since + self.probe.limits.greeting,
+            Stage::Quit => self.deadline.min(since + QUIT_PATIENCE),
             _ => self.deadline,
         };
         let mut buffer = vec![0; READ_SIZE];
         let Some(stream) = self.stream.as_mut() else { return Err(no_stream()) };
         let outcome = timeout_at(deadline, stream.read(&mut buffer)).await;
         if stage == Stage::Greeting {
-            self.deadline += waiting_since.elapsed();
+            self.deadline += begun.elapsed();
         }
         match outcome {
             Err(_) | Ok(Err(_) | Ok(0)) if stage == Stage::Quit => Err(over()),

@@ -4,7 +4,7 @@
 use crate::model::observation::Observation;
 use crate::model::probe::{ClientHello, Mode, Probe};
 use crate::model::session::{Session, Stage, StarttlsOutcome};
-use crate::model::transcript::EventKind;
+use crate::model::transcript::{Ended, EventKind};
 use crate::smtp;
 
 /// The next probe of an address, given what the last one met; `None` when
@@ -15,9 +15,17 @@ use crate::smtp;
 /// one, which learns what an old server speaks (docs/detection.md §3).
 pub fn follow_up(last: &Observation) -> Option<Probe> {
     let session = smtp::read(&last.transcript, last.probe.mode);
-    // A 454 can be a passing fault: only one that repeats says something.
+    // A 454, or silence to an offered STARTTLS, can be a passing fault: only one
+    // that repeats says something.
     let busy = session.starttls.reply.as_ref().is_some_and(|reply| reply.code == 421);
-    if session.starttls.outcome == StarttlsOutcome::Tempfailed && last.probe.repeat == 0 && !busy {
+    let passing = match session.starttls.outcome {
+        StarttlsOutcome::Tempfailed => !busy,
+        StarttlsOutcome::NoReply | StarttlsOutcome::Closed => {
+            session.starttls.offered == Some(true) && session.ended != Some(Ended::LocalError)
+        }
+        _ => false,
+    };
+    if passing && last.probe.repeat == 0 {
         return Some(Probe { repeat: 1, ..last.probe.clone() });
     }
     if !handshake_failed(last, &session) {

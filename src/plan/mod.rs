@@ -14,4 +14,4 @@ pub use control::{
 };
 pub use first::{Intent, first_probes, named_route};
 pub use follow_up::follow_up;
-pub use second_look::{said_421, second_look};
+pub use second_look::{greeted, said_421, second_look};

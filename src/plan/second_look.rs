@@ -48,7 +48,8 @@ fn first_sessions(observations: &[Observation]) -> Vec<&Observation> {
     firsts.filter(|first| greeted(first) && !gone.contains(&first.probe.ip)).collect()
 }
 
-fn greeted(observation: &Observation) -> bool {
+/// Whether the peer greeted with 220.
+pub fn greeted(observation: &Observation) -> bool {
     let session = smtp::read(&observation.transcript, observation.probe.mode);
     session.greeting.is_some_and(|greeting| greeting.code == 220)
 }

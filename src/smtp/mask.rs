@@ -21,10 +21,15 @@ pub fn masks_banner(text: &[u8]) -> bool {
     starred || text.starts_with(b"SMTP/cmap")
 }
 
-/// Whether a refusal of STARTTLS quotes exactly eight X's as a token: the
-/// command was overwritten before it reached the server (docs/detection.md §1 (d)).
-pub fn echoes_mask(text: &str) -> bool {
-    text.split(|character: char| !character.is_alphanumeric()).any(|token| token == "XXXXXXXX")
+/// Whether a reply says of exactly eight X's that they are no command: ours was
+/// overwritten before it reached the server (docs/detection.md §1 (d)).
+///
+/// Only a syntax reply (500 to 504, RFC 5321 §4.2.2) quotes a command, and the
+/// X's stand alone or in quotes: part of a name, an address or a ticket is none.
+pub fn echoes_mask(code: u16, text: &str) -> bool {
+    let apart = |character: char| character.is_whitespace() || "\"'`:=<>()[],;".contains(character);
+    let mut tokens = text.split(apart).map(|token| token.trim_end_matches(['.', '!', '?']));
+    (500..=504).contains(&code) && tokens.any(|token| token == "XXXXXXXX")
 }
 
 /// The masked ones among EHLO lines (the greeting line left out), in order.
@@ -126,10 +131,11 @@ mod tests {
 
     #[test]
     fn echo_is_exactly_eight() {
-        assert!(echoes_mask("5.5.1 Command unrecognized: \"XXXXXXXX\""));
-        assert!(echoes_mask("unrecognized command XXXXXXXX"));
-        assert!(!echoes_mask("XXXXXXX"));
-        assert!(!echoes_mask("\"XXXXXXXXX\""));
-        assert!(!echoes_mask("command STARTTLS not known"));
+        assert!(echoes_mask(500, "5.5.1 Command unrecognized: \"XXXXXXXX\""));
+        assert!(echoes_mask(502, "unrecognized command XXXXXXXX."));
+        assert!(echoes_mask(500, "5.3.3 Unrecognized command 'XXXXXXXX'"));
+        assert!(!echoes_mask(500, "XXXXXXX"));
+        assert!(!echoes_mask(500, "\"XXXXXXXXX\""));
+        assert!(!echoes_mask(500, "command STARTTLS not known"));
     }
 }

@@ -182,7 +182,7 @@ impl Reading {
         let offered = self.session.starttls.offered == Some(true);
         let starttls = &mut self.session.starttls;
         starttls.outcome = outcome(reply.code, offered);
-        starttls.echo_masked = reply.code >= 400 && mask::echoes_mask(&reply.text());
+        starttls.echo_masked = mask::echoes_mask(reply.code, &reply.text());
         starttls.reply = Some(ReplyText { code: reply.code, text: reply.text() });
         if reply.code == 220 {
             self.complete(Stage::Starttls, at_us);

@@ -125,10 +125,7 @@ impl Controls {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(asked) = asked.get(place) else { return false };
         let seen = endpoints.observations(&asked.gathered.keys, &mut Numbers::default());
-        seen.iter().any(|observation| {
-            let session = crate::smtp::read(&observation.transcript, observation.probe.mode);
-            session.greeting.is_some_and(|greeting| greeting.code == 220)
-        })
+        seen.iter().any(plan::greeted)
     }
 
     /// What was learned of every control.

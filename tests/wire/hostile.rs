@@ -1,6 +1,8 @@
 //! Peers that are no mail servers: a line that says what was seen, within the
 //! time-out, memory flat, the other address unharmed.
 
+use std::time::Duration;
+
 use mxray::model::verdict::Status;
 use mxray::sim::internet::Internet;
 use mxray::sim::server::{Hostile, Profile, Software};
@@ -9,6 +11,9 @@ use crate::common::{self, Asking, DOMAIN, HOST, addresses};
 
 /// More than any transcript of one session may hold: five capped replies.
 const MOST_BYTES: usize = 5 * 64 * 1024;
+
+/// Far more than the limits of [`Asking::impatient`], for a busy machine.
+const LONGEST: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn hostile_peers_are_told_apart_and_harm_nobody() {
@@ -21,7 +26,9 @@ async fn hostile_peers_are_told_apart_and_harm_nobody() {
             .start()
             .await
             .unwrap();
-        let report = common::report(&running, DOMAIN, Asking::impatient()).await;
+        let asking = common::report(&running, DOMAIN, Asking::impatient());
+        let report = tokio::time::timeout(LONGEST, asking).await;
+        let report = report.unwrap_or_else(|_| panic!("{hostile:?}: still asking"));
         let (sick, well) = (&report.hosts[0].addresses[0], &report.hosts[0].addresses[1]);
         assert_eq!(well.verdict.status, Status::Intact, "{hostile:?}");
         assert_ne!(report.verdict.status, Status::Stripped, "{hostile:?}: no evidence of that");

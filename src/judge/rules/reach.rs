@@ -2,6 +2,7 @@
 
 use crate::judge::address::{Address, Standing};
 use crate::judge::catalogue::{self as catalogue, on_address};
+use crate::judge::reading::Reading;
 use crate::model::finding::{Finding, Subject};
 use crate::model::verdict::{Status, Verdict};
 
@@ -27,10 +28,23 @@ fn of_address(address: &Address<'_>) -> Option<Finding> {
         Standing::Stalled(_) => {
             (catalogue::SESSION_STALLED, format!("greeted us, and then stopped: {}", seen(address)))
         }
+        Standing::Secured if broke_off(address) => (
+            catalogue::SESSION_STALLED,
+            format!("completed TLS, and then stopped: {}", seen(address)),
+        ),
         _ => return None,
     };
     let subject = on_address(&address.host, address.ip);
     Some(entry.raised(subject, address.evidence(), format!("{} {words}.", address.label())))
+}
+
+/// No session went on inside TLS, although nobody here ended it.
+fn broke_off(address: &Address<'_>) -> bool {
+    use crate::model::transcript::Ended;
+    let went_on = |reading: &&Reading<'_>| reading.session.stopped_at.is_none();
+    let ended = address.best().and_then(|reading| reading.session.ended);
+    !address.readings.iter().any(went_on)
+        && matches!(ended, Some(Ended::ByPeer | Ended::Reset | Ended::Timeout | Ended::Protocol))
 }
 
 /// The last session's end in words: where it stopped and what was seen.

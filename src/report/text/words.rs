@@ -88,6 +88,11 @@ pub(super) fn because(status: Status, because: &str) -> &str {
         (_, "greeting-timeout") => "no greeting in time",
         (_, "closed-before-greeting") => "closed before the greeting",
         (_, "network-unreachable") => "no route, or prohibited on the way",
+        (_, "local-error") => "a problem at this end",
+        (_, "handshake-cut-off") => "the TLS handshake was cut off, once",
+        (_, "stalled-after-greeting") => "the session stopped after the greeting",
+        (_, "stalled-at-starttls") => "STARTTLS was not answered",
+        (_, "starttls-tempfailed") => "STARTTLS was refused for now",
         (_, "not-smtp") => "what answered does not speak SMTP",
         (_, other) => other,
     }

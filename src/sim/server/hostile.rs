@@ -18,6 +18,9 @@ pub enum Hostile {
     NeverEndsLine,
     /// Sends `220-` lines for ever, as fast as they are read.
     GreetsForEver,
+    /// Sends a greeting byte by byte, never reaching its end: every read succeeds,
+    /// and only a limit on the whole wait ends it.
+    DripsForEver,
     /// Accepts the connection and says nothing: a black hole that only a greeting
     /// patience can end. Time-outs of the connection attempt are not simulated.
     NeverAnswers,
@@ -35,11 +38,12 @@ pub enum Hostile {
 
 impl Hostile {
     /// All of them, for matrices.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Ssh,
         Self::Garbage,
         Self::NeverEndsLine,
         Self::GreetsForEver,
+        Self::DripsForEver,
         Self::NeverAnswers,
         Self::ClosesAtOnce,
         Self::ResetsAtOnce,
@@ -57,6 +61,7 @@ pub(super) async fn serve(hostile: Hostile, mut stream: TcpStream) -> io::Result
         Hostile::Garbage => stream.write_all(&garbage()).await?,
         Hostile::NeverEndsLine => return flood(&mut stream, &[b'2'; 1024]).await,
         Hostile::GreetsForEver => return flood(&mut stream, b"220-and another line\r\n").await,
+        Hostile::DripsForEver => return drip(&mut stream).await,
         Hostile::NeverAnswers => {}
         Hostile::ClosesAtOnce => return stream.shutdown().await,
         Hostile::ResetsAtOnce => return SockRef::from(&stream).set_linger(Some(Duration::ZERO)),
@@ -81,5 +86,14 @@ async fn flood(stream: &mut TcpStream, piece: &[u8]) -> io::Result<()> {
     let block = piece.repeat(64);
     loop {
         stream.write_all(&block).await?;
+    }
+}
+
+/// A byte at a time, until the client closes.
+async fn drip(stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(b"220-").await?;
+    loop {
+        stream.write_all(b"a").await?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -297,6 +297,7 @@ async fn hostile_peers_do_what_their_names_say() {
             Hostile::Garbage => assert!(!heard.is_ascii()),
             Hostile::NeverEndsLine => assert!(!heard.is_empty() && !heard.contains(&b'\n')),
             Hostile::GreetsForEver => assert!(heard.starts_with(b"220-") && heard.len() > 512),
+            Hostile::DripsForEver => assert!(heard.starts_with(b"220-") && heard.len() < 64),
             Hostile::NeverAnswers => assert!(read.is_err()),
             Hostile::ClosesAtOnce => assert!(matches!(read, Ok(Ok(0)))),
             Hostile::ResetsAtOnce => assert!(matches!(read, Ok(Err(_)))),
