@@ -82,6 +82,7 @@ impl World {
     pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
         let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
         mxray.args(["check", domain, "--json", "--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
+        mxray.args(["--no-controls", "--canary", "none"]);
         mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
         mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
         let outcome = process::observe(&mut mxray)?;
