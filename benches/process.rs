@@ -76,7 +76,7 @@ fn contenders(servers: &Loopback, ca: &str, anchor: &str) -> Vec<Contender> {
         Contender { name, program, arguments, proof }
     };
     vec![
-        contender("mxray check ADDRESS", mxray, format!("check --ca {ca} {smtp}"), "TLS 1.3"),
+        contender("mxray check ADDRESS", mxray, format!("check --ca {ca} {smtp}"), "TLSv1.3"),
         contender(
             "mxray check DOMAIN, DNSSEC validated",
             mxray,
@@ -84,7 +84,7 @@ fn contenders(servers: &Loopback, ca: &str, anchor: &str) -> Vec<Contender> {
                 "check -4 --ca {ca} --resolver {resolver} --trust-anchor {anchor} --port {port} \
                  {DOMAIN}"
             ),
-            "TLS 1.3",
+            "DNSSEC: secure",
         ),
         contender("mxray --version", mxray, "--version".to_owned(), "mxray"),
         contender(
