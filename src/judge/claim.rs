@@ -106,7 +106,8 @@ pub(super) fn stripping(
 /// Hidden, and accepted when it is sent anyway.
 fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Confidence {
     // (b): a Cisco mask of eight letters, and behind it STARTTLS is accepted.
-    if address.has_cisco_mask_of_eight() {
+    // A 220 alone is no acceptance: a canned proxy says it to anything.
+    if address.has_cisco_mask_of_eight() && address.standing == Standing::Secured {
         return Confidence::Proven;
     }
     let keys = address.keys();

@@ -5,12 +5,12 @@
 //! evidence, and every finding names what it rests on and what else could
 //! explain it. Refuses to do I/O, to know the clock, and to change an observation.
 //!
-//! 1. [`reading`] reads each transcript back and judges its certificates.
-//! 2. [`compare`] groups readings into cells and contrasts them.
-//! 3. [`address`] says of each address how it stands, [`controls`] of each control.
-//! 4. [`claim`], [`interception`] and [`dead_end`] claim something of an address,
-//!    a path and a route; [`verdict`] weighs the claims for host and target.
-//! 5. [`rules`] adds findings, one file per family of claims.
+//! 1. `reading` reads each transcript back and judges its certificates.
+//! 2. `compare` groups readings into cells and contrasts them.
+//! 3. `address` says of each address how it stands, `controls` of each control.
+//! 4. `claim`, `interception` and `dead_end` claim something of an address,
+//!    a path and a route; `verdict` weighs the claims for host and target.
+//! 5. `rules` adds findings, one file per family of claims.
 
 mod address;
 mod catalogue;

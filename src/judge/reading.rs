@@ -98,10 +98,11 @@ fn read<'a>(observation: &'a Observation, context: Context<'_>) -> Reading<'a> {
     let probe = &observation.probe;
     let session = smtp::read(&observation.transcript, probe.mode);
     // The reference name is the MX host, whatever name was indicated (RFC 7672
-    // §3.2.2, RFC 8461 §4.1); a bare address is checked as an address.
-    let reference = context.verify_name.unwrap_or(&probe.host);
+    // §3.2.2, RFC 8461 §4.1). A bare address has no name to check.
+    let named = Some(probe.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err());
+    let reference = context.verify_name.or(named);
     let tls = observation.transcript.handshake().map(|handshake| {
-        tls::facts(handshake, Some(reference), observation.started_at, context.roots, true)
+        tls::facts(handshake, reference, observation.started_at, context.roots, true)
     });
     Reading { observation, session, tls }
 }

@@ -72,7 +72,7 @@ fn of_addresses(addresses: &[&Address<'_>], scene: &Scene<'_>, whole: bool) -> C
 }
 
 /// Every address of one family lacks what every address of the other has.
-fn by_family(addresses: &[&Address<'_>], scene: &Scene<'_>) -> Option<Claim> {
+pub(super) fn by_family(addresses: &[&Address<'_>], scene: &Scene<'_>) -> Option<Claim> {
     let without =
         [Family::Ipv4, Family::Ipv6].into_iter().find(|family| splits(addresses, *family))?;
     let measured: Vec<_> = addresses.iter().filter(|address| address.greeted()).collect();

@@ -1,7 +1,8 @@
 //! Many targets: resolves, plans, observes, with bounded concurrency.
 //!
 //! Owns the order of work, the sharing of endpoints between targets, and
-//! politeness. Refuses to judge: it brings home evidence.
+//! politeness. Refuses to judge: it brings home evidence, and only asks `judge`
+//! whether a target has earned a second look.
 
 mod controls;
 mod endpoints;

@@ -3,7 +3,7 @@
 use crate::judge::address::{Address, Broken, Standing};
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
 use crate::judge::controls::other;
-use crate::judge::verdict::splits;
+use crate::judge::verdict::{by_family, splits};
 use crate::judge::{Scene, claim};
 use crate::model::finding::{Finding, Subject};
 use crate::model::probe::Family;
@@ -58,9 +58,9 @@ fn lost_on_family(scene: &Scene<'_>, verdict: &Verdict) -> Option<Finding> {
             other(without).label()
         ),
     );
-    // A proof of something else does not prove this.
-    let confidence = verdict.confidence.unwrap_or(Confidence::Suspected);
-    Some(with_confidence(finding, confidence.min(Confidence::Corroborated)))
+    // By the same rule as the verdict on families, whatever else is proved here.
+    let confidence = by_family(&all, scene)?.confidence?;
+    Some(with_confidence(finding, confidence))
 }
 
 /// Nothing is offered here, and controls lose STARTTLS on the same path.
@@ -112,7 +112,7 @@ fn hidden(address: &Address<'_>, confidence: Option<Confidence>) -> Option<Findi
     if !address.hidden() {
         return None;
     }
-    if address.has_cisco_mask_of_eight() {
+    if confidence == Some(Confidence::Proven) {
         let finding = catalogue::STARTTLS_MASKED.raised(
             about(address),
             address.evidence(),
@@ -154,7 +154,10 @@ fn masked(address: &Address<'_>, confidence: Option<Confidence>) -> Vec<Finding>
         );
         found.push(with_confidence(finding, confidence.unwrap_or(Confidence::Suspected)));
     } else if !masks.is_empty() && !address.hidden() {
-        let lines: Vec<_> = masks.iter().map(|mask| format!("\"{}\"", mask.text)).collect();
+        let mut lines: Vec<_> = masks.iter().map(|mask| format!("\"{}\"", mask.text)).collect();
+        // Repeats show the same lines again.
+        lines.sort();
+        lines.dedup();
         let visible = if address.offered() { "; STARTTLS itself stays visible" } else { "" };
         found.push(catalogue::KEYWORDS_MASKED.raised(
             about(address),
