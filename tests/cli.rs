@@ -113,6 +113,18 @@ fn a_full_disk_is_an_output_error() {
     assert!(err(&output).contains("standard output"), "{}", err(&output));
 }
 
+#[test]
+fn a_file_that_cannot_be_written_does_not_cost_the_report() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let target = format!("127.0.0.1:{port}");
+    for option in ["--save", "--chain"] {
+        let output = run(&["check", &target, option, "/no/such/directory/file"]);
+        assert_eq!(output.status.code(), Some(4));
+        assert!(err(&output).contains("/no/such/directory/file"), "{}", err(&output));
+        assert!(out(&output).contains("unreachable"), "{}", out(&output));
+    }
+}
+
 /// The report with all evidence on one loopback address at which nobody listens.
 fn saved_refusal(directory: &Path) -> (Output, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

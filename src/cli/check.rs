@@ -27,13 +27,11 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
     let settings = Settings::resolve(arguments, Surroundings { input: &mut input, host_name })?;
     let (evidence, certificates) = (settings.save.clone(), settings.chain.clone());
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
-    if let Some(path) = evidence {
-        save(&report, &path)?;
-    }
-    if let Some(path) = certificates {
-        write_file(&path, chain(&report).as_bytes())?;
-    }
-    deliver(report, &arguments.output, arguments.fail_on, terminal)
+    let saved = evidence.map_or(Ok(()), |path| save(&report, &path));
+    let chained = certificates.map_or(Ok(()), |path| write_file(&path, chain(&report).as_bytes()));
+    // A file that cannot be written does not cost the report.
+    let exit = deliver(report, &arguments.output, arguments.fail_on, terminal)?;
+    saved.and(chained).map(|()| exit)
 }
 
 /// Runs a future to its end on this thread: the work is waiting, not computing.

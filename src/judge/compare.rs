@@ -70,8 +70,8 @@ fn outcome(reading: &Reading<'_>) -> (Option<bool>, String, bool) {
 
 /// Contrasts by family, host, address and `ClientHello`.
 ///
-/// A family contrast is listed whether or not anything differs: that nothing
-/// does is worth knowing. The others are listed where something differs, each
+/// A family contrast is listed whether or not anything differs, if something was
+/// learned on both sides: that nothing differs is worth knowing. The others are listed where something differs, each
 /// against the first cell of its kind, so that their number grows with the cells
 /// and not with their pairs.
 pub(super) fn contrasts(cells: &[Cell], readings: &[Reading<'_>]) -> Vec<Contrast> {
@@ -84,7 +84,8 @@ pub(super) fn contrasts(cells: &[Cell], readings: &[Reading<'_>]) -> Vec<Contras
                 continue;
             };
             let contrast = contrast(axis, left, right, readings);
-            if axis == Axis::Family || !contrast.differences.is_empty() {
+            let is_listed = axis == Axis::Family && both_measured(left, right, readings);
+            if is_listed || !contrast.differences.is_empty() {
                 found.push(contrast);
             }
         }
@@ -186,6 +187,14 @@ const TRAITS: [(&str, Trait); 7] = [
     ("tls.cipher_suite", |reading| reading.tls.as_ref()?.cipher_suite.clone()),
     ("tls.key", |reading| reading.proven_key().map(str::to_owned)),
 ];
+
+/// Whether something that could differ was learned on both sides.
+fn both_measured(left: &Cell, right: &Cell, readings: &[Reading<'_>]) -> bool {
+    [left, right].into_iter().all(|cell| {
+        let here = members(cell, readings);
+        TRAITS.iter().any(|(_, read)| here.iter().any(|reading| read(reading).is_some()))
+    })
+}
 
 /// Where both sides have values and not the same: what was not measured on one
 /// side differs from nothing.

@@ -42,7 +42,7 @@ pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> 
              the controls {}",
             control_names(scene)
         ),
-        Status::Unreachable => unreachable(&name, scene),
+        Status::Unreachable => unreachable(&name, because, scene),
         Status::NoMail if because == "null-mx" => {
             format!("{name} takes no mail: its MX record says so (RFC 7505)")
         }
@@ -58,7 +58,10 @@ fn control_names(scene: &Scene<'_>) -> String {
     names.join(" and ")
 }
 
-fn unreachable(name: &str, scene: &Scene<'_>) -> String {
+fn unreachable(name: &str, because: &str, scene: &Scene<'_>) -> String {
+    if because == "not-smtp" {
+        return format!("what answers for {name} on this port does not speak SMTP");
+    }
     let greeted =
         [Family::Ipv4, Family::Ipv6].into_iter().any(|family| scene.controls.greet_on(family));
     if greeted {
@@ -66,6 +69,13 @@ fn unreachable(name: &str, scene: &Scene<'_>) -> String {
             "no address of {name} answers on this port, while controls ({}) do: its servers are \
              down or refuse this network",
             control_names(scene)
+        );
+    }
+    if matches!(because, "closed-before-greeting" | "reset" | "greeting-timeout") {
+        return format!(
+            "a connection for {name} is taken, and no greeting comes: either its servers are not \
+             well, or something on the way takes it in their place, as networks that block port \
+             25 do"
         );
     }
     format!(

@@ -275,10 +275,14 @@ fn an_unreached_address_is_no_evidence() {
     assert_eq!(report.verdict.status, Status::Intact);
     assert_eq!((report.verdict.reached, report.verdict.addresses), (1, 2));
     assert_eq!(ids(&report), ["address-not-reached"]);
+    assert!(report.contrasts.is_empty(), "nothing to compare with: {:?}", report.contrasts);
     assert_eq!(
         verdict(&[seen("mx1.example.net", V4, &[NO_CONNECTION])]),
         (Status::Unreachable, None)
     );
+    let ssh = "-- connected\nS: SSH-2.0-OpenSSH_9.6\n-- ended protocol \"not an SMTP reply\"\n";
+    let summary = self::report(&[seen("mx1.example.net", V4, &[ssh])]).verdict.summary;
+    assert!(summary.contains("does not speak SMTP") && !summary.contains("blocks"), "{summary}");
 }
 
 #[test]

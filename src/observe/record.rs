@@ -27,36 +27,51 @@ const MAX_SEGMENTS: usize = 64;
 /// Makes one connection as planned and returns what happened.
 ///
 /// Never fails: what kept the connection from succeeding is in the transcript.
-/// `progress` is told each stage as it begins.
+/// `progress` is told each stage as it begins. Once `stop` is done, the connection
+/// is given up, and what happened until then is returned.
 pub async fn observe(
     id: String,
     probe: Probe,
     dialler: &Dialler,
     progress: &(dyn Fn(Stage) + Sync),
+    stop: impl Future<Output = ()>,
 ) -> Observation {
     let started_at = Timestamp::now();
     let mut recorder = Recorder::new();
+    let ending = tokio::select! {
+        ending = connection(&probe, dialler, &mut recorder, progress) => ending,
+        () = stop => ending(Ended::LocalError, "interrupted"),
+    };
+    recorder.push(EventKind::Ended(ending));
+    let transcript = Transcript { events: recorder.events };
+    Observation { id, probe, started_at, transcript }
+}
+
+/// One connection from the attempt to its end.
+async fn connection(
+    probe: &Probe,
+    dialler: &Dialler,
+    recorder: &mut Recorder,
+    progress: &(dyn Fn(Stage) + Sync),
+) -> Ending {
     progress(Stage::Connected);
     let deadline = recorder.started + probe.limits.session;
-    let ending = match dialler.dial(probe.endpoint(), probe.source, deadline).await {
+    match dialler.dial(probe.endpoint(), probe.source, deadline).await {
         Err(ending) => ending,
         Ok(up) => {
             recorder.push(EventKind::Connected { local: up.local });
-            let argument = ehlo_argument(&probe, &up);
+            let argument = ehlo_argument(probe, &up);
             let connection = Connection {
                 dialogue: Dialogue::new(argument, probe.mode),
-                probe: &probe,
+                probe,
                 stream: None,
-                recorder: &mut recorder,
+                recorder,
                 deadline,
                 awaited: None,
             };
             connection.run(up.stream, progress).await
         }
-    };
-    recorder.push(EventKind::Ended(ending));
-    let transcript = Transcript { events: recorder.events };
-    Observation { id, probe, started_at, transcript }
+    }
 }
 
 /// RFC 5321 §4.1.4: a client without a name gives the address literal of its

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::{OnceCell, mpsc, watch};
 
 use super::Event;
 use super::pace::Pace;
@@ -57,6 +57,7 @@ pub(super) struct Endpoints {
     /// Addresses that said 421: nothing more is asked of them.
     left_alone: Mutex<HashSet<IpAddr>>,
     events: mpsc::UnboundedSender<Event>,
+    stopped: watch::Sender<bool>,
 }
 
 impl Endpoints {
@@ -68,7 +69,14 @@ impl Endpoints {
             seen: Mutex::default(),
             left_alone: Mutex::default(),
             events,
+            stopped: watch::Sender::new(false),
         }
+    }
+
+    /// Gives up the connections under way, keeping what happened on them; no more
+    /// are begun.
+    pub(super) fn stop(&self) {
+        self.stopped.send_replace(true);
     }
 
     /// Asks every endpoint, all at once as far as politeness allows.
@@ -97,11 +105,19 @@ impl Endpoints {
         let mut next = Some(first);
         while let Some(probe) = next {
             let Some(_turn) = self.turn(&host, ip).await else { break };
+            let mut stopped = self.stopped.subscribe();
+            if *stopped.borrow() {
+                break;
+            }
+            let stop = async move {
+                // The sender lives as long as this endpoint.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
             let progress = |stage| {
                 let _ = self.events.send(Event::Stage { host: host.clone(), ip, stage });
             };
             let observation =
-                observe::observe(String::new(), probe, &self.dialler, &progress).await;
+                observe::observe(String::new(), probe, &self.dialler, &progress, stop).await;
             next = if repeat == 0 { plan::follow_up(&observation) } else { None };
             if next.is_some() {
                 let why = "no TLS came of it: asking again";

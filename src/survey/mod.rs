@@ -10,6 +10,7 @@ mod pace;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -32,6 +33,9 @@ use endpoints::Endpoints;
 
 /// The vantage that is this process.
 pub const LOCAL: &str = "local";
+
+/// How long connections under way may take to write down what they have.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// How a survey is made.
 pub struct Survey {
@@ -134,7 +138,7 @@ pub async fn run(
             run.ask(place, &target).await;
         });
     }
-    let interrupted = finish(&mut work, stop).await;
+    let interrupted = finish(&mut work, &run.endpoints, stop).await;
     run.outcome(targets, interrupted)
 }
 
@@ -248,14 +252,25 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
-async fn finish(work: &mut JoinSet<()>, stop: impl Future<Output = ()>) -> bool {
+/// Waits for the end of the work, or for `stop`.
+async fn finish(
+    work: &mut JoinSet<()>,
+    endpoints: &Endpoints,
+    stop: impl Future<Output = ()>,
+) -> bool {
     tokio::select! {
-        () = async { while work.join_next().await.is_some() {} } => false,
-        () = stop => {
-            work.shutdown().await;
-            true
-        }
+        () = all(work) => return false,
+        () = stop => {}
     }
+    endpoints.stop();
+    // Connections end at once; a lookup may not, and is not waited for.
+    let _ = tokio::time::timeout(FAREWELL, all(work)).await;
+    work.shutdown().await;
+    true
+}
+
+async fn all(work: &mut JoinSet<()>) {
+    while work.join_next().await.is_some() {}
 }
 
 async fn gather_route(survey: &Survey, target: &Target) -> Gathered {

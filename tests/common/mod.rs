@@ -51,6 +51,16 @@ impl Asking {
 
 /// Surveys one target on the pretend internet.
 pub(crate) async fn survey(running: &Running, target: &str, asking: Asking) -> Evidence {
+    survey_until(running, target, asking, std::future::pending()).await
+}
+
+/// Surveys one target, and is interrupted once `stop` is done.
+pub(crate) async fn survey_until(
+    running: &Running,
+    target: &str,
+    asking: Asking,
+    stop: impl Future<Output = ()>,
+) -> Evidence {
     assert!(running.ipv6_available(), "these tests need ::1");
     let sources = vec![IpAddr::from([198, 51, 100, 10]), "2001:db8:100::10".parse().unwrap()];
     let anchor = running.trust_anchor().map(|text| TrustAnchor::parse(text).unwrap());
@@ -78,7 +88,7 @@ pub(crate) async fn survey(running: &Running, target: &str, asking: Asking) -> E
     };
     let (events, _) = tokio::sync::mpsc::unbounded_channel();
     let targets = vec![target.parse().unwrap()];
-    let mut outcome = survey::run(survey, targets, events, std::future::pending()).await;
+    let mut outcome = survey::run(survey, targets, events, stop).await;
     outcome.evidence.remove(0)
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use mxray::model::session::Stage;
 use mxray::model::verdict::Status;
 use mxray::sim::internet::Internet;
 use mxray::sim::server::{Hostile, Profile, Software};
@@ -51,4 +52,31 @@ async fn hostile_peers_are_told_apart_and_harm_nobody() {
         let finding = &report.findings[0];
         assert!(finding.explanation.contains(HOST), "{hostile:?}: {}", finding.explanation);
     }
+}
+
+/// Ctrl-C while an address keeps us waiting for its greeting.
+#[tokio::test]
+async fn an_interrupted_survey_keeps_what_was_heard() {
+    let [v4, v6] = addresses();
+    let running = Internet::builder()
+        .domain(DOMAIN, &[(10, HOST)])
+        .host(HOST, [v4], Hostile::NeverAnswers)
+        .host(HOST, [v6], Profile::new(Software::Postfix, HOST))
+        .start()
+        .await
+        .unwrap();
+    let patience = Duration::from_secs(3);
+    let asking = Asking::default();
+    let begun = std::time::Instant::now();
+    let evidence =
+        common::survey_until(&running, DOMAIN, asking, tokio::time::sleep(patience)).await;
+    assert!(begun.elapsed() < asking.greeting, "it was not interrupted");
+    let report = common::judged(&running, &evidence);
+    let [waiting, done] = report.observations.as_slice() else { panic!("{:?}", report.hosts) };
+    assert_eq!(waiting.stages, [Stage::Connected]);
+    assert_eq!(waiting.error.as_deref(), Some("interrupted"));
+    assert!(done.stages.contains(&Stage::Quit));
+    let [v4, v6] = report.hosts[0].addresses.as_slice() else { panic!("{:?}", report.hosts) };
+    assert_eq!(v4.verdict.status, Status::Inconclusive);
+    assert_eq!(v6.verdict.status, Status::Intact);
 }

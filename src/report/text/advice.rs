@@ -47,15 +47,26 @@ fn advice(report: &Report, target: &TargetReport) -> Vec<&'static str> {
             "Run it on a machine that may send mail: this network does not let port 25 out.",
             "`mxray demo` shows a full report without any network.",
         ],
+        Status::Unreachable if target.verdict.because.as_deref() == Some("not-smtp") => {
+            vec!["Look at what answered: is it the right host, and the right port?"]
+        }
         Status::Unreachable => unreachable(),
         Status::Unresolvable => vec![
             "Look at the spelling of the name, then at the resolver: another one can be named with \
              --resolver.",
             "Without any network, `mxray demo` shows what a report looks like.",
         ],
-        Status::Inconclusive => {
-            vec!["Run it again later. If it stays so, run it from another network."]
-        }
+        Status::Inconclusive => match target.verdict.because.as_deref() {
+            Some("local-error") => vec!["See above what went wrong at this end, and run it again."],
+            Some("not-asked") => vec!["Ask for both families, or for the one that it has."],
+            Some("ipv4-unusable" | "ipv6-unusable") => vec![
+                "Run it on a machine that has this family.",
+                "`mxray demo` shows a full report without any network.",
+            ],
+            _ => {
+                vec!["Run it again later. If it stays so, run it from another network."]
+            }
+        },
     }
 }
 

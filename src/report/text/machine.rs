@@ -5,11 +5,15 @@
 
 use crate::model::probe::Family;
 use crate::model::report::{DnssecSource, FamilyUse, Report, Vantage, VantageKind};
+use crate::model::route::LookupError;
 use crate::report::page::{Line, Page, Tone};
 
 /// Writes what limits the report from our side; nothing where nothing does.
 pub(super) fn write(page: &mut Page, report: &Report) {
     let mut lines: Vec<Line> = report.run.vantages.iter().flat_map(vantage_facts).collect();
+    if answered(report) {
+        lines.extend(report.run.vantages.iter().filter_map(resolver_fact));
+    }
     if report.run.ehlo_names.is_empty() && greeted(report) {
         lines.push(Line::new().plain(
             "No fully qualified name of this host is known, so EHLO gave the address, which \
@@ -29,6 +33,13 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     for line in lines {
         page.hanging(2, 2, &line);
     }
+}
+
+/// Whether a resolver answered at all: of one that did not, nothing is known.
+fn answered(report: &Report) -> bool {
+    let mut routes = report.targets.iter().flat_map(|target| &target.routes);
+    routes
+        .any(|route| !matches!(route.error, Some(LookupError::Timeout | LookupError::Unreachable)))
 }
 
 /// Whether any session came as far as EHLO.
@@ -60,7 +71,6 @@ fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
     if let Some(error) = &vantage.error {
         lines.push(Line::of(Tone::Doubtful, &here).plain(": ").plain(error).sentence());
     }
-    lines.extend(resolver_fact(vantage));
     lines
 }
 

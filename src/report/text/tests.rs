@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
+use crate::model::route::LookupError;
 use crate::report::samples;
 
 const WIDTHS: [usize; 3] = [60, 80, 120];
@@ -95,4 +96,16 @@ fn an_ehlo_by_address_is_said_where_there_was_an_ehlo() {
     assert!(note(samples::intact()));
     assert!(!note(samples::unreachable()));
     assert!(!note(samples::no_mail()));
+}
+
+#[test]
+fn nothing_is_said_of_dnssec_where_no_resolver_answered() {
+    let mut report = samples::unresolvable();
+    assert!(render(&report, &plain(200)).contains("strips the signatures"));
+    for target in &mut report.targets {
+        for route in &mut target.routes {
+            route.error = Some(LookupError::Timeout);
+        }
+    }
+    assert!(!render(&report, &plain(200)).contains("strips the signatures"));
 }
