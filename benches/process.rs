@@ -125,7 +125,7 @@ impl Contender {
         let (before, started) = (children(), Instant::now());
         self.run().unwrap();
         let wall = started.elapsed();
-        Cost { wall: milliseconds(wall), cpu: milliseconds(children() - before) }
+        Cost { wall: milliseconds(wall), cpu: milliseconds(children().saturating_sub(before)) }
     }
 }
 
@@ -142,8 +142,8 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 fn print(contenders: &[Contender], costs: &[Vec<Cost>]) {
-    let size = fs::metadata(env!("CARGO_BIN_EXE_mxray")).unwrap().len();
-    println!("mxray: {:.1} MB; {} runs each, in turn; medians", size as f64 / 1e6, costs[0].len());
+    let size = fs::metadata(env!("CARGO_BIN_EXE_mxray")).unwrap().len() / 1000;
+    println!("mxray: {size} kB; {} runs each, in turn; medians", costs[0].len());
     println!("{:38} {:>8} {:>8} {:>8}", "whole process", "wall ms", "CPU ms", "× wall");
     for (contender, own) in contenders.iter().zip(costs) {
         let wall = median(own.iter().map(|cost| cost.wall).collect());
