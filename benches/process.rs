@@ -142,9 +142,8 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 fn print(contenders: &[Contender], costs: &[Vec<Cost>]) {
-    let size = fs::metadata(env!("CARGO_BIN_EXE_mxray")).unwrap().len();
-    let (whole, tenth) = (size / 1_000_000, size % 1_000_000 / 100_000);
-    println!("mxray: {whole}.{tenth} MB; {} runs each, in turn; medians", costs[0].len());
+    let size = fs::metadata(env!("CARGO_BIN_EXE_mxray")).unwrap().len() / 1000;
+    println!("mxray: {size} kB; {} runs each, in turn; medians", costs[0].len());
     println!("{:38} {:>8} {:>8} {:>8}", "whole process", "wall ms", "CPU ms", "× wall");
     for (contender, own) in contenders.iter().zip(costs) {
         let wall = median(own.iter().map(|cost| cost.wall).collect());

@@ -47,7 +47,7 @@ use tokio_rustls::TlsConnector;
 
 /// Pairs of batches, and sessions in each, of the comparison.
 const PAIRS: usize = 31;
-const BATCH: usize = 100;
+const BATCH: u32 = 100;
 
 /// The EHLO name of both.
 const NAME: &str = "probe.example.org";
@@ -133,8 +133,8 @@ fn batch(session: impl Fn()) -> Cost {
     for _ in 0..BATCH {
         session();
     }
-    let each = |duration: Duration| duration.as_secs_f64() / BATCH as f64;
-    Cost { wall: each(started.elapsed()), cpu: each(own_cpu() - before) }
+    let each = |duration: Duration| duration.as_secs_f64() / f64::from(BATCH);
+    Cost { wall: each(started.elapsed()), cpu: each(own_cpu().saturating_sub(before)) }
 }
 
 /// Whose CPU time is the client's: that of this thread. Where threads are not
@@ -243,7 +243,7 @@ async fn reply(stream: &mut (impl AsyncRead + Unpin)) {
         let read = stream.read(&mut buffer[length..]).await.unwrap();
         assert_ne!(read, 0, "closed in the middle of a reply");
         length += read;
-        let last = buffer[..length].split_inclusive(|byte| *byte == b'\n').last().unwrap();
+        let last = buffer[..length].split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
         if last.ends_with(b"\r\n") && last.get(3) == Some(&b' ') {
             return;
         }
