@@ -111,19 +111,41 @@ fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Co
         return Confidence::Proven;
     }
     let keys = address.keys();
-    let same_key_offered = all.iter().any(|other| {
+    let same_server = |other: &&Address<'_>| {
         other.family() != address.family()
             && other.host == address.host
             && other.has()
-            && other.steady()
             && !other.keys().is_disjoint(&keys)
-    });
+    };
+    // (b): the same server, by its proven key, shows STARTTLS between the same
+    // neighbours where a line of its length is masked here.
+    if all.iter().filter(same_server).any(|other| unmasks(other, address)) {
+        return Confidence::Proven;
+    }
+    let same_key_offered = all.iter().filter(same_server).any(Address::steady);
     // After HELO nothing can be offered: there the certificate alone says little.
     let vouched = address.trusted() && !address.fell_to_helo();
     if address.steady() && (controls_lost || same_key_offered || vouched) {
         return Confidence::Corroborated;
     }
     Confidence::Suspected
+}
+
+/// Whether one view of a server shows STARTTLS just where another masks a line.
+fn unmasks(clear: &Address<'_>, masked: &Address<'_>) -> bool {
+    let Some(ehlo) = clear.best().and_then(|reading| reading.session.ehlo.as_ref()) else {
+        return false;
+    };
+    let names: Vec<&str> = ehlo.keywords.iter().map(|keyword| keyword.name.as_str()).collect();
+    let place = names.iter().position(|name| *name == "STARTTLS");
+    let Some(place) = place.filter(|_| ehlo.masked.is_empty()) else { return false };
+    let before = place.checked_sub(1).and_then(|place| names.get(place)).copied();
+    let after = names.get(place + 1).copied();
+    masked.masks().any(|mask| {
+        mask.length == "STARTTLS".len()
+            && mask.after.as_deref() == before
+            && mask.before.as_deref() == after
+    })
 }
 
 /// How many operators lose STARTTLS on the path of this address: over its family

@@ -281,6 +281,8 @@ fn domain_name(typed: &str) -> Result<(String, Option<String>), TargetError> {
                 "copy the name again; a label that begins with xn-- must be whole",
             )
         })?;
+    // Compatibility forms of forbidden characters have become those by now.
+    refuse_characters(&ascii)?;
     let name = ascii.strip_suffix('.').unwrap_or(&ascii);
     refuse_name(name)?;
     let (unicode, validity) =

@@ -45,14 +45,16 @@ fn expected(behaviour: Behaviour, software: Software) -> (Status, Option<Confide
         Behaviour::ForeignCertificate | Behaviour::ForeignCertificateClear => {
             (Status::Inconsistent, Some(Confidence::Suspected))
         }
-        // A mask of Cisco's, and STARTTLS accepted behind it.
-        Behaviour::MaskKeyword => (Status::Stripped, Some(Confidence::Proven)),
+        // A mask where the same key shows STARTTLS over the other family.
+        Behaviour::MaskKeyword | Behaviour::MaskKeywordX => {
+            (Status::Stripped, Some(Confidence::Proven))
+        }
         // The command is overwritten too: proof where the server quotes it.
         Behaviour::MaskAll if software == Software::Sendmail => {
             (Status::Stripped, Some(Confidence::Proven))
         }
         // Not offered, and accepted with the key that the other family shows.
-        Behaviour::DropKeyword | Behaviour::MaskKeywordX | Behaviour::RefuseEhlo => {
+        Behaviour::DropKeyword | Behaviour::RefuseEhlo => {
             (Status::Stripped, Some(Confidence::Corroborated))
         }
         // Lost over one family: a second listener explains that as well.
