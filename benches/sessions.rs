@@ -181,7 +181,8 @@ impl Full {
     }
 
     async fn session(&self) -> Observation {
-        observe("o1".to_owned(), self.probe.clone(), &self.dialler, &|_| ()).await
+        observe("o1".to_owned(), self.probe.clone(), &self.dialler, &|_| (), std::future::pending())
+            .await
     }
 
     fn judged(&self, observation: Observation) -> TargetReport {
