@@ -145,8 +145,8 @@ fn observed(key: &str, session: &Session) -> Option<String> {
         "reply-text" => {
             optional(starttls.reply.as_ref().map(|reply| reply.text.replace('\n', " | ")))
         }
-        "echo-masked" => yes_no(starttls.echo_masked),
-        "residue" => starttls.residue_bytes.to_string(),
+        "echo-masked" => yes_no(starttls.echo_masked == Some(true)),
+        "residue" => starttls.residue_bytes.unwrap_or(0).to_string(),
         "ehlo-tls-code" => optional(session.ehlo_tls.as_ref().map(|tls| tls.code.to_string())),
         "ehlo-tls-keywords" => session
             .ehlo_tls

@@ -156,9 +156,15 @@ impl<'a> Address<'a> {
         self.sessions().filter(|reading| reading.greeted()).count() >= 2 && !self.flaps()
     }
 
-    /// STARTTLS is offered and works.
+    /// TLS begins before the greeting here: nothing is offered, nothing is sent.
+    pub(super) fn is_implicit(&self) -> bool {
+        self.readings.iter().any(|reading| reading.observation.probe.mode == Mode::ImplicitTls)
+    }
+
+    /// STARTTLS is offered and works, or TLS from the start does.
     pub(super) fn has(&self) -> bool {
-        self.standing == Standing::Secured && self.offered() && !self.flaps()
+        let meant = self.offered() || self.is_implicit();
+        self.standing == Standing::Secured && meant && !self.flaps()
     }
 
     /// STARTTLS is not offered, refused, or breaks in a way that a path can cause.
@@ -197,7 +203,7 @@ impl<'a> Address<'a> {
 
     /// Eight X's stood where our STARTTLS should have been.
     pub(super) fn overwritten(&self) -> bool {
-        self.readings.iter().any(|reading| reading.session.starttls.echo_masked)
+        self.readings.iter().any(|reading| reading.session.starttls.echo_masked == Some(true))
     }
 
     /// The EHLO answer was a refusal, and HELO was used.
@@ -280,7 +286,11 @@ fn standing(family: FamilyUse, ip: IpAddr, readings: &[&Reading<'_>]) -> Standin
             (FamilyUse::Usable, _) => "not-probed",
         });
     };
-    if readings.iter().any(|reading| reading.completed()) {
+    // With implicit TLS a handshake alone is no mail server yet.
+    let heard = |reading: &&&Reading<'_>| {
+        reading.observation.probe.mode == Mode::Starttls || reading.greeted()
+    };
+    if readings.iter().filter(heard).any(|reading| reading.completed()) {
         return Standing::Secured;
     }
     if !readings.iter().any(|reading| reading.greeted()) {

@@ -32,6 +32,9 @@ pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> 
             "{name} offers STARTTLS, but speaks only versions or ciphers that modern senders \
              no longer use"
         ),
+        Status::TlsBroken if addresses.iter().any(Address::is_implicit) => {
+            format!("no TLS handshake is completed at any address of {name}")
+        }
         Status::TlsBroken => {
             format!("{name} offers STARTTLS, and no TLS handshake is completed at any address")
         }
@@ -78,9 +81,11 @@ fn unreachable(name: &str, because: &str, scene: &Scene<'_>) -> String {
              25 do"
         );
     }
+    let port = scene.readings.first().map_or(25, |reading| reading.observation.probe.port);
+    let many = if port == 25 { ", as many do" } else { "" };
     format!(
-        "no address of {name} answers on this port: either its servers are down, or this network \
-         blocks outbound port 25, as many do"
+        "no address of {name} answers on port {port}: either its servers are down, or this network \
+         blocks outbound port {port}{many}"
     )
 }
 
@@ -171,28 +176,35 @@ fn stripped(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
     }
 }
 
+/// What was asked for.
+fn tls_word(addresses: &[Address<'_>]) -> &'static str {
+    if addresses.iter().any(Address::is_implicit) { "TLS from the start" } else { "STARTTLS" }
+}
+
 fn intact(name: &str, addresses: &[Address<'_>]) -> String {
+    let tls = tls_word(addresses);
     let probed = addresses.iter().filter(|address| !address.readings.is_empty()).count();
     let secured = addresses.iter().filter(|address| address.standing == Standing::Secured).count();
     match (secured, probed) {
-        (1, 1) => format!("STARTTLS works at the one address of {name} that was asked"),
+        (1, 1) => format!("{tls} works at the one address of {name} that was asked"),
         (_, _) if secured == probed => {
-            format!("STARTTLS works at all {probed} addresses of {name} that were asked")
+            format!("{tls} works at all {probed} addresses of {name} that were asked")
         }
         _ => format!(
-            "STARTTLS works at {secured} of {probed} addresses of {name}; the others did not greet us"
+            "{tls} works at {secured} of {probed} addresses of {name}; the others did not greet us"
         ),
     }
 }
 
 fn inconsistent(name: &str, addresses: &[Address<'_>]) -> String {
+    let tls = tls_word(addresses);
     let secured = addresses.iter().filter(|address| address.standing == Standing::Secured).count();
     let other = addresses
         .iter()
         .find(|address| matches!(address.standing, Standing::NotOffered | Standing::Broken(_)));
     let example = other.map(|address| format!(", and not at {}", address.label()));
     format!(
-        "the servers of {name} differ: STARTTLS works at {secured} of {} addresses{}",
+        "the servers of {name} differ: {tls} works at {secured} of {} addresses{}",
         addresses.iter().filter(|address| address.greeted()).count(),
         example.unwrap_or_default()
     )

@@ -185,9 +185,11 @@ pub struct Starttls {
     pub outcome: StarttlsOutcome,
     /// Whether the reply quotes exactly eight X's where the command stood:
     /// the command was overwritten on the way (docs/detection.md §1 (d)).
-    pub echo_masked: bool,
+    /// `None` without a reply.
+    pub echo_masked: Option<bool>,
     /// Bytes that stood in clear behind the 220.
-    pub residue_bytes: u64,
+    /// `None` without a 220.
+    pub residue_bytes: Option<u64>,
 }
 
 /// The answer to EHLO inside TLS.

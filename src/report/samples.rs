@@ -205,8 +205,8 @@ fn session(id: &str, host: &str, address: &str) -> ObservationReport {
             offered: Some(true),
             reply: Some(ReplyText { code: 220, text: "2.0.0 Ready to start TLS".to_owned() }),
             outcome: StarttlsOutcome::Accepted,
-            echo_masked: false,
-            residue_bytes: 0,
+            echo_masked: Some(false),
+            residue_bytes: Some(0),
         },
         tls: Some(tls(host)),
         ehlo_tls: Some(EhloTls { code: 250, keywords: keywords(&["PIPELINING", "SIZE"]) }),
@@ -539,7 +539,7 @@ fn overwritten() -> ObservationReport {
     masked.starttls.outcome = StarttlsOutcome::RefusedUnoffered;
     masked.starttls.reply =
         Some(ReplyText { code: 500, text: "5.5.1 Command unrecognized: \"XXXXXXXX\"".to_owned() });
-    masked.starttls.echo_masked = true;
+    masked.starttls.echo_masked = Some(true);
     masked.stages = vec![Stage::Connected, Stage::Greeting, Stage::Ehlo, Stage::Quit];
     masked.tls = None;
     masked.ehlo.as_mut().unwrap().masked = vec![MaskedLine {

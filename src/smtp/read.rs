@@ -182,7 +182,7 @@ impl Reading {
         let offered = self.session.starttls.offered == Some(true);
         let starttls = &mut self.session.starttls;
         starttls.outcome = outcome(reply.code, offered);
-        starttls.echo_masked = mask::echoes_mask(reply.code, &reply.text());
+        starttls.echo_masked = Some(mask::echoes_mask(reply.code, &reply.text()));
         starttls.reply = Some(ReplyText { code: reply.code, text: reply.text() });
         if reply.code == 220 {
             self.complete(Stage::Starttls, at_us);
@@ -202,7 +202,8 @@ impl Reading {
     }
 
     fn residue(&mut self, bytes: usize) {
-        self.session.starttls.residue_bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        let more = u64::try_from(bytes).unwrap_or(u64::MAX);
+        *self.session.starttls.residue_bytes.get_or_insert(0) += more;
         if bytes > 0 {
             self.oddities.insert(Oddity::ClearTextAfter220);
         }
@@ -315,8 +316,8 @@ fn blank() -> Session {
             offered: None,
             reply: None,
             outcome: StarttlsOutcome::NotReached,
-            echo_masked: false,
-            residue_bytes: 0,
+            echo_masked: None,
+            residue_bytes: None,
         },
         ehlo_tls: None,
         oddities: Vec::new(),
@@ -361,7 +362,7 @@ mod tests {
         );
         assert_eq!(session.starttls.offered, Some(true));
         assert_eq!(session.starttls.outcome, StarttlsOutcome::Accepted);
-        assert_eq!(session.starttls.residue_bytes, 2);
+        assert_eq!(session.starttls.residue_bytes, Some(2));
         assert_eq!(session.stages.len(), 7);
         assert_eq!(session.stopped_at, None);
         assert_eq!(session.handshake_us, Some(1));

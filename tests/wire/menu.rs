@@ -113,7 +113,7 @@ async fn injected_bytes_are_kept_as_evidence_and_out_of_tls() {
     );
     let report = common::report_on(boxed, Asking::default()).await;
     assert!(common::ids(&report).contains(&"clear-text-after-220"));
-    assert!(report.observations[0].starttls.residue_bytes > 0);
+    assert!(report.observations[0].starttls.residue_bytes > Some(0));
     assert!(report.observations[0].tls.as_ref().unwrap().failure.is_none());
 }
 

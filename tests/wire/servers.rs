@@ -140,6 +140,25 @@ async fn implicit_tls_begins_before_the_greeting() {
 }
 
 #[tokio::test]
+async fn a_tls_server_that_never_greets_is_no_mail_server() {
+    let mut profile = Profile::new(Software::Postfix, HOST);
+    profile.implicit_tls = true;
+    profile.greeting.delay = Duration::from_mins(1);
+    let endpoints = addresses().map(|ip| std::net::SocketAddr::new(ip, 465));
+    let running = Internet::builder()
+        .domain(DOMAIN, &[(10, HOST)])
+        .host(HOST, addresses(), Profile::new(Software::Postfix, HOST))
+        .service(HOST, endpoints, profile)
+        .start()
+        .await
+        .unwrap();
+    let asking = Asking { mode: Mode::ImplicitTls, ..Asking::impatient() };
+    let report = common::report(&running, DOMAIN, asking).await;
+    assert_eq!(report.verdict.status, Status::Unreachable, "{}", report.verdict.summary);
+    assert_eq!(report.verdict.reached, 0);
+}
+
+#[tokio::test]
 async fn a_closed_port_is_unreachable_and_nothing_else() {
     let [v4, v6] = addresses();
     let internet = Internet::builder()

@@ -3,12 +3,14 @@
 use crate::judge::address::{Address, Broken, Standing};
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
 use crate::judge::controls::other;
+use crate::judge::reading::Reading;
 use crate::judge::verdict::{by_family, splits};
 use crate::judge::{Scene, claim};
 use crate::model::finding::{Finding, Subject};
 use crate::model::probe::Family;
 use crate::model::session::Oddity;
 use crate::model::verdict::{Confidence, Status, Verdict};
+use crate::smtp::dialogue::MAX_RESIDUE;
 
 pub(super) fn findings(scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -92,7 +94,8 @@ fn beside_controls(
 }
 
 fn overwritten(address: &Address<'_>) -> Option<Finding> {
-    let reading = address.readings.iter().find(|reading| reading.session.starttls.echo_masked)?;
+    let echoes = |reading: &&&Reading<'_>| reading.session.starttls.echo_masked == Some(true);
+    let reading = address.readings.iter().find(echoes)?;
     let reply = reading.session.starttls.reply.as_ref();
     let finding = catalogue::STARTTLS_OVERWRITTEN.raised(
         about(address),
@@ -128,10 +131,18 @@ fn hidden(address: &Address<'_>, confidence: Option<Confidence>) -> Option<Findi
     let finding = catalogue::STARTTLS_HIDDEN.raised(
         about(address),
         address.evidence(),
-        format!(
-            "{} does not offer STARTTLS, and answers 220 when it is sent anyway.",
-            address.label()
-        ),
+        if address.fell_to_helo() {
+            format!(
+                "{} refuses EHLO, so that nothing can be offered, and answers 220 when STARTTLS is \
+                 sent all the same.",
+                address.label()
+            )
+        } else {
+            format!(
+                "{} does not offer STARTTLS, and answers 220 when it is sent anyway.",
+                address.label()
+            )
+        },
     );
     Some(with_confidence(finding, confidence.unwrap_or(Confidence::Suspected)))
 }
@@ -236,18 +247,24 @@ fn refused(address: &Address<'_>) -> Option<Finding> {
     ))
 }
 
+/// At the cap there may have been more.
+fn residue_words(bytes: u64) -> String {
+    let cap = u64::try_from(MAX_RESIDUE).unwrap_or(u64::MAX);
+    if bytes >= cap { format!("at least {bytes} bytes") } else { format!("{bytes} bytes") }
+}
+
 fn oddities(address: &Address<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for reading in &address.readings {
         let session = &reading.session;
-        if session.starttls.residue_bytes > 0 {
+        if let Some(residue) = session.starttls.residue_bytes.filter(|bytes| *bytes > 0) {
             let finding = catalogue::RESIDUE.raised(
                 about(address),
                 vec![reading.id()],
                 format!(
-                    "{} bytes in clear stood behind {}'s 220 to STARTTLS. They were kept out of \
+                    "{} in clear stood behind {}'s 220 to STARTTLS. They were kept out of \
                      the TLS session.",
-                    session.starttls.residue_bytes,
+                    residue_words(residue),
                     address.label()
                 ),
             );

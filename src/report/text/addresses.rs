@@ -181,7 +181,7 @@ fn starttls_cell(session: &ObservationReport) -> Line {
     if session.probe.mode == Mode::ImplicitTls {
         return Line::new().plain("implicit TLS");
     }
-    if starttls.echo_masked {
+    if starttls.echo_masked == Some(true) {
         return Line::of(Tone::Bad, "overwritten");
     }
     let masked = session.ehlo.as_ref().is_some_and(|ehlo| !ehlo.masked.is_empty());

@@ -120,7 +120,7 @@ fn starttls_note(session: &ObservationReport) -> Option<Line> {
     let starttls = &session.starttls;
     let lead = match starttls.outcome {
         StarttlsOutcome::AcceptedUnoffered => "not offered, but accepted when sent anyway",
-        _ if starttls.echo_masked => "the command was overwritten on the way",
+        _ if starttls.echo_masked == Some(true) => "the command was overwritten on the way",
         StarttlsOutcome::Refused => "offered, but refused when sent",
         StarttlsOutcome::Tempfailed => "refused for now",
         StarttlsOutcome::UnexpectedCode => "answered as RFC 3207 does not know",
@@ -147,7 +147,7 @@ fn masked_note(ehlo: &EhloAnswer) -> Option<Line> {
 }
 
 fn residue_note(session: &ObservationReport) -> Option<Line> {
-    let bytes = session.starttls.residue_bytes;
+    let bytes = session.starttls.residue_bytes.unwrap_or(0);
     (bytes > 0).then(|| Line::of(Tone::Bad, &format!("{bytes} bytes in clear behind the 220")))
 }
 
