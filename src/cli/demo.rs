@@ -30,6 +30,13 @@ const PRETEND_IPV6: [u16; 8] = [0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0x10];
 /// # Errors
 /// There is no loopback, or a result can't be written.
 pub(crate) fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<Exit, Failure> {
+    terminal.remark(
+        "demo",
+        &format!(
+            "a pretend internet inside this process, over real sockets on loopback: {CLEAN} is in \
+             good order, {STRIPPED} has a box on its IPv4 path"
+        ),
+    );
     let report = block_on(demonstrated(terminal))??;
     if let Some(path) = &arguments.save {
         save(&report, path)?;

@@ -67,6 +67,13 @@ impl Terminal {
         }
     }
 
+    /// A remark on standard error, unless the user wants quiet.
+    pub(crate) fn remark(&self, kind: &str, text: &str) {
+        if !self.quiet {
+            self.complain(AnsiColor::Cyan.on_default(), kind, text);
+        }
+    }
+
     /// A warning on standard error, unless the user wants quiet.
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {
