@@ -13,6 +13,8 @@ use crate::model::transcript::Ended;
 
 /// What a handshake is said to have met where the peer went on in clear.
 const NOT_TLS: &str = "not TLS";
+/// The word for a session that stopped between greeting and STARTTLS.
+const STALLED_EARLY: &str = "stalled-after-greeting";
 /// The word for what went wrong at our own end.
 const LOCAL_ERROR: &str = "local-error";
 
@@ -171,6 +173,16 @@ impl<'a> Address<'a> {
         }
     }
 
+    /// It was asked, and no session came as far as STARTTLS: not reached, turned
+    /// away, or stalled behind the greeting.
+    pub(super) fn kept_out(&self) -> bool {
+        match self.standing {
+            Standing::NotReached(_) | Standing::TurnedAway(_) => true,
+            Standing::Stalled(why) => why == STALLED_EARLY,
+            _ => false,
+        }
+    }
+
     /// The server shows a fault of its own, which no path explains: an old
     /// version, an offer on the wrong line.
     pub(super) fn faulty(&self) -> bool {
@@ -283,10 +295,11 @@ fn standing(family: FamilyUse, ip: IpAddr, readings: &[&Reading<'_>]) -> Standin
     if readings.iter().any(|reading| reading.completed()) {
         return Standing::Secured;
     }
-    if !readings.iter().any(|reading| reading.greeted()) {
-        return unheard(readings, last);
+    // Turned away later, an address keeps what its sessions showed before.
+    match readings.iter().rev().find(|reading| reading.greeted()) {
+        Some(last) => after_greeting(readings, last),
+        None => unheard(readings, last),
     }
-    after_greeting(readings, last)
 }
 
 /// No 220: either nothing was heard, or a refusal.
@@ -333,7 +346,7 @@ fn after_greeting(readings: &[&Reading<'_>], last: &Reading<'_>) -> Standing {
         {
             Standing::NotProbed(LOCAL_ERROR)
         }
-        StarttlsOutcome::NotReached => Standing::Stalled("stalled-after-greeting"),
+        StarttlsOutcome::NotReached => Standing::Stalled(STALLED_EARLY),
         StarttlsOutcome::Refused => Standing::Broken(Broken::Refused),
         StarttlsOutcome::Tempfailed if last.turned_away() => {
             Standing::Stalled("starttls-tempfailed")

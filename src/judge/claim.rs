@@ -91,12 +91,19 @@ pub(super) fn stripping(
     if address.hidden() {
         return Some(hidden(address, all, lost > 0));
     }
-    if address.standing != Standing::NotOffered || address.offered() || address.misplaced() {
+    if address.misplaced() {
+        return None;
+    }
+    // Broken in a way that a path can cause, here and at controls that nobody
+    // breaks at the same time.
+    if address.lacks() && address.steady() && lost >= 2 {
+        return Some(Confidence::Corroborated);
+    }
+    if address.standing != Standing::NotOffered || address.offered() {
         return None;
     }
     let masked = address.masks().any(stands_for_starttls);
     match (address.steady(), lost) {
-        (true, 2..) => Some(Confidence::Corroborated),
         (true, 1) if masked => Some(Confidence::Corroborated),
         (_, 1..) => Some(Confidence::Suspected),
         _ => masked.then_some(Confidence::Suspected),

@@ -38,8 +38,8 @@ pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> 
         Status::Inconsistent if because == "key-by-family" => key_by_family(&name),
         Status::Inconsistent => inconsistent(&name, addresses),
         Status::Blocked => format!(
-            "port 25 cannot be used from here: no address of {name} answers, and neither do \
-             the controls {}",
+            "port 25 cannot be used from here: no session with {name} comes as far as STARTTLS, \
+             and none with the controls {}",
             control_names(scene)
         ),
         Status::Unreachable => unreachable(&name, scene),

@@ -151,6 +151,10 @@ fn uniform(claim: &Claim, claims: &[Claim]) -> Claim {
 
 /// Nothing was learned of STARTTLS anywhere.
 fn unmeasured(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -> Claim {
+    if blocked(addresses, scene) {
+        let because = uniform(claims.first().unwrap_or(&Claim::plain(Status::Blocked)), claims);
+        return Claim { status: Status::Blocked, ..because.at(Place::NearVantage) };
+    }
     let heard = |claim: &&Claim| claim.status == Status::Inconclusive && !is_about_us(claim);
     if let Some(claim) = claims.iter().find(heard) {
         return claim.clone();
@@ -158,12 +162,7 @@ fn unmeasured(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -
     let unreachable: Vec<Claim> =
         claims.iter().filter(|claim| claim.status == Status::Unreachable).cloned().collect();
     if let Some(claim) = unreachable.first() {
-        let claim = uniform(claim, &unreachable);
-        return if blocked(addresses, scene) {
-            Claim { status: Status::Blocked, ..claim.at(Place::NearVantage) }
-        } else {
-            claim
-        };
+        return uniform(claim, &unreachable);
     }
     match claims.first() {
         Some(claim) => uniform(claim, claims),
@@ -171,8 +170,12 @@ fn unmeasured(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -
     }
 }
 
-/// Over every family that was tried, controls of different operators fail too.
+/// No session comes as far as STARTTLS, and over every family that was tried
+/// controls of different operators fail too.
 fn blocked(addresses: &[&Address<'_>], scene: &Scene<'_>) -> bool {
+    if addresses.iter().any(|address| !address.readings.is_empty() && !address.kept_out()) {
+        return false;
+    }
     let tried = |family: Family| {
         addresses.iter().any(|address| address.family() == family && !address.readings.is_empty())
     };

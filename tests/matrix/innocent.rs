@@ -9,7 +9,7 @@ use mxray::sim::internet::Internet;
 use mxray::sim::pki::Flaw;
 use mxray::sim::server::{Greeting, Hostile, Profile, Script, Software, Starttls};
 
-use crate::common::{Beside, DOMAIN, HOST, addresses};
+use crate::common::{DOMAIN, HOST, addresses};
 use crate::truth::Permitted;
 use crate::world::{
     CONTROL_HOSTS, CONTROLS, Row, control_addresses, split, target, with_controls, with_controls_of,
@@ -128,7 +128,7 @@ fn farms() -> Vec<Row> {
             group,
             "behind one address, a dead key among them",
             target(with_controls(), farm(vec![with(Starttls::DeadKey), good(), good()])),
-            intact(),
+            flapping,
         ),
         row(
             group,

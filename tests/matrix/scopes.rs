@@ -51,8 +51,25 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     let first = format!("ehlo={EHLO_NAME}");
     let second = format!("ehlo={SECOND_NAME}");
-    rows.push(named(scoped(Path::All, REFUSE, &first)).permits(by_name));
-    rows.push(named(scoped(own, REFUSE, &first)).permits(by_name).raises("offer-follows-ehlo-name"));
+    let near = "controls of two operators lose it as well";
+    rows.push(
+        named(scoped(Path::All, REFUSE, &first))
+            .permits(Permitted::stripped(Confidence::Corroborated, near))
+            .raises("offer-follows-ehlo-name"),
+    );
+    let by_family = "a contrast of families, with clean controls";
+    rows.push(
+        named(scoped(own, REFUSE, &first))
+            .permits(suspected(by_family))
+            .raises("offer-follows-ehlo-name"),
+    );
+    let [v4, v6] = addresses().map(Path::Address);
+    let both = scoped(v4, REFUSE, &first);
+    let internet = both.internet.box_on(v6, REFUSE, first.parse().unwrap());
+    let name = format!("{REFUSE} for {first} on both of the target's paths");
+    rows.push(
+        named(Row { internet, name, ..both }).permits(by_name).raises("offer-follows-ehlo-name"),
+    );
     rows.push(
         named(scoped(Path::All, REFUSE, &second))
             .permits(unseen("the first name is healthy, and nothing is asked twice")),

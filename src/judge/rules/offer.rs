@@ -63,15 +63,19 @@ fn lost_on_family(scene: &Scene<'_>, verdict: &Verdict) -> Option<Finding> {
     Some(with_confidence(finding, confidence.min(Confidence::Corroborated)))
 }
 
-/// Nothing is offered here, and controls lose STARTTLS on the same path.
+/// Nothing comes of STARTTLS here, and controls lose it on the same path.
 fn beside_controls(
     address: &Address<'_>,
     scene: &Scene<'_>,
     confidence: Option<Confidence>,
 ) -> Option<Finding> {
-    let plain = address.standing == Standing::NotOffered && !address.overwritten();
+    let what = match address.standing {
+        Standing::NotOffered if !address.overwritten() => "does not offer STARTTLS",
+        Standing::Broken(_) => "does not complete STARTTLS",
+        _ => return None,
+    };
     let lost = claim::controls_lost(address, &scene.controls);
-    let confidence = confidence.filter(|_| plain && lost > 0)?;
+    let confidence = confidence.filter(|_| lost > 0)?;
     let family = address.family();
     let mut controls = scene.controls.lost_on(family);
     controls.extend(scene.controls.lost_everywhere(family));
@@ -82,7 +86,7 @@ fn beside_controls(
         about(address),
         evidence,
         format!(
-            "{} does not offer STARTTLS, and neither do {} over {}, which are known to.",
+            "{} {what}, and neither do {} over {}, which are known to.",
             address.label(),
             names.join(" and "),
             family.label()
