@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::mask;
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::probe::{ClientHello, Family, Mode};
@@ -226,6 +227,12 @@ impl<'a> Address<'a> {
             .iter()
             .filter_map(|reading| reading.session.ehlo.as_ref())
             .flat_map(|ehlo| &ehlo.masked)
+    }
+
+    /// A mask stands where common servers have STARTTLS.
+    pub(super) fn masks_starttls(&self) -> bool {
+        let mut answers = self.readings.iter().filter_map(|reading| reading.session.ehlo.as_ref());
+        answers.any(mask::stands_for_starttls)
     }
 
     /// A Cisco mask of STARTTLS's length stands in the EHLO answer.

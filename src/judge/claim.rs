@@ -2,7 +2,7 @@
 
 use super::address::{Address, Standing};
 use super::controls::{self, Controls};
-use crate::model::session::MaskedLine;
+use super::mask;
 use crate::model::verdict::{Confidence, PartVerdict, Place, Status};
 
 /// A verdict before its sentence is written.
@@ -102,7 +102,7 @@ pub(super) fn stripping(
     if address.standing != Standing::NotOffered || address.offered() {
         return None;
     }
-    let masked = address.masks().any(stands_for_starttls);
+    let masked = address.masks_starttls();
     match (address.steady(), lost) {
         (true, 1) if masked => Some(Confidence::Corroborated),
         (_, 1..) => Some(Confidence::Suspected),
@@ -110,10 +110,15 @@ pub(super) fn stripping(
     }
 }
 
+/// (b): a mask of Cisco's of eight letters, or any that another view of the same
+/// server decodes, and behind it STARTTLS is accepted.
+pub(super) fn masks_offer(address: &Address<'_>, all: &[Address<'_>]) -> bool {
+    address.hidden() && (address.has_cisco_mask_of_eight() || mask::decoded(address, all))
+}
+
 /// Hidden, and accepted when it is sent anyway.
 fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Confidence {
-    // (b): a Cisco mask of eight letters, and behind it STARTTLS is accepted.
-    if address.has_cisco_mask_of_eight() {
+    if masks_offer(address, all) {
         return Confidence::Proven;
     }
     let keys = address.keys();
@@ -147,25 +152,6 @@ pub(super) fn controls_lost(address: &Address<'_>, controls: &Controls<'_>) -> u
         lost.extend(everywhere);
     }
     controls::different_operators(&lost)
-}
-
-/// Where STARTTLS stands in the lists of common servers (docs/detection.md §2), as
-/// its nearest neighbours before and after. No other keyword of eight letters
-/// has these neighbours there.
-const STARTTLS_NEIGHBOURS: [(&str, &str); 5] = [
-    ("ETRN", "AUTH"),                          // Postfix
-    ("ETRN", "ENHANCEDSTATUSCODES"),           // Postfix without AUTH
-    ("8BITMIME", "ENHANCEDSTATUSCODES"),       // Gmail
-    ("ENHANCEDSTATUSCODES", "X-ANONYMOUSTLS"), // Exchange
-    ("ENHANCEDSTATUSCODES", "AUTH"),           // Exchange without X-ANONYMOUSTLS
-];
-
-/// Whether a mask stands exactly where a common server has STARTTLS. A
-/// suspicion, never more: four keywords have eight letters.
-pub(super) fn stands_for_starttls(mask: &MaskedLine) -> bool {
-    let (Some(after), Some(before)) = (&mask.after, &mask.before) else { return false };
-    mask.length == "STARTTLS".len()
-        && STARTTLS_NEIGHBOURS.contains(&(after.as_str(), before.as_str()))
 }
 
 /// Where the cause seems to be, as far as this address and the controls say.

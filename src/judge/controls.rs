@@ -137,9 +137,7 @@ impl Control<'_> {
             Path::Works
         } else if here().any(Address::lacks) {
             Path::Lost
-        } else if probed().next().is_some()
-            && probed().all(Address::kept_out)
-        {
+        } else if probed().next().is_some() && probed().all(Address::kept_out) {
             Path::Failed
         } else {
             Path::Unmeasured

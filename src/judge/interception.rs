@@ -152,6 +152,5 @@ fn one_face(here: &[&Address<'_>], controls: &Controls<'_>, family: Family) -> O
                 .any(|address| face(address).as_ref() == Some(&ours))
         })
         .collect();
-    (different_operators(&same) >= 2)
-        .then(|| tell(Kind::OneFace, family, here, &same))
+    (different_operators(&same) >= 2).then(|| tell(Kind::OneFace, family, here, &same))
 }

@@ -10,6 +10,9 @@ use crate::model::probe::Family;
 use crate::model::report::{AddressReport, HostReport};
 use crate::model::verdict::{Confidence, Place, Status, Verdict};
 
+/// The word for an offer that follows the EHLO name.
+pub(super) const BY_EHLO_NAME: &str = "ehlo-name";
+
 /// The verdict on the whole target.
 pub(super) fn of_target(evidence: &Evidence, scene: &Scene<'_>) -> Verdict {
     let addresses = &scene.addresses;
@@ -66,6 +69,7 @@ fn of_addresses(addresses: &[&Address<'_>], scene: &Scene<'_>, whole: bool) -> C
     if whole {
         claims.extend(interception::claim(&scene.tells));
         claims.extend(key_by_family(&scene.addresses));
+        claims.extend(by_ehlo_name(scene));
     }
     claims.sort_by_key(|claim| (std::cmp::Reverse(claim.confidence), claim.status));
     claims.into_iter().next().unwrap_or_else(|| without_suspicion(addresses, &own, scene))
@@ -119,6 +123,28 @@ fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
         because: Some("key-by-family".into()),
         ..Claim::plain(Status::Inconsistent).sure(Confidence::Suspected).at(Place::FamilyPath)
     })
+}
+
+/// The first EHLO name gets no STARTTLS at an address where another one does, or
+/// the other way round.
+fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
+    let differs = |address: &Address<'_>| {
+        let Some(main) = address.best().filter(|_| address.has() || address.lacks()) else {
+            return false;
+        };
+        let named = scene.readings.iter().filter(|reading| {
+            let (here, there) = (&main.observation.probe, &reading.observation.probe);
+            (&here.host, here.ip, here.port) == (&there.host, there.ip, there.port)
+                && here.ehlo_name != there.ehlo_name
+        });
+        let mut offers = named.filter_map(|reading| reading.session.starttls.offered);
+        offers.any(|offered| offered != address.has())
+    };
+    scene
+        .addresses
+        .iter()
+        .any(differs)
+        .then(|| Claim::because(Status::Inconsistent, BY_EHLO_NAME).sure(Confidence::Suspected))
 }
 
 /// No address and no pair of families raises a suspicion.

@@ -65,11 +65,8 @@ fn blocked(way: Way, everywhere: bool, permitted: Permitted) -> Row {
         Way::Unreachable => ("no route", addressed(base, everywhere), false),
         Way::Accepted(name, script) => {
             let heard = matches!(script, Script::Smtp(_)) || name.starts_with("greeting");
-            let base = if everywhere {
-                with_controls_of(script.clone(), script.clone())
-            } else {
-                base
-            };
+            let base =
+                if everywhere { with_controls_of(script.clone(), script.clone()) } else { base };
             (name, target(base, script), heard)
         }
     };

@@ -93,7 +93,10 @@ fn policies() -> Vec<Row> {
         group,
         "hides and accepts it",
         target(with_controls(), hides),
-        Permitted::stripped(Confidence::Corroborated, "accepted, with a certificate valid for the host"),
+        Permitted::stripped(
+            Confidence::Corroborated,
+            "accepted, with a certificate valid for the host",
+        ),
     ));
     rows
 }
@@ -102,9 +105,11 @@ fn farms() -> Vec<Row> {
     let group = "farms";
     let pair = |first: Profile, second: Profile| {
         let [v4, v6] = ["203.0.113.2", "2001:db8:203::2"].map(|ip| ip.parse().unwrap());
-        target(with_controls(), first)
-            .domain(DOMAIN, &[(20, SECOND)])
-            .host(SECOND, [v4, v6], Profile { host: SECOND.into(), ..second })
+        target(with_controls(), first).domain(DOMAIN, &[(20, SECOND)]).host(
+            SECOND,
+            [v4, v6],
+            Profile { host: SECOND.into(), ..second },
+        )
     };
     let nodes = |second: Profile| {
         let ip = "203.0.113.2".parse().unwrap();
@@ -114,7 +119,12 @@ fn farms() -> Vec<Row> {
     let flapping = Permitted::plain(Status::Inconclusive, "the repeats disagree");
     vec![
         row(group, "a second host without it", pair(good(), with(Starttls::Hidden)), unequal()),
-        row(group, "a second host with a dead key", pair(good(), with(Starttls::DeadKey)), unequal()),
+        row(
+            group,
+            "a second host with a dead key",
+            pair(good(), with(Starttls::DeadKey)),
+            unequal(),
+        ),
         row(group, "one node without it", nodes(with(Starttls::Hidden)), unequal()),
         row(group, "one node with a dead key", nodes(with(Starttls::DeadKey)), unequal()),
         row(group, "nodes of different software", nodes(changed(Software::Exim, |_| {})), intact()),
@@ -265,9 +275,8 @@ fn noise() -> Vec<Row> {
 fn refusals() -> Vec<Row> {
     let group = "turned away";
     let unmeasured = || Permitted::plain(Status::Inconclusive, "nothing was learned of STARTTLS");
-    let greeting = |code| {
-        postfix(|profile| profile.greeting = Greeting { code, ..Greeting::default() })
-    };
+    let greeting =
+        |code| postfix(|profile| profile.greeting = Greeting { code, ..Greeting::default() });
     let mut rows = Vec::new();
     for code in [421, 450, 451, 554] {
         let name = format!("{code} to everybody");
@@ -335,7 +344,12 @@ fn tls() -> Vec<Row> {
         )
         .raises("client-hello-dropped"),
         row(group, "454 everywhere", target(with_controls(), with(Starttls::DeadKey)), broken()),
-        row(group, "text in place of TLS", target(with_controls(), with(Starttls::NotTls)), broken()),
+        row(
+            group,
+            "text in place of TLS",
+            target(with_controls(), with(Starttls::NotTls)),
+            broken(),
+        ),
     ]
 }
 

@@ -12,8 +12,7 @@ use crate::world::{Row, everywhere, of_family, target, with_controls};
 const SERVERS: [Software; 5] =
     [Software::Postfix, Software::Exim, Software::OpenSmtpd, Software::Gmail, Software::Exchange];
 
-const FAMILIES: [&[Family]; 3] =
-    [&[Family::Ipv4], &[Family::Ipv6], &[Family::Ipv4, Family::Ipv6]];
+const FAMILIES: [&[Family]; 3] = [&[Family::Ipv4], &[Family::Ipv6], &[Family::Ipv4, Family::Ipv6]];
 
 /// All of it. Waiting for silence takes seconds and is the same with every
 /// server: those rows have the first only.

@@ -43,7 +43,10 @@ pub(crate) fn line(seen: &Seen) -> String {
     let verdict = &seen.report.verdict;
     let found = words((verdict.status, verdict.confidence));
     let permitted = words((seen.permitted.status, seen.permitted.confidence));
-    format!("{}: {}: {found}; permitted: {permitted} ({})", seen.group, seen.name, seen.permitted.why)
+    format!(
+        "{}: {}: {found}; permitted: {permitted} ({})",
+        seen.group, seen.name, seen.permitted.why
+    )
 }
 
 fn rendered(all: &[Seen]) -> String {

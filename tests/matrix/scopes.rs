@@ -92,10 +92,7 @@ fn scoped(path: Path, behaviour: Behaviour, scope: &str) -> Row {
 }
 
 fn named(row: Row) -> Row {
-    let beside = Beside {
-        controls: CONTROLS.to_vec(),
-        second_name: Some(SECOND_NAME),
-        ..Beside::default()
-    };
+    let beside =
+        Beside { controls: CONTROLS.to_vec(), second_name: Some(SECOND_NAME), ..Beside::default() };
     Row { beside, ..row }
 }

@@ -61,9 +61,10 @@ pub(crate) fn permitted(
         (Behaviour::MaskAll, _) if software == Software::Exchange => {
             Permitted::stripped(Proven, "(d) the reply quotes eight X's")
         }
-        (Behaviour::MaskKeywordX, _) if !both => {
-            Permitted::stripped(Proven, "(b) the other family shows what the mask hides, and the same key")
-        }
+        (Behaviour::MaskKeywordX, _) if !both => Permitted::stripped(
+            Proven,
+            "(b) the other family shows what the mask hides, and the same key",
+        ),
         (
             Behaviour::ForeignCertificate | Behaviour::ForeignCertificateClear | Behaviour::Relay,
             Extent::NearVantage,

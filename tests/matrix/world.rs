@@ -18,7 +18,8 @@ use crate::{blocking, innocent, menu, scopes};
 /// Control domains of two other operators.
 pub(crate) const CONTROLS: [&str; 2] = ["control-a.example.com", "control-b.example.org"];
 /// Their MX hosts.
-pub(crate) const CONTROL_HOSTS: [&str; 2] = ["mx.control-a.example.com", "mx.control-b.example.org"];
+pub(crate) const CONTROL_HOSTS: [&str; 2] =
+    ["mx.control-a.example.com", "mx.control-b.example.org"];
 
 /// Threads, each with a runtime of its own.
 const THREADS: usize = 2;
@@ -108,9 +109,11 @@ pub(crate) fn with_controls_of(a: Script, b: Script) -> Internet {
     let mut internet = Internet::builder();
     for (place, script) in [(0_u8, a), (1, b)] {
         let at = usize::from(place);
-        internet = internet
-            .domain(CONTROLS[at], &[(10, CONTROL_HOSTS[at])])
-            .host(CONTROL_HOSTS[at], control_addresses(place), script);
+        internet = internet.domain(CONTROLS[at], &[(10, CONTROL_HOSTS[at])]).host(
+            CONTROL_HOSTS[at],
+            control_addresses(place),
+            script,
+        );
     }
     internet
 }

@@ -16,7 +16,7 @@ pub(super) fn findings(scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
     for address in &scene.addresses {
         let confidence = claim::stripping(address, &scene.addresses, &scene.controls);
         found.extend(overwritten(address));
-        found.extend(hidden(address, confidence));
+        found.extend(hidden(address, &scene.addresses, confidence));
         found.extend(masked(address, confidence));
         found.extend(beside_controls(address, scene, confidence));
         found.extend(not_offered(address));
@@ -112,17 +112,25 @@ fn overwritten(address: &Address<'_>) -> Option<Finding> {
     Some(with_confidence(finding, Confidence::Proven))
 }
 
-fn hidden(address: &Address<'_>, confidence: Option<Confidence>) -> Option<Finding> {
+fn hidden(
+    address: &Address<'_>,
+    all: &[Address<'_>],
+    confidence: Option<Confidence>,
+) -> Option<Finding> {
     if !address.hidden() {
         return None;
     }
-    if address.has_cisco_mask_of_eight() {
+    if claim::masks_offer(address, all) {
+        let whose = if address.has_cisco_mask_of_eight() {
+            "a line of eight letters masked as Cisco's inspection masks it"
+        } else {
+            "a masked line of eight letters, which in another view of the same server is STARTTLS"
+        };
         let finding = catalogue::STARTTLS_MASKED.raised(
             about(address),
             address.evidence(),
             format!(
-                "The EHLO answer of {} has a line of eight letters masked as Cisco's inspection \
-                 masks it, and behind the mask STARTTLS is accepted.",
+                "The EHLO answer of {} has {whose}, and behind the mask STARTTLS is accepted.",
                 address.label()
             ),
         );
@@ -144,8 +152,7 @@ fn hidden(address: &Address<'_>, confidence: Option<Confidence>) -> Option<Findi
 fn masked(address: &Address<'_>, confidence: Option<Confidence>) -> Vec<Finding> {
     let mut found = Vec::new();
     let masks: Vec<_> = address.masks().collect();
-    let suspect = address.standing == Standing::NotOffered
-        && masks.iter().any(|mask| claim::stands_for_starttls(mask));
+    let suspect = address.standing == Standing::NotOffered && address.masks_starttls();
     if suspect {
         let finding = catalogue::STARTTLS_MASKED.raised(
             about(address),
