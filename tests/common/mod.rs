@@ -148,6 +148,7 @@ pub(crate) fn ids(report: &TargetReport) -> Vec<&str> {
     report.findings.iter().map(|finding| finding.id.as_str()).collect()
 }
 
-fn roots(running: &Running) -> Roots {
+/// The public roots and the pretend internet's.
+pub(crate) fn roots(running: &Running) -> Roots {
     Roots::webpki().with_pem(running.ca_pem().as_bytes()).unwrap()
 }

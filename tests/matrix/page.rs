@@ -56,6 +56,7 @@ fn rendered(all: &[Seen]) -> String {
     let _ = writeln!(text, "{} cases: {}.\n", all.len(), totals.join(", "));
     by_group(&mut text, all);
     by_claim(&mut text, all);
+    unseen(&mut text, all);
     let short: Vec<&Seen> =
         all.iter().filter(|seen| matches!(score(seen), Score::Weaker | Score::Missed)).collect();
     if short.is_empty() {
@@ -67,6 +68,19 @@ fn rendered(all: &[Seen]) -> String {
         }
     }
     text
+}
+
+/// What tampers, and cannot be seen to: a second vantage or a promise would tell.
+fn unseen(text: &mut String, all: &[Seen]) {
+    let mut reasons: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for seen in all.iter().filter(|seen| seen.guilty && score(seen) == Score::AsFarAsSeen) {
+        let permitted = words((seen.permitted.status, seen.permitted.confidence));
+        *reasons.entry((seen.permitted.why, permitted)).or_default() += 1;
+    }
+    text.push_str("\nTampered with, and no view taken can show it:\n");
+    for ((why, permitted), number) in reasons {
+        let _ = writeln!(text, "* {number} × `{permitted}`: {why}");
+    }
 }
 
 /// A line for every box and every kind of innocent cause, a column for every score.

@@ -8,6 +8,7 @@ use mxray::model::report::TargetReport;
 use mxray::sim::internet::{Internet, Path};
 use mxray::sim::server::{Profile, Script, Software};
 use mxray::survey::Outcome;
+use mxray::tls::Roots;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -83,7 +84,9 @@ pub(crate) struct Seen {
     pub(crate) outcome: Outcome,
     pub(crate) report: TargetReport,
     /// Trusted in that internet.
-    pub(crate) ca_pem: String,
+    pub(crate) roots: Roots,
+    /// How many connections came to the boxes, and how many they took.
+    pub(crate) boxes: Vec<(u64, u64)>,
 }
 
 /// The addresses of a control, by its place in [`CONTROLS`].
@@ -188,6 +191,7 @@ async fn survey(row: Row) -> Seen {
         finding: row.finding,
         outcome,
         report,
-        ca_pem: running.ca_pem().to_owned(),
+        roots: common::roots(&running),
+        boxes: running.boxes().iter().map(|middlebox| middlebox.counts()).collect(),
     }
 }
