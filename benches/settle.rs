@@ -5,6 +5,7 @@
 //! is measured with each exchanger under an operator of its own: the difference
 //! is what pacing costs.
 
+#![expect(clippy::print_stdout, reason = "the figures are the result")]
 #![expect(
     clippy::unwrap_used,
     reason = "a pretend internet that does not start ends the benchmark"

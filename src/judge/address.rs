@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::mask;
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::probe::{ClientHello, Family, Mode};
@@ -13,6 +14,8 @@ use crate::model::transcript::Ended;
 
 /// What a handshake is said to have met where the peer went on in clear.
 const NOT_TLS: &str = "not TLS";
+/// The word for a session that stopped between greeting and STARTTLS.
+const STALLED_EARLY: &str = "stalled-after-greeting";
 /// The word for what went wrong at our own end.
 const LOCAL_ERROR: &str = "local-error";
 
@@ -177,6 +180,16 @@ impl<'a> Address<'a> {
         }
     }
 
+    /// It was asked, and no session came as far as STARTTLS: not reached, turned
+    /// away, or stalled behind the greeting.
+    pub(super) fn kept_out(&self) -> bool {
+        match self.standing {
+            Standing::NotReached(_) | Standing::TurnedAway(_) => true,
+            Standing::Stalled(why) => why == STALLED_EARLY,
+            _ => false,
+        }
+    }
+
     /// The server shows a fault of its own, which no path explains: an old
     /// version, an offer on the wrong line.
     pub(super) fn faulty(&self) -> bool {
@@ -220,6 +233,12 @@ impl<'a> Address<'a> {
             .iter()
             .filter_map(|reading| reading.session.ehlo.as_ref())
             .flat_map(|ehlo| &ehlo.masked)
+    }
+
+    /// A mask stands where common servers have STARTTLS.
+    pub(super) fn masks_starttls(&self) -> bool {
+        let mut answers = self.readings.iter().filter_map(|reading| reading.session.ehlo.as_ref());
+        answers.any(mask::stands_for_starttls)
     }
 
     /// A Cisco mask of STARTTLS's length stands in the EHLO answer.
@@ -293,10 +312,11 @@ fn standing(family: FamilyUse, ip: IpAddr, readings: &[&Reading<'_>]) -> Standin
     if readings.iter().filter(heard).any(|reading| reading.completed()) {
         return Standing::Secured;
     }
-    if !readings.iter().any(|reading| reading.greeted()) {
-        return unheard(readings, last);
+    // Turned away later, an address keeps what its sessions showed before.
+    match readings.iter().rev().find(|reading| reading.greeted()) {
+        Some(last) => after_greeting(readings, last),
+        None => unheard(readings, last),
     }
-    after_greeting(readings, last)
 }
 
 /// No 220: either nothing was heard, or a refusal.
@@ -343,7 +363,7 @@ fn after_greeting(readings: &[&Reading<'_>], last: &Reading<'_>) -> Standing {
         {
             Standing::NotProbed(LOCAL_ERROR)
         }
-        StarttlsOutcome::NotReached => Standing::Stalled("stalled-after-greeting"),
+        StarttlsOutcome::NotReached => Standing::Stalled(STALLED_EARLY),
         StarttlsOutcome::Refused => Standing::Broken(Broken::Refused),
         StarttlsOutcome::Tempfailed if last.turned_away() => {
             Standing::Stalled("starttls-tempfailed")

@@ -2,7 +2,7 @@
 
 use super::address::{Address, Standing};
 use super::controls::{self, Controls};
-use crate::model::session::MaskedLine;
+use super::mask;
 use crate::model::verdict::{Confidence, PartVerdict, Place, Status};
 
 /// A verdict before its sentence is written.
@@ -91,23 +91,37 @@ pub(super) fn stripping(
     if address.hidden() {
         return Some(hidden(address, all, lost > 0));
     }
-    if address.standing != Standing::NotOffered || address.offered() || address.misplaced() {
+    if address.misplaced() {
         return None;
     }
-    let masked = address.masks().any(stands_for_starttls);
+    // Broken in a way that a path can cause, here and at controls that nobody
+    // breaks at the same time.
+    if address.lacks() && address.steady() && lost >= 2 {
+        return Some(Confidence::Corroborated);
+    }
+    if address.standing != Standing::NotOffered || address.offered() {
+        return None;
+    }
+    let masked = address.masks_starttls();
     match (address.steady(), lost) {
-        (true, 2..) => Some(Confidence::Corroborated),
         (true, 1) if masked => Some(Confidence::Corroborated),
         (_, 1..) => Some(Confidence::Suspected),
         _ => masked.then_some(Confidence::Suspected),
     }
 }
 
+/// (b): a mask of Cisco's of eight letters, or any that another view of the same
+/// server decodes, and behind it STARTTLS is accepted.
+pub(super) fn masks_offer(address: &Address<'_>, all: &[Address<'_>]) -> bool {
+    // A 220 alone is no acceptance: a canned proxy says it to anything.
+    address.hidden()
+        && address.standing == Standing::Secured
+        && (address.has_cisco_mask_of_eight() || mask::decoded(address, all))
+}
+
 /// Hidden, and accepted when it is sent anyway.
 fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Confidence {
-    // (b): a Cisco mask of eight letters, and behind it STARTTLS is accepted.
-    // A 220 alone is no acceptance: a canned proxy says it to anything.
-    if address.has_cisco_mask_of_eight() && address.standing == Standing::Secured {
+    if masks_offer(address, all) {
         return Confidence::Proven;
     }
     let keys = address.keys();
@@ -117,11 +131,6 @@ fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Co
             && other.has()
             && !other.keys().is_disjoint(&keys)
     };
-    // (b): the same server, by its proven key, shows STARTTLS between the same
-    // neighbours where a line of its length is masked here.
-    if all.iter().filter(same_server).any(|other| unmasks(other, address)) {
-        return Confidence::Proven;
-    }
     let same_key_offered = all.iter().filter(same_server).any(Address::steady);
     // After HELO nothing can be offered: there the certificate alone says little.
     let vouched = address.trusted() && !address.fell_to_helo();
@@ -129,23 +138,6 @@ fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Co
         return Confidence::Corroborated;
     }
     Confidence::Suspected
-}
-
-/// Whether one view of a server shows STARTTLS just where another masks a line.
-fn unmasks(clear: &Address<'_>, masked: &Address<'_>) -> bool {
-    let Some(ehlo) = clear.best().and_then(|reading| reading.session.ehlo.as_ref()) else {
-        return false;
-    };
-    let names: Vec<&str> = ehlo.keywords.iter().map(|keyword| keyword.name.as_str()).collect();
-    let place = names.iter().position(|name| *name == "STARTTLS");
-    let Some(place) = place.filter(|_| ehlo.masked.is_empty()) else { return false };
-    let before = place.checked_sub(1).and_then(|place| names.get(place)).copied();
-    let after = names.get(place + 1).copied();
-    masked.masks().any(|mask| {
-        mask.length == "STARTTLS".len()
-            && mask.after.as_deref() == before
-            && mask.before.as_deref() == after
-    })
 }
 
 /// How many operators lose STARTTLS on the path of this address: over its family
@@ -163,25 +155,6 @@ pub(super) fn controls_lost(address: &Address<'_>, controls: &Controls<'_>) -> u
         lost.extend(everywhere);
     }
     controls::different_operators(&lost)
-}
-
-/// Where STARTTLS stands in the lists of common servers (docs/detection.md §2), as
-/// its nearest neighbours before and after. No other keyword of eight letters
-/// has these neighbours there.
-const STARTTLS_NEIGHBOURS: [(&str, &str); 5] = [
-    ("ETRN", "AUTH"),                          // Postfix
-    ("ETRN", "ENHANCEDSTATUSCODES"),           // Postfix without AUTH
-    ("8BITMIME", "ENHANCEDSTATUSCODES"),       // Gmail
-    ("ENHANCEDSTATUSCODES", "X-ANONYMOUSTLS"), // Exchange
-    ("ENHANCEDSTATUSCODES", "AUTH"),           // Exchange without X-ANONYMOUSTLS
-];
-
-/// Whether a mask stands exactly where a common server has STARTTLS. A
-/// suspicion, never more: four keywords have eight letters.
-pub(super) fn stands_for_starttls(mask: &MaskedLine) -> bool {
-    let (Some(after), Some(before)) = (&mask.after, &mask.before) else { return false };
-    mask.length == "STARTTLS".len()
-        && STARTTLS_NEIGHBOURS.contains(&(after.as_str(), before.as_str()))
 }
 
 /// Where the cause seems to be, as far as this address and the controls say.

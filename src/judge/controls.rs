@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::address::{self, Address, Standing};
+use super::address::{self, Address};
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::operator::operator;
@@ -26,9 +26,9 @@ pub(super) enum Path {
     Works,
     /// It is not offered, refused or broken.
     Lost,
-    /// No address greeted.
+    /// No address let a session come as far as STARTTLS.
     Failed,
-    /// It was not asked over this family, or not to the end.
+    /// It was not asked over this family.
     Unmeasured,
 }
 
@@ -91,8 +91,8 @@ impl<'a> Controls<'a> {
         self.all.iter().any(|control| control.over(family) == Path::Works)
     }
 
-    /// Whether controls of at least two operators fail to greet over this family,
-    /// and none greets.
+    /// Whether controls of at least two operators fail over this family, and none
+    /// comes as far as STARTTLS.
     pub(super) fn fail_on(&self, family: Family) -> bool {
         let measured = self.all.iter().filter(|control| control.over(family) != Path::Unmeasured);
         let measured: Vec<_> = measured.collect();
@@ -137,9 +137,7 @@ impl Control<'_> {
             Path::Works
         } else if here().any(Address::lacks) {
             Path::Lost
-        } else if probed().next().is_some()
-            && probed().all(|address| matches!(address.standing, Standing::NotReached(_)))
-        {
+        } else if probed().next().is_some() && probed().all(Address::kept_out) {
             Path::Failed
         } else {
             Path::Unmeasured

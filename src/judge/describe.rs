@@ -2,11 +2,11 @@
 
 use super::Scene;
 use super::address::{Address, Standing};
-use super::claim::Claim;
+use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::Kind;
 use super::reading::Reading;
-use super::verdict;
+use super::verdict::{self, BY_EHLO_NAME};
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;
 use crate::model::report::{ObservationReport, ProbeReport};
@@ -39,10 +39,13 @@ pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> 
             format!("{name} offers STARTTLS, and no TLS handshake is completed at any address")
         }
         Status::Inconsistent if because == "key-by-family" => key_by_family(&name),
+        Status::Inconsistent if because == BY_EHLO_NAME => {
+            format!("{name} offers STARTTLS to one EHLO name and not to the other")
+        }
         Status::Inconsistent => inconsistent(&name, addresses),
         Status::Blocked => format!(
-            "port 25 cannot be used from here: no address of {name} answers, and neither do \
-             the controls {}",
+            "port 25 cannot be used from here: no session with {name} comes as far as STARTTLS, \
+             and none with the controls {}",
             control_names(scene)
         ),
         Status::Unreachable => unreachable(&name, because, scene),
@@ -152,7 +155,7 @@ fn stripped(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
         );
     }
     if let Some(address) = addresses.iter().find(|address| address.hidden()) {
-        let mask = if address.has_cisco_mask_of_eight() { "masked" } else { "hidden" };
+        let mask = if claim::masks_offer(address, addresses) { "masked" } else { "hidden" };
         return format!(
             "the offer of STARTTLS is {mask} at {}, which accepts the command all the same",
             address.label()

@@ -3,7 +3,7 @@
 
 use super::address::Address;
 use super::claim::Claim;
-use super::controls::{Control, Controls, other};
+use super::controls::{Control, Controls, Path, different_operators, other};
 use super::reading::Reading;
 use crate::model::probe::Family;
 use crate::model::verdict::{Confidence, Place, Status};
@@ -61,7 +61,11 @@ pub(super) fn claim(tells: &[Tell]) -> Option<Claim> {
 
 fn tell(kind: Kind, family: Family, here: &[&Address<'_>], controls: &[&Control<'_>]) -> Tell {
     let steady = here.iter().all(|address| address.steady());
-    let confidence = if steady { Confidence::Corroborated } else { Confidence::Suspected };
+    // One other destination can have its own reason for showing the same: a
+    // default key of a server package, a second machine behind the AAAA.
+    let several = kind == Kind::GreetingFromNowhere || different_operators(controls) >= 2;
+    let confidence =
+        if steady && several { Confidence::Corroborated } else { Confidence::Suspected };
     let mut evidence: Vec<String> = here.iter().flat_map(|address| address.evidence()).collect();
     evidence.extend(controls.iter().flat_map(|control| control.evidence(family)));
     let controls = controls.iter().map(|control| control.name.clone()).collect();
@@ -89,7 +93,17 @@ fn one_key(here: &[&Address<'_>], controls: &Controls<'_>, family: Family) -> Op
         })
     };
     let sharing: Vec<_> = controls.all.iter().filter(shares).collect();
-    (!sharing.is_empty()).then(|| tell(Kind::OneKey, family, here, &sharing))
+    seen_at_all(&sharing, controls, family).then(|| tell(Kind::OneKey, family, here, &sharing))
+}
+
+/// Some controls show it, and none that works over this family does not: a hand
+/// on the path takes them all.
+fn seen_at_all(showing: &[&Control<'_>], controls: &Controls<'_>, family: Family) -> bool {
+    let spared = |control: &Control<'_>| {
+        control.over(family) == Path::Works
+            && !showing.iter().any(|other| std::ptr::eq(*other, control))
+    };
+    !showing.is_empty() && !controls.all.iter().any(spared)
 }
 
 /// A second machine behind the AAAA has a key of its own; controls do not lose
@@ -105,7 +119,7 @@ fn foreign_keys(
     }
     let also: Vec<_> =
         controls.all.iter().filter(|control| foreign_over(&control.addresses, family)).collect();
-    (!also.is_empty()).then(|| tell(Kind::ForeignKeys, family, here, &also))
+    seen_at_all(&also, controls, family).then(|| tell(Kind::ForeignKeys, family, here, &also))
 }
 
 /// Over this family every key is untrusted, over the other one is trusted, and
@@ -138,6 +152,5 @@ fn one_face(here: &[&Address<'_>], controls: &Controls<'_>, family: Family) -> O
                 .any(|address| face(address).as_ref() == Some(&ours))
         })
         .collect();
-    (super::controls::different_operators(&same) >= 2)
-        .then(|| tell(Kind::OneFace, family, here, &same))
+    (different_operators(&same) >= 2).then(|| tell(Kind::OneFace, family, here, &same))
 }

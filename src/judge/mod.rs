@@ -7,7 +7,8 @@
 //!
 //! 1. `reading` reads each transcript back and judges its certificates.
 //! 2. `compare` groups readings into cells and contrasts them.
-//! 3. `address` says of each address how it stands, `controls` of each control.
+//! 3. `address` says of each address how it stands, `mask` what was masked
+//!    there, `controls` of each control.
 //! 4. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
 //! 5. `rules` adds findings, one file per family of claims.
@@ -20,6 +21,7 @@ mod controls;
 mod dead_end;
 mod describe;
 mod interception;
+mod mask;
 mod reading;
 mod rules;
 mod verdict;
@@ -111,13 +113,20 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {
         return None;
     }
+    // A key that nobody trusted vouches for is most often the server's own making;
+    // only controls can tell it from a box that ends TLS for everybody.
+    let untrusted = catalogue::CERTIFICATE_NOT_TRUSTED.id;
     let odd = match verdict.status {
-        Status::Intact => report.findings.iter().any(|finding| finding.confidence.is_some()),
-        Status::NoMail | Status::Unresolvable => false,
+        Status::Intact => report
+            .findings
+            .iter()
+            .find(|finding| finding.confidence.is_some() || finding.id == untrusted)
+            .map(|finding| finding.explanation.trim_end_matches('.')),
+        Status::NoMail | Status::Unresolvable => None,
         // Nobody was asked: nothing can be asked again.
-        _ => !report.observations.is_empty(),
+        _ => (!report.observations.is_empty()).then_some(verdict.summary.as_str()),
     };
-    odd.then(|| format!("{}: asking again, and asking controls", verdict.summary))
+    odd.map(|odd| format!("{odd}: asking again, and asking controls"))
 }
 
 /// Promises are not looked up yet.

@@ -10,6 +10,9 @@ use crate::model::probe::Family;
 use crate::model::report::{AddressReport, HostReport};
 use crate::model::verdict::{Confidence, Place, Status, Verdict};
 
+/// The word for an offer that follows the EHLO name.
+pub(super) const BY_EHLO_NAME: &str = "ehlo-name";
+
 /// The verdict on the whole target.
 pub(super) fn of_target(evidence: &Evidence, scene: &Scene<'_>) -> Verdict {
     let addresses = &scene.addresses;
@@ -66,6 +69,7 @@ fn of_addresses(addresses: &[&Address<'_>], scene: &Scene<'_>, whole: bool) -> C
     if whole {
         claims.extend(interception::claim(&scene.tells));
         claims.extend(key_by_family(&scene.addresses));
+        claims.extend(by_ehlo_name(scene));
     }
     claims.sort_by_key(|claim| (std::cmp::Reverse(claim.confidence), claim.status));
     claims.into_iter().next().unwrap_or_else(|| without_suspicion(addresses, &own, scene))
@@ -121,6 +125,28 @@ fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
     })
 }
 
+/// The first EHLO name gets no STARTTLS at an address where another one does, or
+/// the other way round.
+fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
+    let differs = |address: &Address<'_>| {
+        let Some(main) = address.best().filter(|_| address.has() || address.lacks()) else {
+            return false;
+        };
+        let named = scene.readings.iter().filter(|reading| {
+            let (here, there) = (&main.observation.probe, &reading.observation.probe);
+            (&here.host, here.ip, here.port) == (&there.host, there.ip, there.port)
+                && here.ehlo_name != there.ehlo_name
+        });
+        let mut offers = named.filter_map(|reading| reading.session.starttls.offered);
+        offers.any(|offered| offered != address.has())
+    };
+    scene
+        .addresses
+        .iter()
+        .any(differs)
+        .then(|| Claim::because(Status::Inconsistent, BY_EHLO_NAME).sure(Confidence::Suspected))
+}
+
 /// No address and no pair of families raises a suspicion.
 fn without_suspicion(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -> Claim {
     let settled = [Status::Intact, Status::NotOffered, Status::TlsBroken];
@@ -151,6 +177,10 @@ fn uniform(claim: &Claim, claims: &[Claim]) -> Claim {
 
 /// Nothing was learned of STARTTLS anywhere.
 fn unmeasured(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -> Claim {
+    if blocked(addresses, scene) {
+        let because = uniform(claims.first().unwrap_or(&Claim::plain(Status::Blocked)), claims);
+        return Claim { status: Status::Blocked, ..because.at(Place::NearVantage) };
+    }
     let heard = |claim: &&Claim| claim.status == Status::Inconclusive && !is_about_us(claim);
     if let Some(claim) = claims.iter().find(heard) {
         return claim.clone();
@@ -158,12 +188,7 @@ fn unmeasured(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -
     let unreachable: Vec<Claim> =
         claims.iter().filter(|claim| claim.status == Status::Unreachable).cloned().collect();
     if let Some(claim) = unreachable.first() {
-        let claim = uniform(claim, &unreachable);
-        return if blocked(addresses, scene) {
-            Claim { status: Status::Blocked, ..claim.at(Place::NearVantage) }
-        } else {
-            claim
-        };
+        return uniform(claim, &unreachable);
     }
     match claims.first() {
         Some(claim) => uniform(claim, claims),
@@ -171,8 +196,12 @@ fn unmeasured(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -
     }
 }
 
-/// Over every family that was tried, controls of different operators fail too.
+/// No session comes as far as STARTTLS, and over every family that was tried
+/// controls of different operators fail too.
 fn blocked(addresses: &[&Address<'_>], scene: &Scene<'_>) -> bool {
+    if addresses.iter().any(|address| !address.readings.is_empty() && !address.kept_out()) {
+        return false;
+    }
     let tried = |family: Family| {
         addresses.iter().any(|address| address.family() == family && !address.readings.is_empty())
     };

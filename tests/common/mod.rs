@@ -18,6 +18,7 @@ pub(crate) const V4: [u8; 4] = [203, 0, 113, 1];
 pub(crate) const V6: [u16; 8] = [0x2001, 0xdb8, 0x203, 0, 0, 0, 0, 1];
 pub(crate) const HOST: &str = "mx.example.net";
 pub(crate) const DOMAIN: &str = "example.net";
+pub(crate) const EHLO_NAME: &str = "probe.example.org";
 
 /// Both addresses of [`HOST`].
 pub(crate) fn addresses() -> [IpAddr; 2] {
@@ -49,9 +50,31 @@ impl Asking {
     }
 }
 
-/// Surveys one target on the pretend internet.
+/// What is asked beside the target where something looks odd.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Beside {
+    /// Domains that serve as controls.
+    pub(crate) controls: Vec<&'static str>,
+    /// Addresses where nothing lives; none asks no canary.
+    pub(crate) canary: Vec<IpAddr>,
+    /// The EHLO name of the second look.
+    pub(crate) second_name: Option<&'static str>,
+}
+
+impl Beside {
+    fn settings(&self) -> ControlSettings {
+        ControlSettings {
+            named: self.controls.iter().map(|name| name.parse().unwrap()).collect(),
+            built_in: false,
+            canary: self.canary.clone(),
+            no_canary: self.canary.is_empty(),
+        }
+    }
+}
+
+/// Surveys one target on the pretend internet, without controls and canary.
 pub(crate) async fn survey(running: &Running, target: &str, asking: Asking) -> Evidence {
-    survey_until(running, target, asking, std::future::pending()).await
+    outcome(running, target, asking, &Beside::default()).await.evidence.remove(0)
 }
 
 /// Surveys one target, and is interrupted once `stop` is done.
@@ -61,6 +84,26 @@ pub(crate) async fn survey_until(
     asking: Asking,
     stop: impl Future<Output = ()>,
 ) -> Evidence {
+    outcome_until(running, target, asking, &Beside::default(), stop).await.evidence.remove(0)
+}
+
+/// Surveys one target on the pretend internet, beside others.
+pub(crate) async fn outcome(
+    running: &Running,
+    target: &str,
+    asking: Asking,
+    beside: &Beside,
+) -> survey::Outcome {
+    outcome_until(running, target, asking, beside, std::future::pending()).await
+}
+
+async fn outcome_until(
+    running: &Running,
+    target: &str,
+    asking: Asking,
+    beside: &Beside,
+    stop: impl Future<Output = ()>,
+) -> survey::Outcome {
     assert!(running.ipv6_available(), "these tests need ::1");
     let sources = vec![IpAddr::from([198, 51, 100, 10]), "2001:db8:100::10".parse().unwrap()];
     let anchor = running.trust_anchor().map(|text| TrustAnchor::parse(text).unwrap());
@@ -69,11 +112,13 @@ pub(crate) async fn survey_until(
         anchor: anchor.unwrap_or_else(TrustAnchor::root),
         ..ResolverSettings::default()
     });
+    let names = [Some(EHLO_NAME), beside.second_name].into_iter().flatten();
+    let ehlo_names = names.map(str::to_owned).collect();
     let survey = Survey {
         resolver: Some(resolver.unwrap()),
         dialler: Dialler::pretend(running.endpoints().clone(), sources),
         intent: Intent {
-            ehlo_names: vec!["probe.example.org".into()],
+            ehlo_names,
             sources: Vec::new(),
             port: None,
             mode: asking.mode,
@@ -83,13 +128,12 @@ pub(crate) async fn survey_until(
             other_ports: false,
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
-        controls: ControlSettings::default(),
+        controls: beside.settings(),
         roots: roots(running),
     };
     let (events, _) = tokio::sync::mpsc::unbounded_channel();
     let targets = vec![target.parse().unwrap()];
-    let mut outcome = survey::run(survey, targets, events, stop).await;
-    outcome.evidence.remove(0)
+    survey::run(survey, targets, events, stop).await
 }
 
 /// Surveys and judges one target.
@@ -100,8 +144,17 @@ pub(crate) async fn report(running: &Running, target: &str, asking: Asking) -> T
 
 /// Judges with the pretend internet's root trusted.
 pub(crate) fn judged(running: &Running, evidence: &Evidence) -> TargetReport {
+    judged_beside(running, evidence, &[])
+}
+
+/// The same beside controls and canary.
+pub(crate) fn judged_beside(
+    running: &Running,
+    evidence: &Evidence,
+    controls: &[Evidence],
+) -> TargetReport {
     let roots = roots(running);
-    judge::judge(evidence, &[], Context { roots: &roots, verify_name: None })
+    judge::judge(evidence, controls, Context { roots: &roots, verify_name: None })
 }
 
 /// Builds, starts, surveys [`DOMAIN`], judges.
@@ -115,6 +168,7 @@ pub(crate) fn ids(report: &TargetReport) -> Vec<&str> {
     report.findings.iter().map(|finding| finding.id.as_str()).collect()
 }
 
-fn roots(running: &Running) -> Roots {
+/// The public roots and the pretend internet's.
+pub(crate) fn roots(running: &Running) -> Roots {
     Roots::webpki().with_pem(running.ca_pem().as_bytes()).unwrap()
 }

@@ -18,7 +18,7 @@ pub(super) fn findings(scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
     for address in &scene.addresses {
         let confidence = claim::stripping(address, &scene.addresses, &scene.controls);
         found.extend(overwritten(address));
-        found.extend(hidden(address, confidence));
+        found.extend(hidden(address, &scene.addresses, confidence));
         found.extend(masked(address, confidence));
         found.extend(beside_controls(address, scene, confidence));
         found.extend(not_offered(address));
@@ -65,15 +65,19 @@ fn lost_on_family(scene: &Scene<'_>, verdict: &Verdict) -> Option<Finding> {
     Some(with_confidence(finding, confidence))
 }
 
-/// Nothing is offered here, and controls lose STARTTLS on the same path.
+/// Nothing comes of STARTTLS here, and controls lose it on the same path.
 fn beside_controls(
     address: &Address<'_>,
     scene: &Scene<'_>,
     confidence: Option<Confidence>,
 ) -> Option<Finding> {
-    let plain = address.standing == Standing::NotOffered && !address.overwritten();
+    let what = match address.standing {
+        Standing::NotOffered if !address.overwritten() => "does not offer STARTTLS",
+        Standing::Broken(_) => "does not complete STARTTLS",
+        _ => return None,
+    };
     let lost = claim::controls_lost(address, &scene.controls);
-    let confidence = confidence.filter(|_| plain && lost > 0)?;
+    let confidence = confidence.filter(|_| lost > 0)?;
     let family = address.family();
     let mut controls = scene.controls.lost_on(family);
     controls.extend(scene.controls.lost_everywhere(family));
@@ -84,7 +88,7 @@ fn beside_controls(
         about(address),
         evidence,
         format!(
-            "{} does not offer STARTTLS, and neither do {} over {}, which are known to.",
+            "{} {what}, and neither do {} over {}, which are known to.",
             address.label(),
             names.join(" and "),
             family.label()
@@ -111,17 +115,25 @@ fn overwritten(address: &Address<'_>) -> Option<Finding> {
     Some(with_confidence(finding, Confidence::Proven))
 }
 
-fn hidden(address: &Address<'_>, confidence: Option<Confidence>) -> Option<Finding> {
+fn hidden(
+    address: &Address<'_>,
+    all: &[Address<'_>],
+    confidence: Option<Confidence>,
+) -> Option<Finding> {
     if !address.hidden() {
         return None;
     }
-    if confidence == Some(Confidence::Proven) {
+    if claim::masks_offer(address, all) {
+        let whose = if address.has_cisco_mask_of_eight() {
+            "a line of eight letters masked as Cisco's inspection masks it"
+        } else {
+            "a masked line of eight letters, which in another view of the same server is STARTTLS"
+        };
         let finding = catalogue::STARTTLS_MASKED.raised(
             about(address),
             address.evidence(),
             format!(
-                "The EHLO answer of {} has a line of eight letters masked as Cisco's inspection \
-                 masks it, and behind the mask STARTTLS is accepted.",
+                "The EHLO answer of {} has {whose}, and behind the mask STARTTLS is accepted.",
                 address.label()
             ),
         );
@@ -151,8 +163,7 @@ fn hidden(address: &Address<'_>, confidence: Option<Confidence>) -> Option<Findi
 fn masked(address: &Address<'_>, confidence: Option<Confidence>) -> Vec<Finding> {
     let mut found = Vec::new();
     let masks: Vec<_> = address.masks().collect();
-    let suspect = address.standing == Standing::NotOffered
-        && masks.iter().any(|mask| claim::stands_for_starttls(mask));
+    let suspect = address.standing == Standing::NotOffered && address.masks_starttls();
     if suspect {
         let finding = catalogue::STARTTLS_MASKED.raised(
             about(address),

@@ -15,6 +15,7 @@ mod tests;
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -40,6 +41,9 @@ pub enum Script {
     Hostile(Hostile),
     /// Plays this; its TLS sessions show a valid certificate for the host.
     Replay(Transcript),
+    /// Several servers behind one address, each with its own key: connection
+    /// after connection the next of them answers, and behind the last the first.
+    Farm(Vec<Self>),
 }
 
 impl From<Profile> for Script {
@@ -62,6 +66,13 @@ impl From<Transcript> for Script {
 
 /// A server that is ready for connections.
 pub struct Server {
+    /// One, unless it is a farm.
+    nodes: Vec<Node>,
+    connections: AtomicUsize,
+}
+
+/// One server with one key.
+struct Node {
     script: Script,
     acceptor: TlsAcceptor,
 }
@@ -69,12 +80,12 @@ pub struct Server {
 impl Server {
     /// With a new key and a certificate for `host`, as the profile wants it.
     pub fn new(script: Script, host: &str, pki: &Pki) -> Result<Self, Error> {
-        let (flaw, tls) = match &script {
-            Script::Smtp(profile) => (profile.flaw, profile.tls),
-            _ => (Flaw::None, TlsRange::default()),
+        let scripts = match script {
+            Script::Farm(scripts) => scripts,
+            one => vec![one],
         };
-        let config = pki.issue(&[host.to_owned()], flaw)?.server_config(&tls)?;
-        Ok(Self { script, acceptor: TlsAcceptor::from(config) })
+        let nodes = scripts.into_iter().map(|script| Node::new(script, host, pki));
+        Ok(Self { nodes: nodes.collect::<Result<_, _>>()?, connections: AtomicUsize::new(0) })
     }
 
     /// Carries one session to its end; `client` is the address that replies name.
@@ -83,9 +94,24 @@ impl Server {
     /// What ended the session other than in good order, 10 minutes having passed included.
     pub async fn serve(&self, stream: TcpStream, client: IpAddr) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        tokio::time::timeout(LIFETIME, self.act(stream, client.to_canonical()))
+        let ordinal = self.connections.fetch_add(1, Ordering::Relaxed);
+        let Some(node) = self.nodes.get(ordinal % self.nodes.len().max(1)) else {
+            return Ok(());
+        };
+        tokio::time::timeout(LIFETIME, node.act(stream, client.to_canonical()))
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Node {
+    fn new(script: Script, host: &str, pki: &Pki) -> Result<Self, Error> {
+        let (flaw, tls) = match &script {
+            Script::Smtp(profile) => (profile.flaw, profile.tls),
+            _ => (Flaw::None, TlsRange::default()),
+        };
+        let config = pki.issue(&[host.to_owned()], flaw)?.server_config(&tls)?;
+        Ok(Self { script, acceptor: TlsAcceptor::from(config) })
     }
 
     async fn act(&self, stream: TcpStream, client: IpAddr) -> io::Result<()> {
@@ -93,6 +119,8 @@ impl Server {
             Script::Smtp(profile) => session::serve(profile, &self.acceptor, stream, client).await,
             Script::Hostile(hostile) => hostile::serve(*hostile, stream).await,
             Script::Replay(transcript) => replay::serve(transcript, &self.acceptor, stream).await,
+            // A farm of farms has no use: it hangs up.
+            Script::Farm(_) => Ok(()),
         }
     }
 }

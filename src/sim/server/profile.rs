@@ -87,6 +87,9 @@ pub enum Starttls {
     NotTls,
     /// Answers any ClientHello with a ServerHello of TLS 1.0 and goes no further.
     Tls10Only,
+    /// Hangs up on a ClientHello that offers X25519MLKEM768, as where the large
+    /// second hello that such a server asks for is lost.
+    LosesPostQuantum,
 }
 
 impl Starttls {

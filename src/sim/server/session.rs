@@ -18,6 +18,15 @@ const NOT_TLS: &[u8] = b"500 5.5.1 Command unrecognized\r\n";
 const TLS10_SERVER_HELLO: &[u8; 47] = b"\x16\x03\x01\0\x2a\x02\0\0\x26\x03\x01\
     mxray pretends to be a relic ...\0\0\x2f\0";
 
+/// Bytes of a ClientHello that are looked at: more than this client sends.
+const LARGEST_HELLO: usize = 2048;
+/// supported_groups (RFC 8446 §4.2.7), the high byte of its length behind it.
+const GROUPS: &[u8] = &[0, 10, 0];
+/// Groups that are looked at.
+const MOST_GROUPS: usize = 16;
+/// The code point of X25519MLKEM768.
+const X25519MLKEM768: &[u8] = &[0x11, 0xec];
+
 /// Whether a session went as far as STARTTLS.
 enum Next {
     Closed,
@@ -155,6 +164,11 @@ impl Session<'_> {
             _ => {}
         }
         let (stream, rest) = lines.into_parts();
+        if self.profile.starttls == Starttls::LosesPostQuantum
+            && offers_post_quantum(&stream).await?
+        {
+            return Ok(());
+        }
         let stream = acceptor.accept(stream).await?;
         // RFC 3207 §4.2: what was known before the handshake is forgotten.
         let kept =
@@ -171,6 +185,17 @@ async fn answer_hello(mut lines: Lines<TcpStream>, bytes: &[u8]) -> io::Result<(
     lines.something().await?;
     lines.send(bytes).await?;
     lines.drain().await
+}
+
+/// Whether the ClientHello, which must come in one segment, names X25519MLKEM768
+/// among its groups. It stays in the socket.
+async fn offers_post_quantum(stream: &TcpStream) -> io::Result<bool> {
+    let mut hello = [0; LARGEST_HELLO];
+    let read = stream.peek(&mut hello).await?;
+    let hello = hello.get(..read).unwrap_or_default();
+    let groups = hello.windows(GROUPS.len()).position(|bytes| bytes == GROUPS);
+    let groups = groups.and_then(|start| hello.get(start..)).unwrap_or_default();
+    Ok(groups.chunks_exact(2).take(MOST_GROUPS).any(|group| group == X25519MLKEM768))
 }
 
 /// The verb of a command or the keyword of an EHLO line, in upper case.

@@ -415,3 +415,20 @@ async fn hostile_clients_are_survived() {
         let _ = timeout(PATIENCE, session).await.expect("never ends").expect("panicked");
     }
 }
+
+#[tokio::test]
+async fn a_farm_answers_node_after_node() {
+    let pki = Pki::new().unwrap();
+    let nodes = [Software::Postfix, Software::Exim];
+    let nodes = nodes.map(|software| Script::from(profile(software, |_| {})));
+    let server = Arc::new(Server::new(Script::Farm(nodes.into()), HOST, &pki).unwrap());
+    let mut greetings = Vec::new();
+    for _ in 0..3 {
+        let (stream, far) = hop::pair().await.unwrap();
+        let server = Arc::clone(&server);
+        tokio::spawn(async move { server.serve(far, IpAddr::from([192, 0, 2, 7])).await });
+        greetings.push(Client { stream }.reply().await);
+    }
+    assert!(greetings[0].contains("Postfix") && greetings[1].contains("Exim"), "{greetings:?}");
+    assert_eq!(greetings[0], greetings[2]);
+}

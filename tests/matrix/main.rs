@@ -1,0 +1,24 @@
+//! The matrix: what mxray says of every box of the menu and of every innocent
+//! cause, against the truth and against the best that the views taken permit.
+//!
+//! 1. `menu`, `scopes`, `blocking` and `innocent` make rows: a pretend internet,
+//!    and the claim that its views permit, which `truth` gives with its reason.
+//! 2. `world` surveys them, all rows once for all tests.
+//! 3. `score` compares, `page` keeps the result in docs/detection.md.
+//! 4. `properties` holds what is true of every row.
+
+#![expect(clippy::unwrap_used, reason = "a pretend internet that does not start fails the test")]
+
+#[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "the other test target uses the rest")]
+mod common;
+
+mod blocking;
+mod innocent;
+mod menu;
+mod page;
+mod properties;
+mod scopes;
+mod score;
+mod truth;
+mod world;

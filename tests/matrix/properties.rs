@@ -1,0 +1,197 @@
+//! What is true of every row, and of every server that chance makes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use mxray::judge::{self, Context};
+use mxray::model::evidence::Evidence;
+use mxray::model::report::TargetReport;
+use mxray::model::verdict::{Confidence, Status};
+use mxray::plan::budget;
+use mxray::sim::internet::Path;
+use mxray::sim::middlebox::{Behaviour, Scope};
+use mxray::sim::pki::{Flaw, TlsRange};
+use mxray::sim::server::{Greeting, Profile, Software, Starttls};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use crate::common::HOST;
+use crate::page::line;
+use crate::world::{Row, Seen, seen, surveyed, target, with_controls};
+
+/// Servers that chance makes.
+const GENERATED: usize = 40;
+
+/// Findings that say that something took STARTTLS away.
+const STRIPPING: [&str; 5] = [
+    "starttls-overwritten",
+    "starttls-hidden",
+    "starttls-masked",
+    "starttls-lost-on-family",
+    "starttls-lost-near-vantage",
+];
+
+#[test]
+fn findings_are_raised_and_boxes_were_on_the_path() {
+    for seen in seen() {
+        let ids: Vec<_> = seen.report.findings.iter().map(|finding| &finding.id).collect();
+        let raised = seen.finding.is_none_or(|id| ids.iter().any(|raised| *raised == id));
+        assert!(raised, "{}: {ids:?}", line(seen));
+        assert!(seen.boxes.iter().all(|(came, _)| *came > 0), "{}: {:?}", line(seen), seen.boxes);
+    }
+}
+
+#[test]
+fn a_healthy_domain_costs_one_session_an_address_and_nothing_beside_it() {
+    let healthy = seen().iter().filter(|seen| seen.group == "pass");
+    let mut number = 0;
+    for seen in healthy {
+        number += 1;
+        assert!(
+            sessions(&seen.outcome.evidence).values().all(|count| *count == 1),
+            "{}",
+            seen.name
+        );
+        assert_eq!(seen.outcome.evidence[0].observations.len(), 2, "{}", seen.name);
+        assert!(seen.outcome.controls.is_empty(), "{}", seen.name);
+        assert!(seen.boxes.iter().all(|(came, _)| *came <= 2), "{}", seen.name);
+    }
+    assert!(number > 0);
+}
+
+#[test]
+fn no_address_has_more_sessions_than_the_budget() {
+    let mut most = 0;
+    for seen in seen() {
+        for evidence in [&seen.outcome.evidence, &seen.outcome.controls] {
+            for (ip, count) in sessions(evidence) {
+                assert!(count <= budget::SESSIONS_PER_ADDRESS, "{}: {ip}: {count}", seen.name);
+                most = most.max(count);
+            }
+        }
+    }
+    assert!(most > 3, "nothing was followed up");
+}
+
+fn sessions(evidence: &[Evidence]) -> BTreeMap<IpAddr, usize> {
+    let mut count = BTreeMap::new();
+    for observation in evidence.iter().flat_map(|evidence| &evidence.observations) {
+        *count.entry(observation.probe.ip).or_default() += 1;
+    }
+    count
+}
+
+#[test]
+fn less_evidence_never_makes_surer() {
+    let mut tried = 0;
+    let mut surer = Vec::new();
+    for seen in seen().iter().filter(|seen| is_sample(seen)) {
+        let full = seen.report.verdict.confidence;
+        for (what, report) in one_less(seen) {
+            tried += 1;
+            if report.verdict.confidence > full {
+                let (status, confidence) = (report.verdict.status, report.verdict.confidence);
+                surer.push(format!("{}\n  without {what}: {status:?} {confidence:?}", line(seen)));
+            }
+        }
+    }
+    assert!(tried > 1000, "only {tried}");
+    assert!(surer.is_empty(), "{} of {tried}:\n{}", surer.len(), surer.join("\n"));
+}
+
+/// One server of the menu, and everything else.
+fn is_sample(seen: &Seen) -> bool {
+    let software = ["Exim", "OpenSmtpd", "Gmail"];
+    seen.group.contains(' ') || !software.iter().any(|name| seen.name.ends_with(name))
+}
+
+/// The judgement with each observation left out in turn, the controls' too.
+fn one_less(seen: &Seen) -> Vec<(String, TargetReport)> {
+    let (evidence, controls) = (&seen.outcome.evidence[0], &seen.outcome.controls);
+    let context = Context { roots: &seen.roots, verify_name: None };
+    let mut found = Vec::new();
+    for place in 0..evidence.observations.len() {
+        let mut less = evidence.clone();
+        let gone = less.observations.remove(place);
+        found.push((named(&gone), judge::judge(&less, controls, context)));
+    }
+    for control in 0..controls.len() {
+        for place in 0..controls[control].observations.len() {
+            let mut less = controls.clone();
+            let gone = less[control].observations.remove(place);
+            found.push((named(&gone), judge::judge(evidence, &less, context)));
+        }
+    }
+    found
+}
+
+fn named(observation: &mxray::model::observation::Observation) -> String {
+    let probe = &observation.probe;
+    format!("{} {} repeat {} ({:?})", probe.host, probe.ip, probe.repeat, probe.ehlo_name)
+}
+
+/// Servers in any order, good or bad, but for those that hide what they do.
+fn profiles() -> impl Strategy<Value = Profile> {
+    let starttls = select(vec![
+        Starttls::Works,
+        Starttls::Works,
+        Starttls::Hidden,
+        Starttls::DeadKey,
+        Starttls::OnGreetingLine,
+        Starttls::AgainInsideTls,
+        Starttls::InjectionProne,
+        Starttls::NotTls,
+        Starttls::Tls10Only,
+        Starttls::LosesPostQuantum,
+    ]);
+    let flaw = select(vec![
+        Flaw::None,
+        Flaw::SelfSigned,
+        Flaw::Expired,
+        Flaw::WrongName,
+        Flaw::MissingIntermediate,
+    ]);
+    let tls = select(vec![TlsRange::default(), TlsRange::TLS12, TlsRange::TLS13]);
+    let code = prop_oneof![8 => Just(220), 1 => select(vec![421, 450, 554])];
+    let refuses = prop_oneof![8 => Just(None), 1 => Just(Some(502))];
+    select(Software::ALL.to_vec()).prop_flat_map(move |software| {
+        let keywords = subsequence(software.keywords().to_vec(), 0..=software.keywords().len());
+        (
+            keywords.prop_shuffle(),
+            starttls.clone(),
+            flaw.clone(),
+            tls.clone(),
+            code.clone(),
+            refuses.clone(),
+        )
+            .prop_map(move |(keywords, starttls, flaw, tls, code, refuses_ehlo)| {
+                let mut profile = Profile::new(software, HOST);
+                profile.keywords = keywords.into_iter().map(str::to_owned).collect();
+                profile.greeting = Greeting { code, ..Greeting::default() };
+                (profile.starttls, profile.flaw, profile.tls) = (starttls, flaw, tls);
+                profile.refuses_ehlo = refuses_ehlo;
+                profile
+            })
+    })
+}
+
+#[test]
+fn a_box_that_changes_nothing_raises_no_stripping_finding_over_any_server() {
+    let mut runner = TestRunner::deterministic();
+    let made = (0..GENERATED).map(|_| profiles().new_tree(&mut runner).unwrap().current());
+    let profiles: Vec<Profile> = made.collect();
+    let rows = profiles.iter().enumerate().map(|(number, profile)| {
+        let internet = target(with_controls(), profile.clone());
+        let internet = internet.box_on(Path::All, Behaviour::Pass, Scope::default());
+        Row::new("generated", format!("{number}"), internet).innocent()
+    });
+    for (seen, profile) in surveyed(rows.collect()).iter().zip(&profiles) {
+        let ids: Vec<_> = seen.report.findings.iter().map(|finding| finding.id.as_str()).collect();
+        assert!(!ids.iter().any(|id| STRIPPING.contains(id)), "{ids:?}: {profile:#?}");
+        let status = seen.report.verdict.status;
+        assert!(!matches!(status, Status::Stripped | Status::Intercepted), "{profile:#?}");
+        assert_ne!(seen.report.verdict.confidence, Some(Confidence::Proven), "{profile:#?}");
+    }
+}
