@@ -149,8 +149,77 @@ fn built_in() -> Vec<Target> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::net::{IpAddr, SocketAddr};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::probe::{Limits, Mode};
+    use crate::model::report::{Families, FamilyUse};
+    use crate::observe::Dialler;
+    use crate::plan::Intent;
+    use crate::tls::Roots;
+
+    /// What is asked beside a target at which nobody listens, with everything
+    /// built in allowed.
+    async fn asked_beside(target: &str, named: &[&str]) -> Vec<Evidence> {
+        let nobody: SocketAddr = ([127, 0, 0, 1], 1).into();
+        let ip: IpAddr = target.parse().unwrap();
+        let patience = Duration::from_secs(2);
+        let survey = Survey {
+            resolver: None,
+            dialler: Dialler::pretend(
+                HashMap::from([(SocketAddr::new(ip, 25), nobody)]),
+                vec!["198.51.100.10".parse().unwrap(), "2001:db8:100::10".parse().unwrap()],
+            ),
+            intent: Intent {
+                ehlo_names: Vec::new(),
+                sources: Vec::new(),
+                port: None,
+                mode: Mode::Starttls,
+                sni: None,
+                limits: Limits { session: patience, greeting: patience },
+                repeats: 1,
+                other_ports: false,
+            },
+            asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
+            controls: ControlSettings {
+                named: named.iter().map(|name| name.parse().unwrap()).collect(),
+                built_in: true,
+                ..ControlSettings::default()
+            },
+            roots: Roots::webpki(),
+        };
+        let (events, _) = tokio::sync::mpsc::unbounded_channel();
+        let targets = vec![target.parse().unwrap()];
+        super::super::run(survey, targets, events, std::future::pending()).await.controls
+    }
+
+    #[tokio::test]
+    async fn a_special_purpose_target_causes_no_traffic_to_anything_public() {
+        for target in ["127.0.0.1", "10.0.0.25", "203.0.113.1", "100.64.0.1", "::1", "fd00::25"] {
+            assert!(asked_beside(target, &[]).await.is_empty(), "{target}");
+        }
+        let named = asked_beside("10.0.0.25", &["control.example.com"]).await;
+        let asked: Vec<_> = named.iter().map(|control| control.target.name()).collect();
+        assert_eq!(asked, ["control.example.com"], "only what the user named");
+    }
+
+    #[tokio::test]
+    async fn a_public_target_has_controls_and_a_canary() {
+        // Mapped to loopback like every address here: nothing leaves this machine.
+        for target in ["8.8.8.8", "2a00:1450::1a"] {
+            let asked = asked_beside(target, &[]).await;
+            let role = |wanted| asked.iter().filter(|beside| beside.role == wanted).count();
+            assert_eq!(role(Role::Control), plan::CONTROLS_TRIED, "{target}");
+            let canary = asked.iter().find(|beside| beside.role == Role::Canary).unwrap();
+            let ips: Vec<_> = canary.observations.iter().map(|seen| seen.probe.ip).collect();
+            assert_eq!(ips, plan::CANARIES, "{target}");
+        }
+    }
+
     #[test]
     fn built_in_controls_are_domains() {
-        assert_eq!(super::built_in().len(), crate::plan::BUILT_IN_CONTROLS.len());
+        assert_eq!(built_in().len(), plan::BUILT_IN_CONTROLS.len());
     }
 }

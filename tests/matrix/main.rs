@@ -8,6 +8,7 @@
 //! 4. `properties` holds what is true of every row.
 
 #![expect(clippy::unwrap_used, reason = "a pretend internet that does not start fails the test")]
+#![expect(clippy::indexing_slicing, reason = "a row that is not there fails the test")]
 
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "the other test target uses the rest")]

@@ -68,7 +68,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let internet = both.internet.box_on(v6, REFUSE, first.parse().unwrap());
     let name = format!("{REFUSE} for {first} on both of the target's paths");
     rows.push(
-        named(Row { internet, name, ..both }).permits(by_name).raises("offer-follows-ehlo-name"),
+        named(Row { name, internet, ..both }).permits(by_name).raises("offer-follows-ehlo-name"),
     );
     rows.push(
         named(scoped(Path::All, REFUSE, &second))

@@ -140,21 +140,15 @@ fn hidden(
         let finding = Finding { alternatives: Vec::new(), ..finding };
         return Some(with_confidence(finding, Confidence::Proven));
     }
+    let how = if address.fell_to_helo() {
+        "refuses EHLO, in whose answer it would offer STARTTLS"
+    } else {
+        "does not offer STARTTLS"
+    };
     let finding = catalogue::STARTTLS_HIDDEN.raised(
         about(address),
         address.evidence(),
-        if address.fell_to_helo() {
-            format!(
-                "{} refuses EHLO, so that nothing can be offered, and answers 220 when STARTTLS is \
-                 sent all the same.",
-                address.label()
-            )
-        } else {
-            format!(
-                "{} does not offer STARTTLS, and answers 220 when it is sent anyway.",
-                address.label()
-            )
-        },
+        format!("{} {how}, and answers 220 when it is sent anyway.", address.label()),
     );
     Some(with_confidence(finding, confidence.unwrap_or(Confidence::Suspected)))
 }
