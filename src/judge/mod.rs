@@ -22,13 +22,15 @@ mod describe;
 mod interception;
 mod reading;
 mod rules;
+mod signatures;
+mod table;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{CATALOGUE, Entry};
 pub use describe::PROGRAM;
+pub use table::CLAIMS;
 
 use address::Address;
 use controls::Controls;
