@@ -9,11 +9,12 @@ mod addresses;
 mod advice;
 mod differences;
 mod dns;
+pub mod explain;
 mod findings;
 mod machine;
 mod sessions;
 mod transcripts;
-mod words;
+pub(super) mod words;
 
 use crate::model::report::{Report, TargetReport};
 use crate::model::verdict::{Status, Verdict};
