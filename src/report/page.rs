@@ -298,10 +298,15 @@ fn break_point(word: &[(char, Tone)], room: usize) -> usize {
 /// How many letters go into `room` columns: up to behind the last blank in the
 /// second half, or else as many as fit.
 fn fold_point(letters: &[(char, Tone)], room: usize) -> usize {
-    if wide(letters) <= room {
+    let mut used = 0;
+    let fits = letters.iter().take_while(|&&(letter, _)| {
+        used += columns(letter);
+        used <= room
+    });
+    let fits = fits.count().max(1);
+    if fits >= letters.len() {
         return letters.len();
     }
-    let fits = break_point(letters, room);
     let head = letters.get(..fits).unwrap_or_default();
     let blank = head.iter().rposition(|&(letter, _)| letter == ' ').map(|at| at + 1);
     blank.filter(|at| *at > fits / 2).unwrap_or(fits)

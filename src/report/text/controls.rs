@@ -19,7 +19,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     }
 }
 
-/// One line a control or canary; one that says so where none was asked.
+/// One line a control or canary.
 pub(super) fn facts(report: &Report) -> Vec<Line> {
     report.controls.iter().filter_map(fact).collect()
 }
@@ -41,7 +41,10 @@ fn fact(control: &TargetReport) -> Option<Line> {
         .iter()
         .map(|(result, families)| format!("{result} over {}", families.join(" and ")))
         .collect();
-    let lead = if role == Role::Canary { "canary: " } else { "control: " };
+    let lead = match role {
+        Role::Canary => "nothing lives there: ",
+        _ => "control: ",
+    };
     let line = Line::new().plain(lead).name(&control.target).plain(" ");
     Some(line.plain(&said.join("; ")).sentence())
 }
@@ -63,27 +66,18 @@ fn result(sessions: &[&ObservationReport], role: Role) -> Option<String> {
     let codes: Vec<u16> = sessions.iter().filter_map(greeting).collect();
     let greeted = codes.contains(&220);
     if role == Role::Canary {
-        let words = if greeted {
-            "greeted us, where nothing lives,"
-        } else {
-            "did not greet us, as nothing lives there,"
-        };
-        return Some(words.to_owned());
+        return Some(if greeted { "greeted us with 220" } else { "did not greet us" }.to_owned());
     }
-    let completed = |session: &&&ObservationReport| session.stages.contains(&Stage::Handshake);
-    let offered = sessions.iter().any(|session| session.starttls.offered == Some(true));
-    let secured = sessions.iter().find(completed);
-    let hidden = |session: &&&ObservationReport| {
-        session.starttls.outcome == StarttlsOutcome::AcceptedUnoffered
-    };
-    Some(match (offered, secured, codes.first()) {
-        (true, Some(_), _) => "offers STARTTLS, and TLS works,".to_owned(),
-        (true, None, _) => "offers STARTTLS, and no TLS comes of it".to_owned(),
-        (false, Some(_), _) if sessions.iter().any(|one| hidden(&one)) => {
-            "does not offer STARTTLS, and accepts it all the same,".to_owned()
-        }
-        (false, _, Some(220)) => "does not offer STARTTLS".to_owned(),
-        (false, _, Some(code)) => format!("turned us away with {code}"),
-        (false, _, None) => "did not greet us".to_owned(),
+    let any = |holds: fn(&ObservationReport) -> bool| sessions.iter().any(|session| holds(session));
+    let offered = any(|session| session.starttls.offered == Some(true));
+    let completed = any(|session| session.stages.contains(&Stage::Handshake));
+    let hidden = any(|session| session.starttls.outcome == StarttlsOutcome::AcceptedUnoffered);
+    Some(match (greeted, codes.first()) {
+        (true, _) if offered && completed => "offers STARTTLS and completes TLS".to_owned(),
+        (true, _) if offered => "offers STARTTLS, but completes no TLS".to_owned(),
+        (true, _) if hidden && completed => "does not offer STARTTLS, but accepts it".to_owned(),
+        (true, _) => "does not offer STARTTLS".to_owned(),
+        (false, Some(code)) => format!("turned us away with {code}"),
+        (false, None) => "did not greet us".to_owned(),
     })
 }

@@ -54,9 +54,11 @@ fn write_page(page: &mut Page, report: &Report, target: &TargetReport, pair: &Pa
     page.blank();
     dialogue::write(page, pair.problem, pair.other.as_ref().map(|(other, _)| *other));
     page.blank();
-    for line in controls::facts(report) {
-        page.hanging(2, 2, &line);
+    let mut controls = controls::facts(report);
+    if controls.is_empty() {
+        controls.push(Line::new().plain("No control destination was asked."));
     }
+    controls.iter().for_each(|line| page.hanging(2, 2, line));
     again::write(page, pair);
     let by = format!(
         "Measured by {}; times are UTC by the clock of the machine that measured.",
@@ -90,3 +92,6 @@ fn steadiness(target: &TargetReport, problem: &ObservationReport) -> Option<Line
         cell.of, cell.offered, cell.completed
     )))
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,13 @@ fn verdict(page: &mut Page, meaning: &Meaning, grounds: &[Ground]) {
             Some(confidence) => format!("{}, when", words::confidence(confidence)),
             None => "given when".to_owned(),
         };
-        labelled(page, &when, ground.evidence);
+        let places: Vec<&str> = ground.places.iter().map(|place| words::place(*place)).collect();
+        let places = if places.is_empty() {
+            String::new()
+        } else {
+            format!(" (where, if it is said: {})", places.join("; or "))
+        };
+        labelled(page, &when, &format!("{}{places}", ground.evidence));
         given = true;
     }
     if !given {

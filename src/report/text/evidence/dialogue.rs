@@ -15,7 +15,7 @@ use crate::report::text::words;
 
 /// A column narrower than this makes one below the other easier to read.
 const NARROWEST_COLUMN: usize = 36;
-/// Lines of a session that are shown and compared.
+/// Lines of the far side that are shown and compared.
 const MOST_LINES: usize = 100;
 
 /// One line of a session.
@@ -73,7 +73,7 @@ pub(super) fn write(
     if other.is_some() {
         let legend =
             "! marks what differs; the wording of greetings and parameters is not compared.";
-        page.paragraph(2, &Line::of(Tone::Faint, legend));
+        page.hanging(2, 2, &Line::of(Tone::Faint, legend));
     }
 }
 
@@ -98,8 +98,16 @@ fn write_below<'a>(
 ) {
     page.fixed(4, &Line::of(Tone::Strong, title));
     let room = page.width().saturating_sub(4);
+    let mut missing = false;
     for (said, marked) in lines {
-        let Some(said) = said else { continue };
+        let Some(said) = said else {
+            if !missing {
+                page.fixed(2, &mark(true).joined(Line::of(Tone::Faint, "(nothing here)")));
+            }
+            missing = true;
+            continue;
+        };
+        missing = false;
         for (place, part) in said.line(tone(marked)).folded(room, 3).into_iter().enumerate() {
             page.fixed(2, &mark(marked && place == 0).joined(part));
         }
@@ -182,7 +190,8 @@ fn common<'a>(left: &'a [Said], right: &'a [Said]) -> Vec<(&'a Said, &'a Said)> 
 
 /// What was said in a session up to TLS, or to our QUIT.
 pub(super) fn said(session: &ObservationReport) -> Vec<Said> {
-    let mut reader = Reader { session, lines: Vec::new(), verb: "greeting".to_owned(), replied: 0 };
+    let mut reader =
+        Reader { session, lines: Vec::new(), verb: "greeting".to_owned(), replied: 0, left_out: 0 };
     let mut pending: Option<(Speaker, Vec<u8>)> = None;
     for entry in session.transcript.iter().flatten() {
         if entry.tls && session.probe.mode == Mode::Starttls {
@@ -216,11 +225,15 @@ struct Reader<'a> {
     verb: String,
     /// Lines of the answer so far.
     replied: usize,
+    /// Lines beyond [`MOST_LINES`].
+    left_out: usize,
 }
 
 impl Reader<'_> {
     fn push(&mut self, by: By, same: String, text: String) {
-        if self.lines.len() < MOST_LINES {
+        if by == By::Server && self.lines.len() >= MOST_LINES {
+            self.left_out += 1;
+        } else {
             self.lines.push(Said { by, same, text });
         }
     }
@@ -290,6 +303,10 @@ impl Reader<'_> {
         let quit = self.lines.iter().position(|one| one.by == By::Client && one.same == "C QUIT");
         if let Some(place) = quit {
             self.lines.truncate(place);
+        }
+        if self.left_out > 0 {
+            let words = format!("{} more lines are not shown", self.left_out);
+            self.push(By::Path, words.clone(), words);
         }
         let tls = |one: &Said| one.by == By::Path && one.same.starts_with("tls");
         if !self.lines.iter().any(tls) {

@@ -1,7 +1,7 @@
 //! Which two sessions show the claim best: one with the problem, one without it.
 
 use crate::model::finding::{Finding, Severity};
-use crate::model::probe::{ClientHello, Role};
+use crate::model::probe::{ClientHello, Mode, Role};
 use crate::model::report::{ObservationReport, Report, TargetReport};
 use crate::model::session::{Stage, StarttlsOutcome};
 use crate::model::verdict::Status;
@@ -36,10 +36,16 @@ pub(super) fn pair<'a>(report: &'a Report, target: &'a TargetReport) -> Option<P
     Some(Pair { problem, other: nearest.map(|(_, other, words)| (other, words)) })
 }
 
-/// STARTTLS was offered, accepted, and TLS completed.
+/// TLS was completed, and STARTTLS offered before where it is not there from the start.
 fn works(session: &ObservationReport) -> bool {
-    session.starttls.outcome == StarttlsOutcome::Accepted
+    let offered = session.starttls.outcome == StarttlsOutcome::Accepted;
+    (offered || session.probe.mode == Mode::ImplicitTls)
         && session.stages.contains(&Stage::Handshake)
+}
+
+/// What answered was heard, or met by a handshake.
+fn heard(session: &ObservationReport) -> bool {
+    session.stages.contains(&Stage::Greeting) || session.tls.is_some()
 }
 
 /// Findings that are as sure as the verdict, and grave.
@@ -61,7 +67,7 @@ fn stripped(target: &TargetReport) -> Option<&ObservationReport> {
             && probe.role == Role::Target
             && probe.client_hello == ClientHello::Default
             && session.transcript.is_some()
-            && session.stages.contains(&Stage::Greeting)
+            && heard(session)
             && !works(session)
     });
     candidates.min_by_key(|session| plainness(session))
@@ -86,9 +92,7 @@ fn intercepted<'a>(
 ) -> Option<(&'a ObservationReport, Vec<&'a str>)> {
     let finding = grounds(target).find(|finding| TELLS.contains(&finding.id.as_str()))?;
     let held = |session: &&ObservationReport| {
-        finding.evidence.contains(&session.id)
-            && session.transcript.is_some()
-            && session.stages.contains(&Stage::Greeting)
+        finding.evidence.contains(&session.id) && session.transcript.is_some() && heard(session)
     };
     let controls = report.controls.iter().flat_map(|control| &control.observations);
     // Where nothing can live, the greeting alone says it all.
