@@ -43,7 +43,7 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_the_program_and_of_each_command() {
-    for command in ["", "check", "report", "demo", "schema", "completions"] {
+    for command in ["", "check", "report", "demo", "explain", "schema", "completions"] {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         let name = if command.is_empty() { "mxray" } else { command };
         arguments.push("--help");
@@ -69,6 +69,8 @@ fn mistakes_are_answered_with_what_to_type() {
         refused(&["check", "https://gmail.com/"]),
         refused(&["check", "-"]),
         refused(&["report", "/no/such/file"]),
+        refused(&["explain", "striped"]),
+        refused(&["explain", "nothing-of-the-kind"]),
     ];
     insta::assert_snapshot!(messages.join("\n"));
 }
@@ -206,4 +208,46 @@ fn the_demo_shows_a_clean_and_a_stripped_domain() {
     assert_eq!(words, ["\"intact\"", "\"stripped\""]);
     let lines = run(&["demo", "--ndjson"]);
     assert_eq!(out(&lines).lines().count(), 2);
+}
+
+#[test]
+fn every_name_is_explained() {
+    let all = run(&["explain"]);
+    assert_eq!(all.status.code(), Some(0));
+    for name in mxray::report::text::explain::names(&mxray::judge::CLAIMS) {
+        assert!(out(&all).contains(&format!("{name}: ")), "{name}");
+        let one = run(&["explain", name]);
+        assert_eq!(one.status.code(), Some(0), "{name}");
+        assert!(out(&one).starts_with(&format!("{name}: a ")), "{name}: {}", out(&one));
+    }
+    insta::assert_snapshot!("explain-stripped", out(&run(&["explain", "stripped"])));
+    insta::assert_snapshot!("explain-finding", out(&run(&["explain", "starttls-hidden"])));
+}
+
+/// A line without what differs from run to run: the times, and the key.
+fn without_time(line: &str) -> String {
+    let is_time = |word: &str| {
+        word.len() >= 8
+            && word.chars().all(|letter| letter.is_ascii_digit() || "-:".contains(letter))
+    };
+    let is_key = |word: &str| word.len() >= 8 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let words = line.split(' ').map(|word| match word {
+        _ if is_time(word) => "T".repeat(word.len()),
+        _ if is_key(word) => "0".repeat(word.len()),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_evidence_page_of_the_demo() {
+    // Without IPv6, not even on loopback, there is no second view to show.
+    if TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let output = run(&["demo", "--quiet"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let (_, page) = out(&output).split_once("\nEvidence, made to be sent on\n").unwrap();
+    let lines: Vec<String> = page.lines().map(without_time).collect();
+    insta::assert_snapshot!("demo-evidence", lines.join("\n"));
 }

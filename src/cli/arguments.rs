@@ -24,6 +24,7 @@ Examples:
   mxray check '[mx1.example.net]:25'    one host, without its MX records
   mxray check --save proof.json a.example b.example
   mxray report proof.json               judge saved evidence again, without network
+  mxray explain stripped                what a verdict or a finding rests on
   mxray demo                            all of it on a pretend internet, without network
 
 Exit status:
@@ -67,6 +68,11 @@ pub(crate) enum Command {
     Report(ReportArguments),
     /// Show a check of a pretend internet inside this process, without network
     Demo(DemoArguments),
+    /// Say what a verdict or a finding means, and what it rests on
+    Explain {
+        /// A verdict's word or a finding's id, as in a report [default: list all]
+        name: Option<String>,
+    },
     /// Print the JSON Schema of the report
     Schema,
     /// Print a completion script for a shell
@@ -83,7 +89,7 @@ impl Command {
             Self::Check(arguments) => Some(&arguments.output),
             Self::Report(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
-            Self::Schema | Self::Completions { .. } => None,
+            Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod deliver;
 pub(crate) mod demo;
 pub(crate) mod exit;
+pub(crate) mod explain;
 pub(crate) mod failure;
 pub(crate) mod host_name;
 pub(crate) mod measure;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Completions { shell } => completions(*shell, terminal),
         Command::Report(arguments) => report::run(arguments, terminal),
         Command::Check(arguments) => check::run(arguments, terminal),
+        Command::Explain { name } => explain::run(name.as_deref(), terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
     }
 }

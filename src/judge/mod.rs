@@ -24,13 +24,15 @@ mod interception;
 mod mask;
 mod reading;
 mod rules;
+mod signatures;
+mod table;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{CATALOGUE, Entry};
 pub use describe::PROGRAM;
+pub use table::CLAIMS;
 
 use address::Address;
 use controls::Controls;

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::{Context, judge};
+use super::{CLAIMS, Context, judge};
 use crate::model::evidence::Evidence;
+use crate::model::finding::Severity;
 use crate::model::observation::Observation;
 use crate::model::probe::{ClientHello, Limits, Mode, Probe, Role};
 use crate::model::report::{Families, FamilyUse, TargetReport};
@@ -157,7 +158,11 @@ fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
         role: Role::Target,
         families,
     };
-    judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None })
+    let report = judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None });
+    let verdict = &report.verdict;
+    let grounds = CLAIMS.claims.iter();
+    assert_eq!(grounds.filter(|ground| ground.allows(verdict)).take(1).count(), 1, "{verdict:?}");
+    report
 }
 
 fn report(all: &[Seen]) -> TargetReport {
@@ -469,4 +474,40 @@ fn a_session_that_breaks_off_inside_tls_is_told() {
     let broken = "-- tls TLSv1.3 TLS_AES_256_GCM_SHA384 X25519\nC: EHLO p\n-- ended reset \"x\"\n";
     let report = report(&[seen("mx1.example.net", V4, &[OFFERED, broken])]);
     assert!(ids(&report).contains(&"session-stalled"), "{:?}", ids(&report));
+}
+
+const CANNED: &str = "\
+-- connected from 198.51.100.10:40000
+S: 220 mx1.example.net
+C: EHLO probe.example.org
+S: 250-Requested mail action okay, completed
+S: 250-SIZE 20000000
+S: 250 8BITMIME
+C: STARTTLS
+";
+
+#[test]
+fn a_product_is_named_and_accused_of_nothing() {
+    let report = report(&[seen("mx1.example.net", V4, &[CANNED, REFUSED])]);
+    let finding = report.findings.iter().find(|found| found.id == "product-signature").unwrap();
+    assert_eq!((finding.severity, finding.confidence), (Severity::Notice, None));
+    assert!(finding.explanation.contains("answers alike"), "{}", finding.explanation);
+    assert_eq!(report.verdict.status, Status::NotOffered);
+}
+
+#[test]
+fn keywords_missing_beside_another_view_name_a_product() {
+    let full = OFFERED.replace("S: 250-ETRN", "S: 250-PIPELINING\nS: 250-CHUNKING");
+    let bare = HIDDEN.replace("S: 250-ETRN\n", "");
+    let pair = |bare: &str| {
+        report(&[
+            seen("mx1.example.net", V4, &[bare, REFUSED]),
+            seen("mx1.example.net", V6, &[&full, SECURED]),
+        ])
+    };
+    let named = pair(&bare);
+    let finding = named.findings.iter().find(|found| found.id == "product-signature").unwrap();
+    assert_eq!(finding.evidence, ["o1", "o2"]);
+    assert!(finding.explanation.contains("F-Secure"), "{}", finding.explanation);
+    assert!(!ids(&pair(HIDDEN)).contains(&"product-signature"));
 }

@@ -4,6 +4,7 @@
 //! cell, contrast, finding, verdict) and the JSON contract made of them.
 //! Refuses to know sockets, clocks, files, and how any of the values came about.
 
+pub mod catalogue;
 pub mod compare;
 pub mod entries;
 pub mod evidence;

@@ -4,6 +4,7 @@
 //! a report goes in, a string comes out. Refuses to judge, to know the terminal,
 //! and to write anything anywhere.
 
+pub mod catalogue;
 pub mod escape;
 pub mod json;
 mod page;

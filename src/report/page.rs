@@ -82,6 +82,23 @@ impl Line {
         self
     }
 
+    /// Broken into rows of so many columns, blanks kept: bytes are evidence.
+    /// Rows after the first are indented.
+    pub(crate) fn folded(&self, width: usize, hang: usize) -> Vec<Self> {
+        let mut rows = Vec::new();
+        let mut rest = self.letters.as_slice();
+        let mut indent = 0;
+        while !rest.is_empty() || rows.is_empty() {
+            let room = width.saturating_sub(indent).max(1);
+            let (row, tail) = rest.split_at(fold_point(rest, room));
+            let blanks = std::iter::repeat_n((' ', Tone::Plain), indent);
+            rows.push(Self { letters: blanks.chain(row.iter().copied()).collect() });
+            rest = tail;
+            indent = hang;
+        }
+        rows
+    }
+
     /// Columns that it takes.
     pub(crate) fn width(&self) -> usize {
         wide(&self.letters)
@@ -276,6 +293,23 @@ fn break_point(word: &[(char, Tone)], room: usize) -> usize {
     }
     // A character wider than the room is written all the same.
     if good > 0 { good } else { fits.max(1) }
+}
+
+/// How many letters go into `room` columns: up to behind the last blank in the
+/// second half, or else as many as fit.
+fn fold_point(letters: &[(char, Tone)], room: usize) -> usize {
+    let mut used = 0;
+    let fits = letters.iter().take_while(|&&(letter, _)| {
+        used += columns(letter);
+        used <= room
+    });
+    let fits = fits.count().max(1);
+    if fits >= letters.len() {
+        return letters.len();
+    }
+    let head = letters.get(..fits).unwrap_or_default();
+    let blank = head.iter().rposition(|&(letter, _)| letter == ' ').map(|at| at + 1);
+    blank.filter(|at| *at > fits / 2).unwrap_or(fits)
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 /// A target with a route to these hosts; hosts and observations follow from the sessions.
-fn target(
+pub(crate) fn target(
     name: &str,
     verdict: (Status, Option<Confidence>, &str),
     observations: Vec<ObservationReport>,
@@ -183,7 +183,7 @@ fn policies() -> Policies {
 }
 
 /// A session in which all went well.
-fn session(id: &str, host: &str, address: &str) -> ObservationReport {
+pub(crate) fn session(id: &str, host: &str, address: &str) -> ObservationReport {
     ObservationReport {
         id: id.to_owned(),
         probe: probe(host, ip(address)),
@@ -327,7 +327,7 @@ fn cut_short(
 }
 
 /// STARTTLS is not on the list, but accepted when sent.
-fn hidden(mut session: ObservationReport) -> ObservationReport {
+pub(crate) fn hidden(mut session: ObservationReport) -> ObservationReport {
     session.ehlo = Some(ehlo(&session.probe.host, &["PIPELINING", "SIZE", "8BITMIME"]));
     session.starttls.offered = Some(false);
     session.starttls.outcome = StarttlsOutcome::AcceptedUnoffered;
@@ -425,7 +425,7 @@ pub(crate) fn stripped() -> Report {
     report(vec![target])
 }
 
-fn finding(id: &str, severity: Severity, address: &str) -> Finding {
+pub(crate) fn finding(id: &str, severity: Severity, address: &str) -> Finding {
     Finding {
         id: id.to_owned(),
         severity,

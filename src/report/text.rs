@@ -2,18 +2,22 @@
 //!
 //! Owns the order of its parts: the verdict in one sentence, the table of
 //! addresses, sessions that did not get through, what differs, findings, DNS,
-//! what to do next, and once for the whole run what is so about this machine.
+//! what to do next, and once for the whole run what controls showed, what is so
+//! about this machine, and the evidence page of each claim about a path.
 //! Refuses to judge: it only words what the report says.
 
 mod addresses;
 mod advice;
+mod controls;
 mod differences;
 mod dns;
+mod evidence;
+pub mod explain;
 mod findings;
 mod machine;
 mod sessions;
 mod transcripts;
-mod words;
+pub(super) mod words;
 
 use crate::model::report::{Report, TargetReport};
 use crate::model::verdict::{Status, Verdict};
@@ -46,7 +50,9 @@ pub fn render(report: &Report, style: &Style) -> String {
         }
         write_target(&mut page, report, target, style);
     }
+    controls::write(&mut page, report);
     machine::write(&mut page, report);
+    evidence::write(&mut page, report);
     page.finish()
 }
 

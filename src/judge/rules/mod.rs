@@ -8,6 +8,7 @@ mod intercept;
 mod offer;
 mod reach;
 mod route;
+mod signature;
 
 use super::Scene;
 use crate::model::evidence::Evidence;
@@ -20,6 +21,7 @@ pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict
     let mut found = offer::findings(scene, verdict);
     found.extend(intercept::findings(scene));
     found.extend(consistency::findings(scene));
+    found.extend(signature::findings(scene));
     found.extend(handshake::findings(addresses));
     found.extend(certificate::findings(addresses));
     found.extend(reach::findings(addresses, verdict));

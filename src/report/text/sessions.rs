@@ -200,7 +200,7 @@ fn chain_notes(tls: &TlsFacts) -> Vec<Line> {
 }
 
 /// A text from the wire, cut where it is long.
-fn quote(text: &str) -> Cow<'_, str> {
+pub(super) fn quote(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(QUOTE) {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(text),

@@ -11,7 +11,7 @@ use crate::model::verdict::{Confidence, Place, Status};
 use crate::report::page::Tone;
 
 /// The verdict's word, as in the JSON report.
-pub(super) fn status(status: Status) -> &'static str {
+pub(in crate::report) fn status(status: Status) -> &'static str {
     match status {
         Status::Intercepted => "intercepted",
         Status::Stripped => "stripped",
@@ -47,7 +47,7 @@ pub(super) fn status_tone(status: Status) -> Tone {
 }
 
 /// How sure.
-pub(super) fn confidence(confidence: Confidence) -> &'static str {
+pub(in crate::report) fn confidence(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::Suspected => "suspected",
         Confidence::Corroborated => "corroborated",
@@ -56,11 +56,11 @@ pub(super) fn confidence(confidence: Confidence) -> &'static str {
 }
 
 /// Where the cause seems to be.
-pub(super) fn place(place: Place) -> &'static str {
+pub(in crate::report) fn place(place: Place) -> &'static str {
     match place {
-        Place::NearVantage => "near this vantage point, since every destination shows it",
-        Place::NearDestination => "near the destination, since every vantage point shows it",
-        Place::FamilyPath => "on the path of one address family",
+        Place::NearVantage => "near this vantage point: other destinations show it too",
+        Place::NearDestination => "near the destination: every vantage point shows it",
+        Place::FamilyPath => "over one address family only",
         Place::Node => "at one address of several",
     }
 }
@@ -99,7 +99,7 @@ pub(super) fn because(status: Status, because: &str) -> &str {
 }
 
 /// How much a finding matters, and how that stands out.
-pub(super) fn severity(severity: Severity) -> (Tone, &'static str) {
+pub(in crate::report) fn severity(severity: Severity) -> (Tone, &'static str) {
     match severity {
         Severity::Critical => (Tone::Bad, "critical"),
         Severity::Warning => (Tone::Doubtful, "warning"),

@@ -1,0 +1,253 @@
+//! The table of claims: what each verdict means, and on which grounds it is given.
+//!
+//! Owns the words of docs/detection.md §1, which `docs` and `mxray explain` are
+//! made of. The tests of this module hold every verdict that is given against it.
+
+use crate::model::catalogue::{Catalogue, Ground, Meaning};
+use crate::model::verdict::{Confidence, Place, Status};
+
+use super::catalogue::CATALOGUE;
+
+/// Everything that may be claimed.
+pub const CLAIMS: Catalogue = Catalogue { meanings: MEANINGS, claims: GROUNDS, entries: CATALOGUE };
+
+const fn meaning(status: Status, means: &'static str, never: &'static str) -> Meaning {
+    Meaning { status, means, never }
+}
+
+const MEANINGS: &[Meaning] = &[
+    meaning(
+        Status::Intercepted,
+        "something other than the MX answered: a foreign key at the same address from another \
+         vantage or at controls too, a terminating proxy",
+        "a farm with per-node certificates; a second machine behind the AAAA with its own \
+         self-signed certificate: seen by family only, that is `inconsistent` with the doubt said",
+    ),
+    meaning(
+        Status::Stripped,
+        "this path hides the offer, overwrites or refuses the command, or breaks the handshake, \
+         while another view of the host shows STARTTLS, or the server accepts it when sent anyway, \
+         or the reply shows that the command was overwritten",
+        "a server that does not speak it; a refusal of the connection (421, 450, 554)",
+    ),
+    meaning(
+        Status::PolicyFailed,
+        "an authenticated promise is broken on every path tried: TLSA does not match, MTA-STS \
+         enforce with an unlisted MX or an invalid certificate, or no offer at all (innocent: the \
+         destination broke its own promise; guilty: stripped everywhere; controls and a second \
+         vantage decide)",
+        "`stripped`, where one path keeps the promise; `intercepted`, where one path shows a \
+         foreign key",
+    ),
+    meaning(
+        Status::TlsBroken,
+        "STARTTLS is offered and no handshake completes on any path: 454 everywhere, a dead key, \
+         or `because: legacy-only` (TLS 1.0, DHE, static RSA: some senders still encrypt)",
+        "`stripped`",
+    ),
+    meaning(
+        Status::Inconsistent,
+        "servers differ in a way that follows the host, the node or the EHLO name",
+        "`stripped`: where every address of one family lacks what every address of the other \
+         offers, it is `stripped`, suspected; where addresses within a family differ, it is \
+         `inconsistent`",
+    ),
+    meaning(
+        Status::Intact,
+        "STARTTLS worked at every address that greeted us, and nothing contradicts it; `reached` \
+         says at how many of how many",
+        "an address that greeted and then stalled or failed: `inconclusive`",
+    ),
+    meaning(
+        Status::NotOffered,
+        "no view offers STARTTLS, sending it anyway leads to no TLS, no promise says otherwise",
+        "`stripped`: say which further view would settle it",
+    ),
+    meaning(
+        Status::Blocked,
+        "port 25 cannot be used from here: controls of different operators fail too, over that \
+         family",
+        "`unreachable`",
+    ),
+    meaning(
+        Status::Unreachable,
+        "addresses exist, none answered usefully, controls (if run) are fine",
+        "`blocked`: without controls say both explanations",
+    ),
+    meaning(Status::NoMail, "null MX (RFC 7505), or the domain has neither MX nor addresses", ""),
+    meaning(
+        Status::Unresolvable,
+        "DNS failed (SERVFAIL, bogus, time-out), NXDOMAIN, or every MX host is without address \
+         (`because`)",
+        "`no-mail`: SERVFAIL is not an answer",
+    ),
+    meaning(
+        Status::Inconclusive,
+        "could not be measured or repeats disagree; `because` says why",
+        "all of the above",
+    ),
+];
+
+const ANYWHERE: &[Place] = &[Place::NearVantage, Place::FamilyPath, Place::Node];
+
+const fn ground(
+    status: Status,
+    confidence: Option<Confidence>,
+    evidence: &'static str,
+    places: &'static [Place],
+) -> Ground {
+    Ground { status, confidence, evidence, places }
+}
+
+const SUSPECTED: Option<Confidence> = Some(Confidence::Suspected);
+const CORROBORATED: Option<Confidence> = Some(Confidence::Corroborated);
+const PROVEN: Option<Confidence> = Some(Confidence::Proven);
+
+/// `policy-failed`, and the proofs that take two vantage points or two promises,
+/// have no ground here yet: nothing looks promises up or asks from elsewhere.
+const GROUNDS: &[Ground] = &[
+    ground(
+        Status::Stripped,
+        PROVEN,
+        "the reply to our STARTTLS quotes exactly eight X's as the token where the command stands",
+        ANYWHERE,
+    ),
+    ground(
+        Status::Stripped,
+        PROVEN,
+        "a line of eight letters is masked as Cisco's inspection masks it, and behind the mask \
+         STARTTLS is accepted",
+        ANYWHERE,
+    ),
+    ground(
+        Status::Stripped,
+        CORROBORATED,
+        "every address of one family lacks what every address of the other has, steady over \
+         repeats, and controls of other operators lose STARTTLS over that family too, none being \
+         clean there",
+        &[Place::NearVantage],
+    ),
+    ground(
+        Status::Stripped,
+        CORROBORATED,
+        "not offered and not accepted, steady over repeats, and controls of two other operators \
+         lose STARTTLS over the same family, none being clean there; one is enough where a masked \
+         line stands in STARTTLS's place",
+        &[Place::NearVantage],
+    ),
+    ground(
+        Status::Stripped,
+        CORROBORATED,
+        "hidden but accepted, steady over repeats, and one of: controls lose STARTTLS over the \
+         same family; the other family of the host offers it with the same proven key; the \
+         certificate behind it is valid for the host",
+        ANYWHERE,
+    ),
+    ground(
+        Status::Stripped,
+        SUSPECTED,
+        "every address of one family lacks what every address of the other has: alone, with \
+         clean controls, or without repeats",
+        &[Place::FamilyPath, Place::NearVantage],
+    ),
+    ground(
+        Status::Stripped,
+        SUSPECTED,
+        "hidden but accepted, a masked line in STARTTLS's place, or missing at controls too, and \
+         nothing more",
+        ANYWHERE,
+    ),
+    ground(
+        Status::Intercepted,
+        CORROBORATED,
+        "steady over repeats, one of: a greeting from where nothing lives; a key of the target \
+         proven at a control of another operator; keys that nobody trusted vouches for over one \
+         family, at the target and at a control; one greeting host and one list of keywords at the \
+         target and at controls of two other operators",
+        &[Place::NearVantage],
+    ),
+    ground(
+        Status::Intercepted,
+        SUSPECTED,
+        "one of the same, without repeats that agree",
+        &[Place::NearVantage],
+    ),
+    ground(
+        Status::Inconsistent,
+        SUSPECTED,
+        "over one family every key is one that nobody trusted vouches for, over the other it is \
+         trusted, and no control shows the same",
+        &[Place::FamilyPath],
+    ),
+    ground(
+        Status::Inconsistent,
+        SUSPECTED,
+        "STARTTLS works at some addresses and not at others, and the difference follows no family",
+        &[],
+    ),
+    ground(Status::TlsBroken, None, "STARTTLS is offered, and TLS comes about at no address", &[]),
+    ground(
+        Status::Intact,
+        None,
+        "TLS was completed at every address that greeted with 220, and offered there",
+        &[],
+    ),
+    ground(
+        Status::NotOffered,
+        None,
+        "no address offers STARTTLS where senders look for it, and no TLS comes of sending it \
+         anyway",
+        &[],
+    ),
+    ground(
+        Status::Blocked,
+        None,
+        "no address greets, and over every family tried controls of two other operators do not \
+         either",
+        &[Place::NearVantage],
+    ),
+    ground(Status::Unreachable, None, "no address greets, and controls do, or were not asked", &[]),
+    ground(
+        Status::NoMail,
+        None,
+        "a null MX alone, or an authentic answer that there is neither MX nor address",
+        &[],
+    ),
+    ground(Status::Unresolvable, None, "DNS leads to no address, and not by saying no", &[]),
+    ground(
+        Status::Inconclusive,
+        None,
+        "nothing was learned of STARTTLS: a greeting that turns away, a session that stops, \
+         repeats that disagree, or something at this end",
+        &[],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_stand_in_the_order_that_decides() {
+        assert!(MEANINGS.is_sorted_by_key(|meaning| meaning.status));
+        assert_eq!(MEANINGS.len(), Status::Inconclusive as usize + 1);
+    }
+
+    #[test]
+    fn every_word_but_the_one_not_given_yet_has_a_ground() {
+        for meaning in MEANINGS {
+            let grounds = GROUNDS.iter().filter(|ground| ground.status == meaning.status);
+            let expected = meaning.status != Status::PolicyFailed;
+            assert_eq!(grounds.count() > 0, expected, "{:?}", meaning.status);
+        }
+    }
+
+    #[test]
+    fn only_what_claims_something_bad_says_how_sure_it_is() {
+        for ground in GROUNDS {
+            let claims = [Status::Intercepted, Status::Stripped, Status::Inconsistent]
+                .contains(&ground.status);
+            assert_eq!(ground.confidence.is_some(), claims, "{}", ground.evidence);
+        }
+    }
+}
