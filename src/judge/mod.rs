@@ -119,7 +119,7 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
         // Nobody was asked: nothing can be asked again.
         _ => !report.observations.is_empty(),
     };
-    odd.then(|| format!("{}: asking again, and asking controls", verdict.summary))
+    odd.then(|| format!("{}: asking again, and asking controls", describe::seen(&verdict.summary)))
 }
 
 /// Promises are not looked up yet.

@@ -58,7 +58,9 @@ fn write_page(page: &mut Page, report: &Report, target: &TargetReport, pair: &Pa
     if controls.is_empty() {
         controls.push(Line::new().plain("No control destination was asked."));
     }
-    controls.iter().for_each(|line| page.hanging(2, 2, line));
+    for line in &controls {
+        page.hanging(2, 2, line);
+    }
     again::write(page, pair);
     let by = format!(
         "Measured by {}; times are UTC by the clock of the machine that measured.",

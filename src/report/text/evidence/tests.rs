@@ -89,7 +89,7 @@ fn stripped() -> Report {
 /// The command overwritten at the only address, and nobody else asked.
 fn alone() -> Report {
     let mut session = samples::session("o1", "mx1.example.net", "203.0.113.62");
-    session.starttls.echo_masked = true;
+    session.starttls.echo_masked = Some(true);
     session.starttls.offered = Some(false);
     session.starttls.outcome = crate::model::session::StarttlsOutcome::RefusedUnoffered;
     session.stages.truncate(3);

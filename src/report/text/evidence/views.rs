@@ -77,7 +77,7 @@ fn plainness(session: &ObservationReport) -> u8 {
     let starttls = &session.starttls;
     let masked = session.ehlo.as_ref().is_some_and(|ehlo| !ehlo.masked.is_empty());
     match (starttls.echo_masked, starttls.outcome, starttls.offered) {
-        (true, ..) => 0,
+        (Some(true), ..) => 0,
         (_, StarttlsOutcome::AcceptedUnoffered, _) => 1,
         (_, _, Some(false)) if masked => 2,
         (_, _, Some(false)) => 3,
