@@ -4,7 +4,7 @@ use super::Scene;
 use super::address::{Address, Standing};
 use super::claim::{self, Claim};
 use super::controls::other;
-use super::interception::Kind;
+use super::interception::{self, Kind};
 use super::reading::Reading;
 use super::verdict::{self, BY_EHLO_NAME};
 use crate::model::evidence::Evidence;
@@ -15,8 +15,49 @@ use crate::model::verdict::{Confidence, Place, Status};
 /// Name and version of this program.
 pub const PROGRAM: &str = concat!("mxray ", env!("CARGO_PKG_VERSION"));
 
-/// One sentence for people: what was seen, and on which path.
+/// Between what was seen and what would settle it.
+const AND_THEN: &str = ". Next: ";
+
+/// For people: what was seen and on which path, and which further view would
+/// settle what is open.
 pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
+    let seen = sentence(evidence, scene, claim);
+    match settled_by(claim) {
+        Some(view) => seen + AND_THEN + view,
+        None => seen,
+    }
+}
+
+/// The part of a summary that says what was seen.
+pub(super) fn seen(summary: &str) -> &str {
+    summary.split_once(AND_THEN).map_or(summary, |(seen, _)| seen)
+}
+
+/// The further view that would settle what a claim leaves open, where one would.
+fn settled_by(claim: &Claim) -> Option<&'static str> {
+    let near = claim.place == Some(Place::NearVantage);
+    match (claim.status, claim.confidence) {
+        (Status::Stripped | Status::Intercepted, Some(Confidence::Suspected)) => {
+            Some("ask the same addresses from another network, which settles it")
+        }
+        (Status::Stripped | Status::Intercepted, _) if !near => {
+            Some("ask from another network, which tells near which end of the path the cause lies")
+        }
+        (Status::Inconsistent, _) if claim.because.as_deref() == Some("key-by-family") => {
+            Some("compare the certificates of the same addresses from another network")
+        }
+        (Status::NotOffered, _) if claim.because.is_none() => {
+            Some("ask from another network, which shows whether something on this path hides it")
+        }
+        (Status::Inconclusive, _) if claim.because.as_deref() == Some("flapping") => {
+            Some("ask more often (--repeats), and from another network")
+        }
+        _ => None,
+    }
+}
+
+/// What was seen, and on which path.
+fn sentence(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
     let addresses = &scene.addresses;
     let name = evidence.target.name();
     let because = claim.because.as_deref().unwrap_or("unknown");
@@ -24,10 +65,7 @@ pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> 
         Status::Intercepted => intercepted(&name, scene),
         Status::Stripped => stripped(&name, scene, claim),
         Status::Intact => intact(&name, addresses),
-        Status::NotOffered => format!(
-            "no address of {name} offers STARTTLS, and sending it anyway is refused; \
-             a view from another network would show whether a path hides it"
-        ),
+        Status::NotOffered => not_offered(&name, because),
         Status::TlsBroken if because == "legacy-only" => format!(
             "{name} offers STARTTLS, but speaks only versions or ciphers that modern senders \
              no longer use"
@@ -36,9 +74,9 @@ pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> 
             format!("no TLS handshake is completed at any address of {name}")
         }
         Status::TlsBroken => {
-            format!("{name} offers STARTTLS, and no TLS handshake is completed at any address")
+            format!("{name} offers STARTTLS, and TLS comes about at no address that was measured")
         }
-        Status::Inconsistent if because == "key-by-family" => key_by_family(&name),
+        Status::Inconsistent if because == "key-by-family" => key_by_family(&name, addresses),
         Status::Inconsistent if because == BY_EHLO_NAME => {
             format!("{name} offers STARTTLS to one EHLO name and not to the other")
         }
@@ -55,6 +93,23 @@ pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> 
         Status::NoMail => format!("{name} takes no mail: it has neither MX records nor addresses"),
         Status::Unresolvable => unresolvable(&name, because),
         _ => inconclusive(&name, because),
+    }
+}
+
+fn not_offered(name: &str, because: &str) -> String {
+    match because {
+        "ehlo-refused" => format!(
+            "{name} refuses EHLO, and after HELO nothing can be offered; STARTTLS sent anyway \
+             leads to no TLS"
+        ),
+        "starttls-on-greeting-line" => format!(
+            "{name} names STARTTLS on the first line of its EHLO answer, where no sender looks \
+             for it"
+        ),
+        _ => format!(
+            "no address of {name} that was measured offers STARTTLS where senders look for it, \
+             and sending it anyway leads to no TLS"
+        ),
     }
 }
 
@@ -103,24 +158,31 @@ fn intercepted(name: &str, scene: &Scene<'_>) -> String {
             "over {family} an address where nothing can live greeted us as a mail server: \
              something on the way answers for {name}"
         ),
-        Kind::OneKey => {
-            format!("over {family} {name} shows the same key as {controls}, which others operate")
-        }
+        Kind::OneKey => format!(
+            "over {family} {name} proves possession of the same key as {controls}, which others \
+             operate"
+        ),
         Kind::ForeignKeys => format!(
-            "over {family} {name} and {controls} show keys that nobody trusted has vouched for, \
-             and others than over the other family"
+            "over {family} {name} and {controls} show keys that no trusted issuer vouches for, \
+             and not those of the other family"
         ),
         Kind::OneFace => format!(
-            "over {family} {name} greets and answers EHLO word for word as {controls} do, which \
-             others operate"
+            "over {family} {name} greets with the same name and lists the same EHLO keywords as \
+             {controls}, which others operate"
         ),
     }
 }
 
-fn key_by_family(name: &str) -> String {
+fn key_by_family(name: &str, addresses: &[Address<'_>]) -> String {
+    let foreign = [Family::Ipv4, Family::Ipv6]
+        .into_iter()
+        .find(|family| interception::foreign_over(addresses, *family));
+    let family = foreign.unwrap_or(Family::Ipv6);
     format!(
-        "{name} shows a trusted key over one family and an untrusted one over the other: two \
-         machines, or a hand on one path"
+        "over {} {name} shows a key that no trusted issuer vouches for, over {} a trusted one: two \
+         machines, or a hand on one path",
+        family.label(),
+        other(family).label()
     )
 }
 
@@ -132,7 +194,8 @@ fn beside_controls(scene: &Scene<'_>, family: Family) -> String {
         return String::new();
     }
     let names: Vec<&str> = lost.iter().map(|control| control.name.as_str()).collect();
-    format!("; {} lose it on the same path", names.join(" and "))
+    let (names, family) = (names.join(" and "), family.label());
+    format!("; at {names}, which others operate, it does not work over {family} either")
 }
 
 fn stripped(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
@@ -148,7 +211,8 @@ fn stripped(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
         [Family::Ipv4, Family::Ipv6].into_iter().find(|family| verdict::splits(&all, *family));
     if let Some(without) = without.filter(|_| claim.confidence < Some(Confidence::Proven)) {
         return format!(
-            "over {} STARTTLS works at no address of {name}; over {} it works at every one{}",
+            "over {} STARTTLS works at no address of {name} that was measured, over {} at every \
+             one{}",
             without.label(),
             other(without).label(),
             beside_controls(scene, without)
@@ -165,14 +229,15 @@ fn stripped(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
         && claim.place == Some(Place::NearVantage)
     {
         return format!(
-            "STARTTLS is missing at {}{}",
+            "STARTTLS does not work at {}{}",
             address.label(),
             beside_controls(scene, address.family())
         );
     }
     match addresses.iter().find(|address| address.masks().next().is_some()) {
         Some(address) => format!(
-            "a masked line stands where {} would offer STARTTLS, and the command is refused",
+            "a masked line of {} stands where common servers offer STARTTLS, and the command is \
+             refused",
             address.label()
         ),
         None => format!("STARTTLS is missing on the way to {name}"),

@@ -126,7 +126,7 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
             .map(|finding| finding.explanation.trim_end_matches('.')),
         Status::NoMail | Status::Unresolvable => None,
         // Nobody was asked: nothing can be asked again.
-        _ => (!report.observations.is_empty()).then_some(verdict.summary.as_str()),
+        _ => (!report.observations.is_empty()).then(|| describe::seen(&verdict.summary)),
     };
     odd.map(|odd| format!("{odd}: asking again, and asking controls"))
 }

@@ -115,8 +115,8 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Stripped,
         PROVEN,
-        "a line of eight letters is masked as Cisco's inspection masks it, and behind the mask \
-         STARTTLS is accepted",
+        "a line of eight letters is masked as Cisco's inspection masks it, or another view of the \
+         same server leaves only STARTTLS for it, and behind the mask TLS is completed",
         ANYWHERE,
     ),
     ground(
@@ -130,9 +130,9 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Stripped,
         CORROBORATED,
-        "not offered and not accepted, steady over repeats, and controls of two other operators \
-         lose STARTTLS over the same family, none being clean there; one is enough where a masked \
-         line stands in STARTTLS's place",
+        "not offered, or not completed in a way that a path can cause, steady over repeats, and \
+         controls of two other operators lose STARTTLS over the same family, none being clean \
+         there; one is enough where a masked line stands in STARTTLS's place",
         &[Place::NearVantage],
     ),
     ground(
@@ -160,22 +160,21 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Intercepted,
         CORROBORATED,
-        "steady over repeats, one of: a greeting from where nothing lives; a key of the target \
-         proven at a control of another operator; keys that nobody trusted vouches for over one \
-         family, at the target and at a control; one greeting host and one list of keywords at the \
-         target and at controls of two other operators",
+        "steady over repeats: a greeting from where nothing lives; or the same at the target and \
+         at controls of two other operators, none being spared: one proven key, untrusted keys over \
+         one family only, or one greeting host and list of keywords",
         &[Place::NearVantage],
     ),
     ground(
         Status::Intercepted,
         SUSPECTED,
-        "one of the same, without repeats that agree",
+        "one of the same, at a control of one operator, or without repeats that agree",
         &[Place::NearVantage],
     ),
     ground(
         Status::Inconsistent,
         SUSPECTED,
-        "over one family every key is one that nobody trusted vouches for, over the other it is \
+        "over one family every key is one that no trusted issuer vouches for, over the other it is \
          trusted, and no control shows the same",
         &[Place::FamilyPath],
     ),
@@ -183,6 +182,12 @@ const GROUNDS: &[Ground] = &[
         Status::Inconsistent,
         SUSPECTED,
         "STARTTLS works at some addresses and not at others, and the difference follows no family",
+        &[],
+    ),
+    ground(
+        Status::Inconsistent,
+        SUSPECTED,
+        "the same address offers STARTTLS to one EHLO name and not to another",
         &[],
     ),
     ground(Status::TlsBroken, None, "STARTTLS is offered, and TLS comes about at no address", &[]),
@@ -202,8 +207,8 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Blocked,
         None,
-        "no address greets, and over every family tried controls of two other operators do not \
-         either",
+        "no session comes as far as STARTTLS, and over every family tried none with controls of \
+         two other operators does",
         &[Place::NearVantage],
     ),
     ground(Status::Unreachable, None, "no address greets, and controls do, or were not asked", &[]),

@@ -31,22 +31,25 @@ fn words(tell: &Tell) -> (Entry, String) {
     match tell.kind {
         Kind::GreetingFromNowhere => (
             catalogue::GREETING_FROM_NOWHERE,
-            format!("Over {family} an address of a documentation range greeted us with 220."),
+            format!("Over {family} an address where no mail server can be greeted us with 220."),
         ),
         Kind::OneKey => (
             catalogue::ONE_KEY,
-            format!("Over {family} the key shown here is also shown by {controls}."),
+            format!("Over {family} the key proven here is also proven by {controls}."),
         ),
         Kind::ForeignKeys => (
             catalogue::FOREIGN_KEYS,
             format!(
-                "Over {family} this target and {controls} show untrusted keys, and trusted ones \
-                 over the other family."
+                "Over {family} this target and {controls} show keys that no trusted issuer vouches \
+                 for, and other, trusted ones over the other family."
             ),
         ),
         Kind::OneFace => (
             catalogue::ONE_FACE,
-            format!("Over {family} greeting host and EHLO answer are the same as at {controls}."),
+            format!(
+                "Over {family} the greeting has the same host name and EHLO lists the same keywords \
+                 as at {controls}."
+            ),
         ),
     }
 }
@@ -61,7 +64,8 @@ fn key_differs(scene: &Scene<'_>, family: Family) -> Option<Finding> {
         Subject::default(),
         shown.flat_map(Address::evidence).collect(),
         format!(
-            "Over {} the key is another one, and nobody trusted vouches for it.",
+            "Over {} the key is another one than over the other family, and no trusted issuer \
+             vouches for it.",
             family.label()
         ),
     );

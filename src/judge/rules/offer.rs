@@ -8,7 +8,7 @@ use crate::judge::verdict::{by_family, splits};
 use crate::judge::{Scene, claim};
 use crate::model::finding::{Finding, Subject};
 use crate::model::probe::Family;
-use crate::model::session::Oddity;
+use crate::model::session::{Oddity, ReplyText};
 use crate::model::verdict::{Confidence, Status, Verdict};
 use crate::smtp::dialogue::MAX_RESIDUE;
 
@@ -105,14 +105,18 @@ fn overwritten(address: &Address<'_>) -> Option<Finding> {
         about(address),
         vec![reading.id()],
         format!(
-            "We sent STARTTLS, and {} answered {} \"{}\": eight X's reached it in place of the \
-             command, so something between wrote over it.",
+            "STARTTLS was sent to {}. Eight X's stand in its place in the reply, so something on \
+             the way wrote over it: {}",
             address.label(),
-            reply.map_or(0, |reply| reply.code),
-            reply.map_or("", |reply| &reply.text),
+            reply.map_or_else(String::new, line),
         ),
     );
     Some(with_confidence(finding, Confidence::Proven))
+}
+
+/// A reply as one line.
+fn line(reply: &ReplyText) -> String {
+    format!("{} {}", reply.code, reply.text.replace('\n', " / "))
 }
 
 fn hidden(
@@ -179,7 +183,7 @@ fn masked(address: &Address<'_>, confidence: Option<Confidence>) -> Vec<Finding>
             about(address),
             address.evidence(),
             format!(
-                "Lines of {}'s EHLO answer are masked: {}{visible}.",
+                "Lines of the EHLO answer of {} are masked: {}{visible}.",
                 address.label(),
                 lines.join(", ")
             ),
@@ -208,8 +212,8 @@ fn not_offered(address: &Address<'_>) -> Option<Finding> {
             about(address),
             address.evidence(),
             format!(
-                "{} does not offer STARTTLS, and answers {} when it is sent anyway: mail to it \
-                 goes in clear.",
+                "{} does not offer STARTTLS, and answers {} when it is sent anyway: mail goes to \
+                 it in clear from here.",
                 address.label(),
                 reply.map_or_else(|| "nothing".to_owned(), |reply| reply.code.to_string()),
             ),
@@ -240,9 +244,9 @@ fn refused(address: &Address<'_>) -> Option<Finding> {
         Standing::Broken(Broken::Refused | Broken::Tempfailed | Broken::UnexpectedCode) => {
             let reading = address.best()?;
             let reply = reading.session.starttls.reply.as_ref()?;
-            format!("answers {} \"{}\" to it", reply.code, reply.text)
+            format!("answers the command with {}", line(reply))
         }
-        Standing::Broken(Broken::Swallowed) => "gives no answer to it".to_owned(),
+        Standing::Broken(Broken::Swallowed) => "gives the command no answer".to_owned(),
         _ => return None,
     };
     Some(catalogue::STARTTLS_REFUSED.raised(

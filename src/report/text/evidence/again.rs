@@ -54,7 +54,7 @@ fn command(page: &mut Page, words: &[String]) {
     for word in words {
         if !row.is_empty() && row.len() + word.len() > room {
             page.fixed(4, &Line::new().plain(&row).plain(" \\"));
-            "  ".clone_into(&mut row);
+            row = String::from("  ");
         } else if !row.is_empty() {
             row.push(' ');
         }
