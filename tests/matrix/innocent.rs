@@ -4,8 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mxray::model::probe::Family;
 use mxray::model::verdict::{Confidence, Status};
-use mxray::sim::internet::Internet;
+use mxray::sim::internet::{Internet, Path};
+use mxray::sim::middlebox::{Behaviour, Scope};
 use mxray::sim::pki::Flaw;
 use mxray::sim::server::{Greeting, Hostile, Profile, Script, Software, Starttls};
 
@@ -204,6 +206,26 @@ fn listeners() -> Vec<Row> {
             "AAAA with a dead key",
             split(with_controls(), good(), with(Starttls::DeadKey)),
             by_family(),
+        ),
+        row(
+            group,
+            "every IPv6 path loses large packets, and handshakes with them",
+            target(with_controls(), good()).box_on(
+                Path::Family(Family::Ipv6),
+                Behaviour::SilenceAtClientHello,
+                Scope::default(),
+            ),
+            by_family(),
+        )
+        .impatient(),
+        row(
+            group,
+            "a host with A alone lacks it, one with AAAA alone has it",
+            with_controls()
+                .domain(DOMAIN, &[(10, HOST), (20, SECOND)])
+                .host(HOST, [addresses()[0]], with(Starttls::Hidden))
+                .host(SECOND, [addresses()[1]], Profile::new(Software::Exim, SECOND)),
+            unequal(),
         ),
         row(
             group,
@@ -436,6 +458,18 @@ fn odd_controls() -> Vec<Row> {
                 with(Starttls::Hidden),
             ),
             not_offered(),
+        ),
+        row(
+            group,
+            "neither ever had STARTTLS, nor has the target",
+            target(
+                with_controls_of(
+                    like(0, Starttls::Hidden).into(),
+                    like(1, Starttls::Hidden).into(),
+                ),
+                with(Starttls::Hidden),
+            ),
+            Permitted::stripped(Confidence::Corroborated, "who names controls vouches for them"),
         ),
         row(
             group,
