@@ -23,11 +23,13 @@ pub(crate) fn rows() -> Vec<Row> {
     let mut rows = policies();
     rows.extend(farms());
     rows.extend(listeners());
+    rows.extend(families());
     rows.extend(noise());
     rows.extend(refusals());
     rows.extend(tls());
     rows.extend(imitations());
     rows.extend(odd_controls());
+    rows.extend(controls_alike());
     rows.into_iter().map(Row::innocent).collect()
 }
 
@@ -195,12 +197,15 @@ fn listeners() -> Vec<Row> {
             split(with_controls(), good(), exim(|profile| profile.flaw = Flaw::WrongName)),
             intact(),
         ),
-        row(
-            group,
-            "AAAA without it",
-            split(with_controls(), good(), exim(|profile| profile.starttls = Starttls::Hidden)),
-            by_family(),
-        ),
+    ]
+}
+
+/// What differs between the families is not the path's doing, or not meant.
+fn families() -> Vec<Row> {
+    let group = "two families, two machines";
+    let hidden = changed(Software::Exim, |profile| profile.starttls = Starttls::Hidden);
+    vec![
+        row(group, "AAAA without it", split(with_controls(), good(), hidden), by_family()),
         row(
             group,
             "AAAA with a dead key",
@@ -429,8 +434,6 @@ fn odd_controls() -> Vec<Row> {
     let like = |place: usize, starttls| Profile { starttls, ..works(place) };
     let v4_hidden = |internet| split(internet, with(Starttls::Hidden), good());
     let silent = || Script::from(Hostile::ClosesAtOnce);
-    let key_doubt =
-        Permitted::sure(Status::Inconsistent, Confidence::Suspected, "another control is clean");
     vec![
         row(
             group,
@@ -471,10 +474,24 @@ fn odd_controls() -> Vec<Row> {
             ),
             Permitted::stripped(Confidence::Corroborated, "who names controls vouches for them"),
         ),
+    ]
+}
+
+/// Controls that share a fault of their own with the target.
+fn controls_alike() -> Vec<Row> {
+    let group = "odd controls";
+    let works = |place: usize| Profile::new(Software::Gmail, CONTROL_HOSTS[place]);
+    let key_doubt =
+        Permitted::sure(Status::Inconsistent, Confidence::Suspected, "another control is clean");
+    vec![
         row(
             group,
             "one has lost it over IPv4 for its own reason",
-            v4_hidden(one_split_control(like(0, Starttls::DeadKey), works(0))),
+            split(
+                one_split_control(Profile { starttls: Starttls::DeadKey, ..works(0) }, works(0)),
+                with(Starttls::Hidden),
+                good(),
+            ),
             by_family(),
         ),
         row(
