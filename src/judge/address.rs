@@ -190,6 +190,17 @@ impl<'a> Address<'a> {
         }
     }
 
+    /// Every handshake met with silence and nothing else is wrong: a path that
+    /// loses large packets (RFC 2923 §2.1) does that as well as a box.
+    pub(super) fn falls_silent(&self) -> bool {
+        self.standing == Standing::Broken(Broken::CutOff)
+            && self
+                .readings
+                .iter()
+                .filter_map(|reading| reading.handshake_failure())
+                .all(|failure| failure.starts_with("silence"))
+    }
+
     /// The server shows a fault of its own, which no path explains: an old
     /// version, an offer on the wrong line.
     pub(super) fn faulty(&self) -> bool {

@@ -56,18 +56,18 @@ catalogue! {
         "ask the same address from another network; where STARTTLS is offered there, send both transcripts to whoever runs the path from here",
         ["RFC 3207 §6"];
     STARTTLS_MASKED: "starttls-masked", Critical,
-        "a line of the EHLO answer is replaced by eight letters X or X…A, and either STARTTLS is accepted behind a mask that is Cisco's or that another view of the server decodes, or the line stands between the neighbours that STARTTLS has in a common server's list",
+        "a line of the EHLO answer is replaced by eight letters X or X…A, and either STARTTLS is accepted behind a Cisco mask, or another view of the same server shows STARTTLS there, or the whole answer fits a common server's list in which only STARTTLS can stand there",
         ["the masked keyword is another of eight letters: CHUNKING, SMTPUTF8 or 8BITMIME", "the mask was written by the server itself"],
         "ask the same address from another network: an unmasked list of the same server decides",
         ["Cisco ASA inspect esmtp", "RFC 3207 §6"];
     STARTTLS_LOST_ON_FAMILY: "starttls-lost-on-family", Critical,
         "STARTTLS works at no measured address of one family and at every one of the other, and one host at least has both",
-        ["the two families lead to different machines or listeners, configured differently", "one node's certificate or key cannot be loaded", "the server treats this client's addresses differently by policy"],
+        ["the two families lead to different machines or listeners, configured differently", "one node's certificate or key cannot be loaded", "the server treats this client's addresses differently by policy", "a path that loses large packets, where handshakes meet with silence"],
         "ask the same addresses from another network over the same family; if STARTTLS is there, a device on the path from here removes it",
         ["RFC 3207 §6"];
     STARTTLS_LOST_NEAR_VANTAGE: "starttls-lost-near-vantage", Critical,
         "an address does not offer or does not complete STARTTLS, controls of other operators do not either over the same family, and no control is clean there",
-        ["the controls have stopped offering STARTTLS themselves", "every one of these servers hides it from this client by policy"],
+        ["the controls have stopped offering STARTTLS themselves", "every one of these servers hides it from this client by policy", "a path that loses large packets, where handshakes meet with silence"],
         "ask the target and the controls from another network; if they have STARTTLS there, a device near this machine removes it",
         ["RFC 3207 §6"];
     GREETING_FROM_NOWHERE: "greeting-from-nowhere", Critical,

@@ -97,7 +97,8 @@ pub(super) fn stripping(
     // Broken in a way that a path can cause, here and at controls that nobody
     // breaks at the same time.
     if address.lacks() && address.steady() && lost >= 2 {
-        return Some(Confidence::Corroborated);
+        let silent = address.falls_silent();
+        return Some(if silent { Confidence::Suspected } else { Confidence::Corroborated });
     }
     if address.standing != Standing::NotOffered || address.offered() {
         return None;

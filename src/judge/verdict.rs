@@ -80,7 +80,7 @@ pub(super) fn by_family(addresses: &[&Address<'_>], scene: &Scene<'_>) -> Option
     let without =
         [Family::Ipv4, Family::Ipv6].into_iter().find(|family| splits(addresses, *family))?;
     let measured: Vec<_> = addresses.iter().filter(|address| address.greeted()).collect();
-    let steady = measured.iter().all(|address| address.steady());
+    let steady = measured.iter().all(|address| address.steady() && !address.falls_silent());
     let lost = addresses
         .iter()
         .filter(|address| address.family() == without)

@@ -4,8 +4,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mxray::model::probe::Family;
 use mxray::model::verdict::{Confidence, Status};
-use mxray::sim::internet::Internet;
+use mxray::sim::internet::{Internet, Path};
+use mxray::sim::middlebox::{Behaviour, Scope};
 use mxray::sim::pki::Flaw;
 use mxray::sim::server::{Greeting, Hostile, Profile, Script, Software, Starttls};
 
@@ -21,11 +23,13 @@ pub(crate) fn rows() -> Vec<Row> {
     let mut rows = policies();
     rows.extend(farms());
     rows.extend(listeners());
+    rows.extend(families());
     rows.extend(noise());
     rows.extend(refusals());
     rows.extend(tls());
     rows.extend(imitations());
     rows.extend(odd_controls());
+    rows.extend(controls_alike());
     rows.into_iter().map(Row::innocent).collect()
 }
 
@@ -193,17 +197,40 @@ fn listeners() -> Vec<Row> {
             split(with_controls(), good(), exim(|profile| profile.flaw = Flaw::WrongName)),
             intact(),
         ),
-        row(
-            group,
-            "AAAA without it",
-            split(with_controls(), good(), exim(|profile| profile.starttls = Starttls::Hidden)),
-            by_family(),
-        ),
+    ]
+}
+
+/// What differs between the families is not the path's doing, or not meant.
+fn families() -> Vec<Row> {
+    let group = "two families, two machines";
+    let hidden = changed(Software::Exim, |profile| profile.starttls = Starttls::Hidden);
+    vec![
+        row(group, "AAAA without it", split(with_controls(), good(), hidden), by_family()),
         row(
             group,
             "AAAA with a dead key",
             split(with_controls(), good(), with(Starttls::DeadKey)),
             by_family(),
+        ),
+        row(
+            group,
+            "every IPv6 path loses large packets, and handshakes with them",
+            target(with_controls(), good()).box_on(
+                Path::Family(Family::Ipv6),
+                Behaviour::SilenceAtClientHello,
+                Scope::default(),
+            ),
+            by_family(),
+        )
+        .impatient(),
+        row(
+            group,
+            "a host with A alone lacks it, one with AAAA alone has it",
+            with_controls()
+                .domain(DOMAIN, &[(10, HOST), (20, SECOND)])
+                .host(HOST, [addresses()[0]], with(Starttls::Hidden))
+                .host(SECOND, [addresses()[1]], Profile::new(Software::Exim, SECOND)),
+            unequal(),
         ),
         row(
             group,
@@ -407,8 +434,6 @@ fn odd_controls() -> Vec<Row> {
     let like = |place: usize, starttls| Profile { starttls, ..works(place) };
     let v4_hidden = |internet| split(internet, with(Starttls::Hidden), good());
     let silent = || Script::from(Hostile::ClosesAtOnce);
-    let key_doubt =
-        Permitted::sure(Status::Inconsistent, Confidence::Suspected, "another control is clean");
     vec![
         row(
             group,
@@ -439,8 +464,34 @@ fn odd_controls() -> Vec<Row> {
         ),
         row(
             group,
+            "neither ever had STARTTLS, nor has the target",
+            target(
+                with_controls_of(
+                    like(0, Starttls::Hidden).into(),
+                    like(1, Starttls::Hidden).into(),
+                ),
+                with(Starttls::Hidden),
+            ),
+            Permitted::stripped(Confidence::Corroborated, "who names controls vouches for them"),
+        ),
+    ]
+}
+
+/// Controls that share a fault of their own with the target.
+fn controls_alike() -> Vec<Row> {
+    let group = "odd controls";
+    let works = |place: usize| Profile::new(Software::Gmail, CONTROL_HOSTS[place]);
+    let key_doubt =
+        Permitted::sure(Status::Inconsistent, Confidence::Suspected, "another control is clean");
+    vec![
+        row(
+            group,
             "one has lost it over IPv4 for its own reason",
-            v4_hidden(one_split_control(like(0, Starttls::DeadKey), works(0))),
+            split(
+                one_split_control(Profile { starttls: Starttls::DeadKey, ..works(0) }, works(0)),
+                with(Starttls::Hidden),
+                good(),
+            ),
             by_family(),
         ),
         row(

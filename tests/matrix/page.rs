@@ -56,7 +56,10 @@ fn rendered(all: &[Seen]) -> String {
     let _ = writeln!(text, "{} cases: {}.\n", all.len(), totals.join(", "));
     by_group(&mut text, all);
     by_claim(&mut text, all);
-    unseen(&mut text, all);
+    text.push_str("\nTampered with, and no view taken can show it:\n");
+    reasons(&mut text, all, Score::AsFarAsSeen);
+    text.push_str("\nInnocent, and from here not to be told from a box:\n");
+    reasons(&mut text, all, Score::Doubted);
     let short: Vec<&Seen> =
         all.iter().filter(|seen| matches!(score(seen), Score::Weaker | Score::Missed)).collect();
     if short.is_empty() {
@@ -70,14 +73,14 @@ fn rendered(all: &[Seen]) -> String {
     text
 }
 
-/// What tampers, and cannot be seen to: a second vantage or a promise would tell.
-fn unseen(text: &mut String, all: &[Seen]) {
+/// Why the rows of one score could not be told better; a second vantage or a
+/// promise would.
+fn reasons(text: &mut String, all: &[Seen], wanted: Score) {
     let mut reasons: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for seen in all.iter().filter(|seen| seen.guilty && score(seen) == Score::AsFarAsSeen) {
+    for seen in all.iter().filter(|seen| score(seen) == wanted) {
         let permitted = words((seen.permitted.status, seen.permitted.confidence));
         *reasons.entry((seen.permitted.why, permitted)).or_default() += 1;
     }
-    text.push_str("\nTampered with, and no view taken can show it:\n");
     for ((why, permitted), number) in reasons {
         let _ = writeln!(text, "* {number} × `{permitted}`: {why}");
     }

@@ -11,6 +11,11 @@ pub(crate) enum Score {
     Caught,
     /// The best claim, and it names none: nothing more can be seen.
     AsFarAsSeen,
+    /// An innocent cause under the right word.
+    Right,
+    /// An innocent cause that cannot be told from a box from here: the claim has
+    /// the confidence that is allowed, and names the innocent explanation.
+    Doubted,
     /// Named, with less confidence or by a lesser word than permitted.
     Weaker,
     /// A fault may be claimed, and none is.
@@ -25,9 +30,11 @@ pub(crate) enum Score {
 }
 
 impl Score {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Caught,
         Self::AsFarAsSeen,
+        Self::Right,
+        Self::Doubted,
         Self::Weaker,
         Self::Missed,
         Self::FalseAlarm,
@@ -39,6 +46,8 @@ impl Score {
         match self {
             Self::Caught => "caught",
             Self::AsFarAsSeen => "as far as seen",
+            Self::Right => "right",
+            Self::Doubted => "doubted",
             Self::Weaker => "weaker",
             Self::Missed => "missed",
             Self::FalseAlarm => "false alarm",
@@ -58,7 +67,12 @@ pub(crate) fn score(seen: &Seen) -> Score {
 
 fn of_claim(found: Claim, permitted: Claim, guilty: bool) -> Score {
     if found == permitted {
-        return if names_fault(permitted) { Score::Caught } else { Score::AsFarAsSeen };
+        return match (guilty, names_fault(permitted)) {
+            (true, true) => Score::Caught,
+            (true, false) => Score::AsFarAsSeen,
+            (false, _) if is_alarm(permitted.0) => Score::Doubted,
+            (false, _) => Score::Right,
+        };
     }
     let allowed = if is_alarm(permitted.0) { permitted.1 } else { None };
     if found.1 == Some(Confidence::Proven) && permitted.1 != Some(Confidence::Proven) {
@@ -105,5 +119,7 @@ fn more_than_permitted_is_told_from_less() {
     assert_eq!(of_claim(hidden, stripped(Suspected), true), Score::Missed);
     assert_eq!(of_claim(hidden, intact, false), Score::OtherWord);
     assert_eq!(of_claim(hidden, hidden, true), Score::AsFarAsSeen);
+    assert_eq!(of_claim(hidden, hidden, false), Score::Right);
+    assert_eq!(of_claim(stripped(Suspected), stripped(Suspected), false), Score::Doubted);
     assert_eq!(of_claim(stripped(Proven), stripped(Proven), true), Score::Caught);
 }

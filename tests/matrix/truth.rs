@@ -69,6 +69,10 @@ pub(crate) fn permitted(
             Behaviour::ForeignCertificate | Behaviour::ForeignCertificateClear | Behaviour::Relay,
             Extent::NearVantage,
         ) => Permitted::sure(Status::Intercepted, Corroborated, "controls show the same"),
+        (Behaviour::SilenceAtClientHello, Extent::NearVantage) => Permitted::stripped(
+            Confidence::Suspected,
+            "a path that loses large packets does the same",
+        ),
         (_, Extent::NearVantage) => {
             Permitted::stripped(Corroborated, "controls of two operators lose it as well")
         }

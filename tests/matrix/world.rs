@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use mxray::model::probe::Family;
 use mxray::model::report::TargetReport;
@@ -25,7 +26,9 @@ pub(crate) const CONTROL_HOSTS: [&str; 2] =
 /// Threads, each with a runtime of its own.
 const THREADS: usize = 2;
 /// Pretend internets at once on a thread: waiting for silence costs no processor.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 24;
+/// For peers that never answer; the others in the same row need it on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One case: an internet, how it is asked, and what may be said of it.
 pub(crate) struct Row {
@@ -66,7 +69,8 @@ impl Row {
     }
 
     pub(crate) fn impatient(self) -> Self {
-        Self { asking: Asking::impatient(), ..self }
+        let asking = Asking { session: PATIENCE, greeting: PATIENCE, ..Asking::default() };
+        Self { asking, ..self }
     }
 
     pub(crate) fn raises(self, finding: &'static str) -> Self {
@@ -152,8 +156,11 @@ pub(crate) fn seen() -> &'static [Seen] {
 /// Surveys rows on a few threads, many at once, and keeps their order.
 pub(crate) fn surveyed(rows: Vec<Row>) -> Vec<Seen> {
     let mut shares: Vec<Vec<(usize, Row)>> = (0..THREADS).map(|_| Vec::new()).collect();
-    for (place, row) in rows.into_iter().enumerate() {
-        shares[place % THREADS].push((place, row));
+    let mut rows: Vec<_> = rows.into_iter().enumerate().collect();
+    // Those that wait for silence begin first, while the others use the processor.
+    rows.sort_by_key(|(_, row)| row.asking.session);
+    for (number, (place, row)) in rows.into_iter().enumerate() {
+        shares[number % THREADS].push((place, row));
     }
     let mut all: Vec<(usize, Seen)> = std::thread::scope(|scope| {
         let threads: Vec<_> = shares.into_iter().map(|rows| scope.spawn(|| share(rows))).collect();
