@@ -113,12 +113,19 @@ pub(super) fn splits(addresses: &[&Address<'_>], without: Family) -> bool {
         && lacking.iter().any(|one| having.iter().any(|other| one.host == other.host))
 }
 
+/// Sessions at every address before keys are said to follow the family: fewer
+/// could all have met the same node of a farm.
+const SESSIONS_FOR_KEYS: usize = 3;
+
 /// An untrusted key over one family and a trusted one over the other, seen at
 /// this target only: a second machine as likely as a hand on the path.
 fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
-    let foreign = [Family::Ipv4, Family::Ipv6]
-        .into_iter()
-        .any(|family| interception::foreign_over(addresses, family));
+    let keyed = |address: &&Address<'_>| !address.keys().is_empty();
+    let often = |address: &Address<'_>| address.sessions().count() >= SESSIONS_FOR_KEYS;
+    let foreign = addresses.iter().filter(keyed).all(often)
+        && [Family::Ipv4, Family::Ipv6]
+            .into_iter()
+            .any(|family| interception::foreign_over(addresses, family));
     foreign.then(|| Claim {
         because: Some("key-by-family".into()),
         ..Claim::plain(Status::Inconsistent).sure(Confidence::Suspected).at(Place::FamilyPath)

@@ -45,12 +45,8 @@ fn expected(behaviour: Behaviour, software: Software) -> (Status, Option<Confide
         Behaviour::ForeignCertificate | Behaviour::ForeignCertificateClear => {
             (Status::Inconsistent, Some(Confidence::Suspected))
         }
-<<<<<<< HEAD
-        // A mask where the same key shows STARTTLS over the other family.
-=======
         // A mask of Cisco's, or one that the other family decodes, and STARTTLS
         // accepted behind it.
->>>>>>> 70c62f8 (fix: silence in handshakes stays a suspicion: a path that loses large packets is as likely)
         Behaviour::MaskKeyword | Behaviour::MaskKeywordX => {
             (Status::Stripped, Some(Confidence::Proven))
         }
