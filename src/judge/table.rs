@@ -123,15 +123,15 @@ const GROUNDS: &[Ground] = &[
         Status::Stripped,
         CORROBORATED,
         "every address of one family lacks what every address of the other has, steady over \
-         repeats, and controls of other operators lose STARTTLS over that family too, none being \
+         repeats and by more than silence in handshakes, and controls of other operators lose STARTTLS over that family too, none being \
          clean there",
         &[Place::NearVantage],
     ),
     ground(
         Status::Stripped,
         CORROBORATED,
-        "not offered, or not completed in a way that a path can cause, steady over repeats, and \
-         controls of two other operators lose STARTTLS over the same family, none being clean \
+        "not offered, or not completed in a way that a path can cause and by more than silence in \
+         handshakes, steady over repeats, and controls of two other operators lose STARTTLS over the same family, none being clean \
          there; one is enough where a masked line stands in STARTTLS's place",
         &[Place::NearVantage],
     ),
@@ -147,7 +147,8 @@ const GROUNDS: &[Ground] = &[
         Status::Stripped,
         SUSPECTED,
         "every address of one family lacks what every address of the other has: alone, with \
-         clean controls, or without repeats",
+         clean controls, without repeats, or by silence in handshakes, as on a path that loses \
+         large packets",
         &[Place::FamilyPath, Place::NearVantage],
     ),
     ground(
