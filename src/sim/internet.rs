@@ -377,10 +377,8 @@ async fn listen(listener: TcpListener, site: Arc<Site>) {
             accepted = listener.accept() => if let Ok((stream, peer)) = accepted {
                 let site = Arc::clone(&site);
                 connections.spawn(async move {
-                    let outcome = site.carry(stream, peer.ip()).await;
-                    if let Err(error) = outcome {
-                        tracing::debug!(%error, "a pretend connection ended");
-                    }
+                    // How a pretend connection ends is for the client to see.
+                    let _ = site.carry(stream, peer.ip()).await;
                 });
             },
             Some(_) = connections.join_next() => {}
