@@ -63,7 +63,8 @@ impl Drop for Progress<'_> {
 struct View {
     bars: MultiProgress,
     head: ProgressBar,
-    why: ProgressBar,
+    /// Why more is asked; a row only once there is a reason.
+    why: Option<ProgressBar>,
     rows: BTreeMap<(String, IpAddr), ProgressBar>,
     count: Count,
 }
@@ -80,8 +81,7 @@ impl View {
     fn new(target: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(target);
         let head = bars.add(row());
-        let why = bars.add(row());
-        Self { bars, head, why, rows: BTreeMap::new(), count: Count::default() }
+        Self { bars, head, why: None, rows: BTreeMap::new(), count: Count::default() }
     }
 
     fn show(&mut self, event: &Event) {
@@ -89,7 +89,10 @@ impl View {
         self.head.set_message(self.count.text());
         match event {
             Event::Resolving { .. } | Event::Planned { .. } => {}
-            Event::Suspicion { why, .. } => self.why.set_message(escape(why).into_owned()),
+            Event::Suspicion { why, .. } => {
+                let row = self.why.get_or_insert_with(|| self.bars.insert_after(&self.head, row()));
+                row.set_message(escape(why).into_owned());
+            }
             Event::Stage { host, ip, stage } => self.set_row(host, *ip, stage_text(*stage)),
             Event::Again { host, ip, why } => self.set_row(host, *ip, why),
             Event::Done { host, ip } => self.remove_row(host, *ip),

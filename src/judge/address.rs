@@ -18,6 +18,8 @@ const NOT_TLS: &str = "not TLS";
 const STALLED_EARLY: &str = "stalled-after-greeting";
 /// The word for what went wrong at our own end.
 const LOCAL_ERROR: &str = "local-error";
+/// The word for a run that was ended before its time, as `observe` records it.
+const INTERRUPTED: &str = "interrupted";
 
 /// One address of one host, and everything that was observed there.
 #[derive(Debug)]
@@ -343,6 +345,9 @@ fn unheard(readings: &[&Reading<'_>], last: &Reading<'_>) -> Standing {
         (_, Some(Ended::Refused)) => "refused".into(),
         (_, Some(Ended::Unreachable)) => "network-unreachable".into(),
         (_, Some(Ended::Protocol)) => "not-smtp".into(),
+        (_, Some(Ended::LocalError)) if session.error.as_deref() == Some(INTERRUPTED) => {
+            return Standing::NotProbed(INTERRUPTED);
+        }
         (_, Some(Ended::LocalError)) => return Standing::NotProbed(LOCAL_ERROR),
         (Some(Stage::Connected), Some(Ended::Timeout)) => "connect-timeout".into(),
         (_, Some(Ended::Timeout)) => "greeting-timeout".into(),

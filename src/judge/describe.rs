@@ -293,7 +293,7 @@ fn unresolvable(name: &str, because: &str) -> String {
 
 fn inconclusive(name: &str, because: &str) -> String {
     match because {
-        "interrupted" => format!("interrupted before {name} was asked"),
+        "interrupted" => format!("interrupted before {name} had answered"),
         "ipv6-unusable" => {
             format!("{name} has IPv6 addresses only, and this machine cannot use IPv6")
         }

@@ -219,6 +219,7 @@ fn blocked(addresses: &[&Address<'_>], scene: &Scene<'_>) -> bool {
 
 /// The address was not asked: a fact about this machine or this run.
 fn is_about_us(claim: &Claim) -> bool {
-    let words = ["ipv4-unusable", "ipv6-unusable", "not-asked", "not-probed", "local-error"];
+    let words =
+        ["ipv4-unusable", "ipv6-unusable", "not-asked", "not-probed", "local-error", "interrupted"];
     claim.because.as_deref().is_some_and(|because| words.contains(&because))
 }
