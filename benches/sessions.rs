@@ -189,6 +189,7 @@ impl Full {
         let evidence = Evidence {
             target: self.target.clone(),
             routes: vec![self.route.clone()],
+            policies: mxray::model::policy::PolicyEvidence::default(),
             observations: vec![observation],
             role: Role::Target,
             families: self.families,

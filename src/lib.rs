@@ -19,6 +19,7 @@ pub mod judge;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod policy;
 pub mod report;
 pub mod sim;
 pub mod smtp;

@@ -16,18 +16,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("smtp", &["model"]),
     ("tls", &["model"]),
-    ("dns", &["model"]),
+    ("policy", &["model", "tls"]),
+    ("dns", &["model", "policy"]),
     ("plan", &["model", "smtp"]),
-    ("observe", &["model", "smtp", "tls"]),
+    ("observe", &["model", "smtp", "tls", "policy"]),
     ("vantage", &["model"]),
-    ("judge", &["model", "smtp", "tls"]),
-    ("survey", &["model", "dns", "tls", "observe", "judge", "plan"]),
+    ("judge", &["model", "smtp", "tls", "policy"]),
+    ("survey", &["model", "dns", "tls", "policy", "observe", "judge", "plan"]),
     ("report", &["model"]),
     ("sim", &["model"]),
 ];
 
 /// Modules that must stay pure: no sockets, no clock, no files.
-const PURE: &[&str] = &["model", "smtp", "plan", "judge", "report"];
+const PURE: &[&str] = &["model", "smtp", "policy", "plan", "judge", "report"];
 const IMPURE: &[&str] = &[
     "tokio::",
     "std::fs",

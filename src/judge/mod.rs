@@ -40,6 +40,7 @@ use interception::Tell;
 use reading::Reading;
 
 use crate::model::evidence::Evidence;
+use crate::model::policy::PolicyEvidence;
 use crate::model::report::{MtaStsReport, Policies, PolicyStatus, TargetReport, TlsRptReport};
 use crate::model::verdict::Status;
 use crate::tls::Roots;
@@ -97,7 +98,7 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
         verdict,
         routes: evidence.routes.clone(),
         hosts: verdict::of_hosts(&scene),
-        policies: not_asked(),
+        policies: policies(&evidence.policies),
         observations: readings.iter().map(describe::observation).collect(),
         cells,
         contrasts,
@@ -131,8 +132,8 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     odd.map(|odd| format!("{odd}: asking again, and asking controls"))
 }
 
-/// Promises are not looked up yet.
-fn not_asked() -> Policies {
+/// What was asked about the domain's promises, not yet read.
+fn policies(asked: &PolicyEvidence) -> Policies {
     let status = PolicyStatus::NotAsked;
     Policies {
         mta_sts: MtaStsReport {
@@ -143,8 +144,15 @@ fn not_asked() -> Policies {
             max_age: None,
             hosts: Vec::new(),
             error: None,
+            record: asked.mta_sts_record.clone(),
+            fetch: asked.mta_sts_fetch.clone(),
         },
-        tls_rpt: TlsRptReport { status, rua: Vec::new(), error: None },
+        tls_rpt: TlsRptReport {
+            status,
+            rua: Vec::new(),
+            error: None,
+            record: asked.tls_rpt_record.clone(),
+        },
         baseline: None,
     }
 }

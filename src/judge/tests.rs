@@ -153,6 +153,7 @@ fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
     let observations = all.iter().enumerate().map(|(place, seen)| observation(place, seen));
     let evidence = Evidence {
         target: "example.net".parse().unwrap(),
+        policies: crate::model::policy::PolicyEvidence::default(),
         routes: vec![route],
         observations: observations.collect(),
         role: Role::Target,

@@ -1,6 +1,7 @@
 //! What a run brought home about one target: everything that judgement needs.
 
 use crate::model::observation::Observation;
+use crate::model::policy::PolicyEvidence;
 use crate::model::probe::Role;
 use crate::model::report::Families;
 use crate::model::route::Route;
@@ -13,6 +14,8 @@ pub struct Evidence {
     pub target: Target,
     /// One route per vantage point that resolved; empty if the run ended before.
     pub routes: Vec<Route>,
+    /// What was asked about the domain's promises.
+    pub policies: PolicyEvidence,
     /// Every connection, in the order of host, family, address and time.
     pub observations: Vec<Observation>,
     /// Why the target was asked: for itself, as a control, as a canary.

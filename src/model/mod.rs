@@ -12,6 +12,7 @@ pub mod finding;
 pub mod notation;
 pub mod observation;
 pub mod operator;
+pub mod policy;
 pub mod probe;
 pub mod report;
 pub mod route;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::compare::{Cell, Contrast};
 use crate::model::finding::Finding;
+use crate::model::policy::{PolicyFetch, TxtAnswer};
 use crate::model::probe::{ClientHello, Family, Mode, Role};
 use crate::model::route::Route;
 use crate::model::session::{EhloAnswer, EhloTls, Greeting, Stage, Starttls};
@@ -249,6 +250,10 @@ pub struct MtaStsReport {
     pub hosts: Vec<ListedHost>,
     /// What went wrong.
     pub error: Option<String>,
+    /// The TXT answer that announces a policy; `None` where it was not asked for.
+    pub record: Option<TxtAnswer>,
+    /// The fetch of the policy; body and certificates in evidence only.
+    pub fetch: Option<PolicyFetch>,
 }
 
 /// Whether an MTA-STS policy lists a host.
@@ -269,6 +274,8 @@ pub struct TlsRptReport {
     pub rua: Vec<String>,
     /// What went wrong.
     pub error: Option<String>,
+    /// The TXT answer; `None` where it was not asked for.
+    pub record: Option<TxtAnswer>,
 }
 
 /// One connection.

@@ -39,7 +39,7 @@ pub fn ndjson(report: &Report) -> serde_json::Result<String> {
 }
 
 /// The report without its evidence: transcripts, certificates and staples as
-/// sent, and extra CAs as PEM. What was read from them stays.
+/// sent, policies as fetched, and extra CAs as PEM. What was read from them stays.
 pub fn strip_evidence(mut report: Report) -> Report {
     report.run.trust.extra_ca_pem = None;
     for target in report.targets.iter_mut().chain(&mut report.controls) {
@@ -49,6 +49,10 @@ pub fn strip_evidence(mut report: Report) -> Report {
 }
 
 fn strip_target(target: &mut TargetReport) {
+    if let Some(fetch) = &mut target.policies.mta_sts.fetch {
+        fetch.body = None;
+        fetch.chain = None;
+    }
     for observation in &mut target.observations {
         observation.transcript = None;
         let Some(tls) = &mut observation.tls else { continue };

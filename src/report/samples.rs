@@ -176,8 +176,15 @@ fn policies() -> Policies {
             max_age: None,
             hosts: Vec::new(),
             error: None,
+            record: None,
+            fetch: None,
         },
-        tls_rpt: TlsRptReport { status: PolicyStatus::NotAsked, rua: Vec::new(), error: None },
+        tls_rpt: TlsRptReport {
+            status: PolicyStatus::NotAsked,
+            rua: Vec::new(),
+            error: None,
+            record: None,
+        },
         baseline: None,
     }
 }

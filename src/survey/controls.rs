@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use super::endpoints::{Endpoints, Key, Numbers};
 use super::{Gathered, LOCAL, Survey, usable_families};
 use crate::model::evidence::Evidence;
+use crate::model::policy::PolicyEvidence;
 use crate::model::probe::{Probe, Role};
 use crate::model::target::Target;
 use crate::plan;
@@ -108,7 +109,8 @@ impl Controls {
             .map(|probe| Probe { role: Role::Canary, host: probe.ip.to_string(), ..probe })
             .map(|probe| Probe { limits: plan::budget::CANARY, port: 25, ..probe })
             .collect();
-        let gathered = Gathered { route, families, keys: Vec::new() };
+        let policies = PolicyEvidence::default();
+        let gathered = Gathered { route, policies, families, keys: Vec::new() };
         self.note(target, gathered, &probes, Role::Canary);
         endpoints.ask_all(probes).await;
     }
@@ -134,6 +136,7 @@ impl Controls {
         let evidence = asked.iter().map(|asked| Evidence {
             target: asked.target.clone(),
             routes: vec![asked.gathered.route.clone()],
+            policies: asked.gathered.policies.clone(),
             observations: endpoints.observations(&asked.gathered.keys, numbers),
             role: asked.role,
             families: asked.gathered.families,

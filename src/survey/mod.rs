@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::dns::Resolver;
 use crate::judge;
 use crate::model::evidence::Evidence;
+use crate::model::policy::PolicyEvidence;
 use crate::model::probe::{Family, Probe, Role};
 use crate::model::report::{Families, FamilyUse};
 use crate::model::route::Route;
@@ -108,6 +109,7 @@ type Shelf = Mutex<Vec<Option<Gathered>>>;
 /// One target under way.
 struct Gathered {
     route: Route,
+    policies: PolicyEvidence,
     families: Families,
     keys: Vec<endpoints::Key>,
 }
@@ -214,6 +216,7 @@ impl Running {
         Some(Evidence {
             target: target.clone(),
             routes: vec![gathered.route.clone()],
+            policies: gathered.policies.clone(),
             observations: self.endpoints.observations(&gathered.keys, numbers),
             role: Role::Target,
             families: gathered.families,
@@ -228,6 +231,7 @@ impl Running {
             evidence.push(known.unwrap_or_else(|| Evidence {
                 target,
                 routes: Vec::new(),
+                policies: PolicyEvidence::default(),
                 observations: Vec::new(),
                 role: Role::Target,
                 families: self.survey.asked,
@@ -280,7 +284,8 @@ async fn gather_route(survey: &Survey, target: &Target) -> Gathered {
         (None, None) => unresolved(),
     };
     let families = usable_families(&survey.dialler, &route, survey.asked);
-    Gathered { route, families, keys: Vec::new() }
+    let policies = PolicyEvidence::default();
+    Gathered { route, policies, families, keys: Vec::new() }
 }
 
 /// A name, and nobody to ask.

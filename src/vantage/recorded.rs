@@ -4,6 +4,7 @@ use std::str::FromStr as _;
 
 use crate::model::entries::{self, EntryError};
 use crate::model::evidence::Evidence;
+use crate::model::policy::PolicyEvidence;
 use crate::model::probe::Role;
 use crate::model::report::{Families, FamilyUse, Report, TargetReport};
 use crate::model::target::{Target, TargetError};
@@ -51,6 +52,11 @@ fn of_target(report: &TargetReport, families: Families) -> Result<Evidence, Reco
     Ok(Evidence {
         target,
         routes: report.routes.clone(),
+        policies: PolicyEvidence {
+            mta_sts_record: report.policies.mta_sts.record.clone(),
+            mta_sts_fetch: report.policies.mta_sts.fetch.clone(),
+            tls_rpt_record: report.policies.tls_rpt.record.clone(),
+        },
         observations: observations.collect::<Result<_, _>>()?,
         role,
         families,

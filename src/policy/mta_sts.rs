@@ -1,0 +1,1 @@
+//! MTA-STS: the TXT record, the policy, and which hosts it lists (RFC 8461).
