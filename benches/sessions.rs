@@ -175,7 +175,7 @@ impl Full {
             repeats: 0,
             other_ports: false,
         };
-        let route = plan::named_route(&target, "local").unwrap();
+        let route = Route::of_address(&target, "local").unwrap();
         let probe = plan::first_probes(&target, &route, families, &intent).remove(0);
         Self { target, probe, route, families, dialler: Dialler::direct(), roots: Roots::webpki() }
     }

@@ -20,7 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("dns", &["model", "policy"]),
     ("plan", &["model", "smtp"]),
     ("observe", &["model", "smtp", "tls", "policy"]),
-    ("vantage", &["model"]),
+    ("vantage", &["model", "smtp", "dns", "observe"]),
     ("judge", &["model", "smtp", "tls", "policy"]),
     ("survey", &["model", "dns", "tls", "policy", "observe", "judge", "plan"]),
     ("report", &["model"]),

@@ -1,10 +1,11 @@
 //! Single values of the command line, from text.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use mxray::smtp::argument::{is_domain_name, is_ehlo_argument};
+
 use crate::cli::arguments::Canary;
-use crate::cli::host_name::is_domain_name;
 
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
@@ -18,15 +19,7 @@ const SHORTEST_SESSION: Duration = Duration::from_millis(10);
 /// An argument of EHLO: a domain name or an address literal (RFC 5321 §4.1.1.1,
 /// §4.1.3). Nothing else may stand in the line that we send.
 pub(crate) fn ehlo_name(typed: &str) -> Result<String, String> {
-    let literal = typed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let is_valid = match literal {
-        Some(literal) => match literal.strip_prefix("IPv6:") {
-            Some(ipv6) => ipv6.parse::<Ipv6Addr>().is_ok(),
-            None => literal.parse::<Ipv4Addr>().is_ok(),
-        },
-        None => is_domain_name(typed),
-    };
-    if is_valid {
+    if is_ehlo_argument(typed) {
         return Ok(typed.to_owned());
     }
     Err("neither a domain name nor an address literal such as [192.0.2.1]".to_owned())

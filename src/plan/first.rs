@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::budget;
 use crate::model::probe::{ClientHello, Family, Limits, Mode, Probe, Role};
 use crate::model::report::{Families, FamilyUse};
-use crate::model::route::{AddressAnswer, Dnssec, Exchange, Route, RouteKind};
-use crate::model::target::{Target, TargetKind};
+use crate::model::route::{Exchange, Route, RouteKind};
+use crate::model::target::Target;
 
 /// What the user wants of every connection.
 #[derive(Clone, Debug)]
@@ -42,33 +42,6 @@ impl Intent {
     fn source_for(&self, ip: IpAddr) -> Option<IpAddr> {
         self.sources.iter().copied().find(|source| Family::of(*source) == Family::of(ip))
     }
-}
-
-/// The route of a target that needs no DNS at all: an address.
-pub fn named_route(target: &Target, vantage: &str) -> Option<Route> {
-    let TargetKind::Address { ip, .. } = target.kind else { return None };
-    let (ipv4, ipv6) = match ip {
-        IpAddr::V4(ip) => (vec![ip], vec![]),
-        IpAddr::V6(ip) => (vec![], vec![ip]),
-    };
-    let exchange = Exchange {
-        host: ip.to_string(),
-        preference: None,
-        cname: Vec::new(),
-        ipv4: AddressAnswer::named(ipv4),
-        ipv6: AddressAnswer::named(ipv6),
-        tlsa: None,
-    };
-    Some(Route {
-        vantage: vantage.to_owned(),
-        kind: RouteKind::Address,
-        dnssec: Dnssec::Indeterminate,
-        error: None,
-        error_detail: None,
-        cname: Vec::new(),
-        null_mx_beside_others: false,
-        exchanges: vec![exchange],
-    })
 }
 
 /// One probe for every address of every exchange whose family can be used.

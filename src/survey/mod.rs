@@ -278,7 +278,7 @@ async fn all(work: &mut JoinSet<()>) {
 }
 
 async fn gather_route(survey: &Survey, target: &Target) -> Gathered {
-    let route = match (plan::named_route(target, LOCAL), &survey.resolver) {
+    let route = match (Route::of_address(target, LOCAL), &survey.resolver) {
         (Some(route), _) => route,
         (None, Some(resolver)) => resolver.route(target, LOCAL).await,
         (None, None) => unresolved(),
