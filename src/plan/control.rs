@@ -56,6 +56,7 @@ pub fn canary(addresses: &[IpAddr], vantage: &str) -> Option<(Target, Route)> {
         host: first.to_string(),
         preference: None,
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer::named(ipv4.collect()),
         ipv6: AddressAnswer::named(ipv6.collect()),
         tlsa: None,

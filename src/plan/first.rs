@@ -31,7 +31,8 @@ pub struct Intent {
 }
 
 impl Intent {
-    fn port_for(&self, target: &Target) -> u16 {
+    /// The port that a target is asked at: its own, the one typed, or the mode's.
+    pub fn port_for(&self, target: &Target) -> u16 {
         let default = match self.mode {
             Mode::Starttls => 25,
             Mode::ImplicitTls => 465,
