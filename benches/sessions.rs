@@ -193,6 +193,7 @@ impl Full {
             observations: vec![observation],
             role: Role::Target,
             families: self.families,
+            elsewhere: std::collections::BTreeMap::new(),
         };
         judge::judge(&evidence, &[], Context { roots: &self.roots, verify_name: None })
     }

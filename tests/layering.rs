@@ -22,7 +22,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("observe", &["model", "smtp", "tls", "policy"]),
     ("vantage", &["model", "smtp", "dns", "observe"]),
     ("judge", &["model", "smtp", "tls", "policy"]),
-    ("survey", &["model", "dns", "tls", "policy", "observe", "judge", "plan"]),
+    ("survey", &["model", "dns", "tls", "policy", "observe", "vantage", "judge", "plan"]),
     ("report", &["model"]),
     ("sim", &["model"]),
 ];

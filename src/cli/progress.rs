@@ -36,6 +36,9 @@ impl<'a> Progress<'a> {
 
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event) {
+        if let Event::VantageFault { vantage, fault } = event {
+            self.warn(&format!("vantage point {vantage}: {fault}"));
+        }
         if let Some(view) = &mut self.view {
             view.show(event);
         }
@@ -88,7 +91,7 @@ impl View {
         self.count.add(event);
         self.head.set_message(self.count.text());
         match event {
-            Event::Resolving { .. } | Event::Planned { .. } => {}
+            Event::Resolving { .. } | Event::Planned { .. } | Event::VantageFault { .. } => {}
             Event::Suspicion { why, .. } => {
                 let row = self.why.get_or_insert_with(|| self.bars.insert_after(&self.head, row()));
                 row.set_message(escape(why).into_owned());
@@ -129,7 +132,10 @@ impl Count {
                 self.planned += probes;
             }
             Event::Done { .. } => self.done += 1,
-            Event::Stage { .. } | Event::Again { .. } | Event::Suspicion { .. } => {}
+            Event::Stage { .. }
+            | Event::Again { .. }
+            | Event::Suspicion { .. }
+            | Event::VantageFault { .. } => {}
         }
     }
 

@@ -159,6 +159,7 @@ fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
         observations: observations.collect(),
         role: Role::Target,
         families,
+        elsewhere: std::collections::BTreeMap::new(),
     };
     let report = judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None });
     let verdict = &report.verdict;

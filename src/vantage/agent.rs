@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use super::local::Local;
 use super::wire::{
     self, Answer, Ask, Greeting, Hello, LONGEST_REQUEST, LineError, PROTOCOL, PlannedProbe,
-    Request, Resolve, Resolved, Say,
+    Request, Resolve, Say, Wanted,
 };
 use crate::model::entries::Recording;
 use crate::model::probe::{Limits, Probe};
@@ -37,6 +37,9 @@ const AT_ONCE: usize = 32;
 
 /// Between the beginnings of two connections, whatever the client asks for.
 const PACE: Duration = Duration::from_millis(20);
+
+/// Hosts of one target whose TLSA records are looked up, whatever the client asks for.
+const MOST_HOSTS: usize = 64;
 
 /// Longest that a client may let one session wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
@@ -182,10 +185,9 @@ impl Agent {
             Ok(target) => target,
             Err(error) => return Say::Refused(format!("{}: {error}", wanted.target)),
         };
-        let route = self.local.route(&target, "").await;
-        let families = self.local.usable_families(&route, wanted.asked);
-        let resolver = self.local.resolver_used();
-        Say::Route(Box::new(Resolved { route, families, resolver }))
+        let hosts = wanted.wanted.hosts.min(MOST_HOSTS);
+        let wanted = Wanted { hosts, ..wanted.wanted };
+        Say::Route(Box::new(self.local.resolve(&target, wanted, "").await))
     }
 
     async fn observe(

@@ -81,6 +81,9 @@ pub enum Fault {
     /// It did not answer in time.
     #[error("it did not answer for {0} s")]
     Hangs(u64),
+    /// The run was ended before it answered.
+    #[error("interrupted")]
+    Interrupted,
     /// It does not do what was asked.
     #[error("it refuses: {0}")]
     Refused(String),
@@ -89,7 +92,7 @@ pub enum Fault {
 impl Fault {
     /// Whether the agent is of no more use. One that refuses may do the next thing.
     fn is_final(&self) -> bool {
-        !matches!(self, Self::Refused(_))
+        !matches!(self, Self::Refused(_) | Self::Interrupted)
     }
 }
 

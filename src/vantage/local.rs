@@ -2,6 +2,9 @@
 
 use std::net::IpAddr;
 
+use futures_util::future::join_all;
+
+use super::wire::{Resolved, Wanted};
 use crate::dns::Resolver;
 use crate::model::observation::Observation;
 use crate::model::probe::{Family, Probe};
@@ -20,13 +23,20 @@ pub struct Local {
 }
 
 impl Local {
-    /// What DNS says of a target, as seen by the vantage point of this name.
-    pub async fn route(&self, target: &Target, vantage: &str) -> Route {
-        match (Route::of_address(target, vantage), &self.resolver) {
+    /// What DNS says of a target, as seen by the vantage point of this name, with
+    /// what the first `hosts` exchanges promise for a port.
+    pub async fn resolve(&self, target: &Target, wanted: Wanted, vantage: &str) -> Resolved {
+        let route = match (Route::of_address(target, vantage), &self.resolver) {
             (Some(route), _) => route,
-            (None, Some(resolver)) => resolver.route(target, vantage).await,
+            (None, Some(resolver)) => {
+                let mut route = resolver.route(target, vantage).await;
+                ask_tlsa(resolver, &mut route, wanted).await;
+                route
+            }
             (None, None) => unresolved(vantage),
-        }
+        };
+        let families = self.usable_families(&route, wanted.asked);
+        Resolved { route, families, resolver: self.resolver_used() }
     }
 
     /// The resolver that was asked; `None` before the first lookup.
@@ -68,6 +78,16 @@ impl Local {
             _ => usable(family),
         };
         Families { ipv4: state(Family::Ipv4), ipv6: state(Family::Ipv6) }
+    }
+}
+
+/// Fills in what the hosts that will be probed promise, all at once.
+async fn ask_tlsa(resolver: &Resolver, route: &mut Route, wanted: Wanted) {
+    let exchanges = || route.exchanges.iter().take(wanted.hosts);
+    let answers = exchanges().map(|exchange| resolver.tlsa(exchange, wanted.port));
+    let answers = join_all(answers).await;
+    for (exchange, answer) in route.exchanges.iter_mut().zip(answers) {
+        exchange.tlsa = answer;
     }
 }
 

@@ -91,8 +91,17 @@ pub enum Ask {
 pub struct Resolve {
     /// The target as the user typed it.
     pub target: String,
+    /// What is wanted beside its addresses.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of a lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
     /// Port of the sessions to come, for TLSA records.
     pub port: u16,
+    /// Hosts whose TLSA records are looked up, at the most.
+    pub hosts: usize,
     /// Families that are wanted.
     pub asked: Families,
 }
