@@ -1,0 +1,1 @@
+//! The fetch against policy hosts on loopback.
