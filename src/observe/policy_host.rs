@@ -39,7 +39,7 @@ const MAX_FIELDS: usize = 100;
 /// What is read ahead of the parser at the most.
 const BUFFER_CAP: usize = 2 * HEAD_CAP;
 /// Most addresses that are tried.
-const ADDRESSES_TRIED: usize = 6;
+pub const ADDRESSES_TRIED: usize = 6;
 /// HTTP/1.1 and nothing else (RFC 7301 §6).
 const ALPN: &[&[u8]] = &[b"http/1.1"];
 /// Name and version of the program.
