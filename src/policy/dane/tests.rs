@@ -17,18 +17,19 @@ use crate::tls::pki::{Authority, V1, at, authority, der, server, valid};
 const MX: &str = "mx.example.net";
 const DOMAIN: &str = "example.net";
 
-fn exchange(tlsa: Option<TlsaAnswer>) -> Exchange {
+fn exchange(tlsa: impl Into<Option<TlsaAnswer>>) -> Exchange {
     Exchange {
         host: MX.to_owned(),
         preference: Some(10),
         cname: vec![],
+        cname_dnssec: None,
         ipv4: AddressAnswer { addresses: vec![], dnssec: Dnssec::Secure, error: None },
         ipv6: AddressAnswer {
             addresses: vec![],
             dnssec: Dnssec::Secure,
             error: Some(LookupError::Nodata),
         },
-        tlsa,
+        tlsa: tlsa.into(),
     }
 }
 
@@ -49,8 +50,8 @@ fn secure_mx() -> Route {
     route(Dnssec::Secure, None)
 }
 
-fn answer(dnssec: Dnssec, error: Option<LookupError>, records: &[Tlsa]) -> Option<TlsaAnswer> {
-    Some(TlsaAnswer { base_domain: MX.to_owned(), dnssec, error, records: records.to_vec() })
+fn answer(dnssec: Dnssec, error: Option<LookupError>, records: &[Tlsa]) -> TlsaAnswer {
+    TlsaAnswer { base_domain: MX.to_owned(), dnssec, error, records: records.to_vec() }
 }
 
 fn record(usage: u8, selector: u8, matching: u8, certificate: &[u8]) -> Tlsa {
@@ -136,7 +137,7 @@ fn a_bogus_or_failed_mx_means_delay_and_not_no_dane() {
         ),
         (Dnssec::Indeterminate, Some(LookupError::Timeout), Failure::Lookup(LookupError::Timeout)),
     ] {
-        for tlsa in [tlsa.clone(), None] {
+        for tlsa in [Some(tlsa.clone()), None] {
             let asked = requirement(&route(dnssec, error), &exchange(tlsa));
             assert_eq!(asked, Requirement::Delay { why });
             let dane = judge(&asked, &[], &[], at()).unwrap();
@@ -196,26 +197,32 @@ fn what_dnssec_could_not_determine_is_neither_a_promise_nor_its_absence() {
 
 #[test]
 fn without_a_lookup_only_the_addresses_can_say_why() {
-    let with = |ipv4: Dnssec, ipv6: Dnssec, error: Option<LookupError>, cname: &[&str]| {
+    let with = |ipv4: Dnssec, ipv6: Dnssec, error: Option<LookupError>, link: Option<Dnssec>| {
         let mut exchange = exchange(None);
         (exchange.ipv4.dnssec, exchange.ipv6.dnssec) = (ipv4, ipv6);
         (exchange.ipv4.error, exchange.ipv6.error) = (error, error);
-        exchange.cname = names(cname);
+        exchange.cname_dnssec = link;
+        exchange.cname = link.map(|_| "a.example".to_owned()).into_iter().collect();
         requirement(&secure_mx(), &exchange)
     };
     let none = Requirement::None { why: Absence::InsecureAddress };
-    assert_eq!(with(Dnssec::Insecure, Dnssec::Insecure, None, &[]), none);
+    assert_eq!(with(Dnssec::Insecure, Dnssec::Insecure, None, None), none.clone());
     // The first CNAME link may be secure all the same.
-    let asked = with(Dnssec::Insecure, Dnssec::Insecure, None, &["a.example"]);
-    assert_eq!(asked, Requirement::NotAsked);
-    assert_eq!(with(Dnssec::Secure, Dnssec::Insecure, None, &[]), Requirement::NotAsked);
-    assert_eq!(with(Dnssec::Secure, Dnssec::Secure, None, &[]), Requirement::NotAsked);
+    for (link, expected) in [
+        (Dnssec::Insecure, none),
+        (Dnssec::Secure, Requirement::NotAsked),
+        (Dnssec::Indeterminate, Requirement::NotAsked),
+    ] {
+        assert_eq!(with(Dnssec::Insecure, Dnssec::Insecure, None, Some(link)), expected);
+    }
+    assert_eq!(with(Dnssec::Secure, Dnssec::Insecure, None, None), Requirement::NotAsked);
+    assert_eq!(with(Dnssec::Secure, Dnssec::Secure, None, None), Requirement::NotAsked);
     let bogus = Requirement::MustNotUse { why: Failure::Bogus };
-    assert_eq!(with(Dnssec::Bogus, Dnssec::Bogus, None, &[]), bogus);
-    assert_eq!(with(Dnssec::Bogus, Dnssec::Secure, None, &[]), Requirement::NotAsked);
+    assert_eq!(with(Dnssec::Bogus, Dnssec::Bogus, None, None), bogus);
+    assert_eq!(with(Dnssec::Bogus, Dnssec::Secure, None, None), Requirement::NotAsked);
     let failed = Requirement::MustNotUse { why: Failure::Lookup(LookupError::Servfail) };
     let servfail = Some(LookupError::Servfail);
-    assert_eq!(with(Dnssec::Indeterminate, Dnssec::Indeterminate, servfail, &[]), failed);
+    assert_eq!(with(Dnssec::Indeterminate, Dnssec::Indeterminate, servfail, None), failed);
 }
 
 #[test]
@@ -252,19 +259,17 @@ fn an_insecure_mx_is_carried_along() {
 
 #[test]
 fn reference_names_are_the_base_domain_and_next_hops_of_a_secure_mx() {
-    let mut tlsa = answer(Dnssec::Secure, None, &[]);
-    let of = |route: &Route, tlsa: &Option<TlsaAnswer>| {
-        reference_names(DOMAIN, route, &exchange(tlsa.clone()))
+    let tlsa = answer(Dnssec::Secure, None, &[]);
+    let of = |route: &Route, tlsa: Option<&TlsaAnswer>| {
+        reference_names(DOMAIN, route, &exchange(tlsa.cloned()))
     };
-    assert_eq!(of(&secure_mx(), &tlsa), [MX, DOMAIN]);
-    assert_eq!(of(&secure_mx(), &None), [MX, DOMAIN]);
-    assert_eq!(of(&route(Dnssec::Insecure, None), &tlsa), [MX]);
+    assert_eq!(of(&secure_mx(), Some(&tlsa)), [MX, DOMAIN]);
+    assert_eq!(of(&secure_mx(), None), [MX, DOMAIN]);
+    assert_eq!(of(&route(Dnssec::Insecure, None), Some(&tlsa)), [MX]);
     let expanded = Route { cname: names(&["a.example", "b.example"]), ..secure_mx() };
-    assert_eq!(of(&expanded, &tlsa), [MX, DOMAIN, "b.example"]);
-    if let Some(answer) = &mut tlsa {
-        answer.base_domain = DOMAIN.to_uppercase();
-    }
-    assert_eq!(of(&secure_mx(), &tlsa), ["EXAMPLE.NET"]);
+    assert_eq!(of(&expanded, Some(&tlsa)), [MX, DOMAIN, "b.example"]);
+    let same = TlsaAnswer { base_domain: DOMAIN.to_uppercase(), ..tlsa };
+    assert_eq!(of(&secure_mx(), Some(&same)), ["EXAMPLE.NET"]);
 }
 
 // Which records count (RFC 7672 §3.1, RFC 7671 §9).
@@ -310,7 +315,7 @@ fn only_the_strongest_digest_of_a_usage_and_selector_counts() {
     let [weak, strong] = [1, 2].map(|matching| record(3, 1, matching, &world.leaf));
     let counts = Standing::Counts;
     assert_eq!(standings(&[weak.clone(), strong.clone()]), [Standing::Superseded, counts]);
-    assert_eq!(standings(&[weak.clone()]), [counts]);
+    assert_eq!(standings(std::slice::from_ref(&weak)), [counts]);
     // Type 0 always counts, and supersedes nothing.
     let full = record(3, 1, 0, &world.leaf);
     assert_eq!(standings(&[full.clone(), weak.clone()]), [counts, counts]);
@@ -334,7 +339,7 @@ fn every_selector_and_matching_type_of_the_leaf_matches() {
     for selector in [0, 1] {
         for matching in [0, 1, 2] {
             let record = record(DANE_EE, selector, matching, &world.leaf);
-            matched(&[record.clone()], &world.chain());
+            matched(std::slice::from_ref(&record), &world.chain());
             let upper = Tlsa { data: record.data.to_uppercase(), ..record };
             matched(&[upper], &world.chain());
         }
@@ -580,8 +585,8 @@ fn a_pair_of_which_only_one_matches_is_shown() {
         let beside = unmatched_beside_match(&views);
         beside.iter().map(|view| view.record.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(alone(&[now.clone(), stale.clone()]), [stale.clone()]);
-    assert!(alone(&[stale.clone()]).is_empty());
+    assert_eq!(alone(&[now.clone(), stale.clone()]), std::slice::from_ref(&stale));
+    assert!(alone(&[stale]).is_empty());
     assert!(alone(&[now.clone(), record(2, 1, 1, &world.middle.der)]).is_empty());
     // Unusable and superseded ones are no pair.
     assert!(alone(&[now.clone(), record(1, 1, 1, &world.leaf)]).is_empty());
