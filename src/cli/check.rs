@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
 }
 
 /// A source that is not ours, or has no route, is named before anything is sent.
-fn own_sources(sources: &[IpAddr]) -> Result<(), Failure> {
+pub(crate) fn own_sources(sources: &[IpAddr]) -> Result<(), Failure> {
     for source in sources {
         observe::route_from(*source).map_err(|error| {
             let (wrong, hint) = match error.kind() {
