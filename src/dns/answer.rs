@@ -248,7 +248,8 @@ impl Sections {
         let proofs = self.answers.iter().filter(|r| r.record_type() == kind && r.name == *owner);
         let status = proofs.map(|r| status(r.proof)).fold(Dnssec::Secure, lowest);
         let status = self.denial.map_or(status, |proof| lowest(status, self::status(proof)));
-        if status != Dnssec::Insecure && self.is_expanded(owner, kind) {
+        let is_doubtful = status != Dnssec::Insecure && self.is_expanded(owner, kind);
+        if is_doubtful && !(status == Dnssec::Secure && self.is_expansion_proven(owner)) {
             return Dnssec::Indeterminate;
         }
         status
@@ -271,6 +272,24 @@ impl Sections {
                     && record.name.zone_of(owner)
             }
         })
+    }
+
+    /// Whether the validator's word on an expanded name can be taken: it has proven
+    /// by NSEC that no closer name exists (RFC 4035 §5.3.4), which it does for the
+    /// name that was asked only. Its errors are about opt-out NSEC3, and false bogus.
+    fn is_expansion_proven(&self, owner: &Name) -> bool {
+        let proofs = |kind| {
+            let of_kind = move |record: &&Record| record.record_type() == kind;
+            self.authorities.iter().filter(of_kind)
+        };
+        let is_aside = self.answers.iter().any(|record| match &record.data {
+            RData::CNAME(target) => target.0 == *owner,
+            _ => record.record_type() == RecordType::DNAME,
+        });
+        !is_aside
+            && self.denial.is_none()
+            && proofs(RecordType::NSEC3).next().is_none()
+            && proofs(RecordType::NSEC).any(|record| record.proof == Proof::Secure)
     }
 
     /// Status of "there is no such record": the validator's verdict on the proof
