@@ -131,6 +131,31 @@ async fn a_tlsa_answer_turned_into_a_denial_is_bogus_not_absent() {
     }
 }
 
+/// A wildcard's records, put in the place of those that a name has of its own.
+#[tokio::test]
+async fn a_wildcard_replayed_over_a_name_that_exists_is_no_promise() {
+    let records = "mx 3600 IN A 192.0.2.1
+         _25._tcp.mx 3600 IN TLSA 3 1 1 00
+         *._tcp.mx 3600 IN TLSA 3 1 1 66";
+    let world = World::signed().zone("good.test.", Delegation::Signed, records);
+    let anchor = world.root_dnskey();
+    let expanded = replayed(&world, "_9._tcp.mx.good.test", RecordType::TLSA);
+    let server = Server::twisted(world, move |asked, mut message| {
+        if asked.is(TLSA_NAME, RecordType::TLSA) {
+            message.answers = expanded.answers.clone();
+            message.authorities = expanded.authorities.clone();
+            for record in &mut message.answers {
+                record.name = asked.query.name().clone();
+            }
+        }
+        Some(message)
+    })
+    .await;
+    let answer = tlsa(&resolver(&server, &anchor), MX).await.unwrap();
+    assert_eq!(answer.records[0].data, "66", "the signature holds");
+    assert_eq!(answer.dnssec, Dnssec::Indeterminate);
+}
+
 /// A link out of the signed zone, to where anything can be said.
 #[tokio::test]
 async fn a_forged_link_into_an_unsigned_zone_leads_to_no_insecure_answer() {
