@@ -161,8 +161,7 @@ async fn different_keys_want_a_record_each() {
     assert_eq!(host.proposals[2].addresses, world.addresses);
     // Only one of them published: the other address is refused.
     let (host, exit) = world.report(&records(&host)[..1]).await;
-    let dane: Vec<_> =
-        host.presented.iter().map(|one| one.dane.as_ref().unwrap().status).collect();
+    let dane: Vec<_> = host.presented.iter().map(|one| one.dane.as_ref().unwrap().status).collect();
     assert_eq!((exit, dane), (Some(1), vec![DaneStatus::Matched, DaneStatus::Mismatched]));
 }
 
