@@ -6,4 +6,5 @@
 mod common;
 mod hostile;
 mod menu;
+mod promises;
 mod servers;
