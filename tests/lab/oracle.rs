@@ -2,7 +2,7 @@
 //!
 //! Owns how it is asked and how its words are read. Refuses to know mxray.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -52,15 +52,19 @@ pub(crate) fn handshake(
     read(&outcome.stdout).with_context(|| outcome.to_string())
 }
 
+fn configured() -> Result<PathBuf> {
+    let folder = sandbox::folder("oracle")?;
+    sandbox::write_aged(&folder.join("main.cf"), CONFIGURATION)?;
+    Ok(folder)
+}
+
 fn ask(namespace: &str, address: &str, options: &[&str]) -> Result<Outcome> {
     ask_matching(namespace, address, options, "")
 }
 
 fn ask_matching(namespace: &str, address: &str, options: &[&str], name: &str) -> Result<Outcome> {
-    let folder = sandbox::folder("oracle")?;
-    sandbox::write_aged(&folder.join("main.cf"), CONFIGURATION)?;
     let mut finger = process::command(namespace, "posttls-finger");
-    finger.env("MAIL_CONFIG", folder).args(["-t", "10", "-T", "10", "-d", "sha256"]);
+    finger.env("MAIL_CONFIG", configured()?).args(["-t", "10", "-T", "10", "-d", "sha256"]);
     finger.args(options).arg(format!("[{address}]"));
     if !name.is_empty() {
         finger.arg(name);
@@ -82,4 +86,12 @@ fn read(text: &str) -> Option<Handshake> {
         key_exchange_group: after(" key-exchange ")?,
         certificate_sha256: digest.lines().next()?.replace(':', "").to_ascii_lowercase(),
     })
+}
+
+/// What `posttls-finger -l LEVEL DOMAIN` does: MX, addresses, TLSA and servers are its own to find.
+pub(crate) fn domain(namespace: &str, level: &str, domain: &str) -> Result<Outcome> {
+    let folder = configured()?;
+    let mut finger = process::command(namespace, "posttls-finger");
+    finger.env("MAIL_CONFIG", folder).args(["-c", "-t", "10", "-T", "10", "-l", level, domain]);
+    process::observe(&mut finger)
 }
