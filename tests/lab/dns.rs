@@ -42,6 +42,8 @@ pub(crate) struct Records {
     /// Zones of their own below `test.`, signed by another key than their DS says,
     /// and their records.
     own: Vec<(String, String)>,
+    /// Zones that the server knows and cannot load.
+    unserved: Vec<String>,
 }
 
 impl Records {
@@ -63,9 +65,10 @@ impl Records {
         self.own.push((zone.to_owned(), format!("$ORIGIN {zone}.\n{lines}\n")));
     }
 
-    /// Adds a delegation to a server that knows nothing of the zone: SERVFAIL.
-    pub(crate) fn add_lame_zone(&mut self, zone: &str) {
+    /// Adds a zone that its server has no file of: SERVFAIL.
+    pub(crate) fn add_unserved_zone(&mut self, zone: &str) {
         let _ = writeln!(self.signed, "{zone}. NS ns.test.");
+        self.unserved.push(zone.to_owned());
     }
 }
 
@@ -152,6 +155,9 @@ fn configure_knot(folder: &Path, records: &Records) -> Result<()> {
     );
     for (zone, _) in &records.own {
         let _ = write!(text, "  - domain: \"{zone}.\"\n    template: signed\n");
+    }
+    for zone in &records.unserved {
+        let _ = writeln!(text, "  - domain: \"{zone}.\"");
     }
     Ok(fs::write(folder.join("knot.conf"), text)?)
 }

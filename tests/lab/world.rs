@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
-use crate::dns::Dns;
+use crate::dns::{Dns, Records};
 use crate::middlebox;
 use crate::mta::Servers;
 use crate::pki::Authority;
@@ -75,7 +75,9 @@ impl World {
         middlebox::prepare().context("middlebox")?;
         let authority = Authority::new().context("pki")?;
         let dane = Exchanges::issue(&authority).context("certificates for DANE")?;
-        let dns = Dns::start(&dane.records()?).context("dns")?;
+        let mut records = Records::default();
+        dane.publish(&mut records).context("records for DANE")?;
+        let dns = Dns::start(&records).context("dns")?;
         let servers = Servers::start(&authority, &dane.listeners()).context("mail servers")?;
         Ok(Self { authority, dns, servers })
     }
