@@ -12,6 +12,7 @@ use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
 use hickory_resolver::proto::op::{DnsResponse, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
+use super::wildcard;
 use crate::model::route::{Dnssec, LookupError};
 
 /// Most CNAME links that are followed from one name.
@@ -212,27 +213,44 @@ impl Sections {
         (links, dnssec)
     }
 
-    /// Status of one RRset: the lowest proof of its records, RRSIGs left out.
+    /// Status of one RRset: the lowest proof of its records, RRSIGs left out. What
+    /// the validator thinks of a denial beside it is of no matter: resolvers hand
+    /// NSEC records over with an alias, or with a delegation that is not signed.
     fn rrset_status(&self, owner: &Name, kind: RecordType) -> Dnssec {
         let proofs = self.answers.iter().filter(|r| r.record_type() == kind && r.name == *owner);
         let status = proofs.map(|r| status(r.proof)).fold(Dnssec::Secure, lowest);
-        let status = self.denial.map_or(status, |proof| lowest(status, self::status(proof)));
-        if status != Dnssec::Insecure && self.is_expanded(owner, kind) {
-            return Dnssec::Indeterminate;
+        match self.wildcard_labels(owner, kind) {
+            _ if status == Dnssec::Insecure => status,
+            _ if self.is_redirected(owner, kind) => Dnssec::Indeterminate,
+            // RFC 4035 §5.3.4
+            Some(labels) if !wildcard::is_proven(owner, labels, &self.authorities) => {
+                Dnssec::Indeterminate
+            }
+            _ => status,
         }
-        status
     }
 
-    /// Whether an RRset may have been made by the server: from a wildcard, where
-    /// its RRSIG counts fewer labels than its owner (RFC 4035 §5.3.4), or a CNAME
-    /// from a DNAME (RFC 6672 §5.3.1). The validator errs about both at times.
-    fn is_expanded(&self, owner: &Name, kind: RecordType) -> bool {
-        self.answers.iter().any(|record| match &record.data {
+    /// Labels of the wildcard that an RRset was made from: its RRSIG counts fewer
+    /// than its owner has (RFC 4035 §5.3.4). Of several the fewest, which take the
+    /// most to prove.
+    fn wildcard_labels(&self, owner: &Name, kind: RecordType) -> Option<u8> {
+        let signatures = self.answers.iter().filter(|record| record.name == *owner);
+        let labels = signatures.filter_map(|record| match &record.data {
             RData::DNSSEC(DNSSECRData::RRSIG(signature)) => {
                 let input = signature.input();
-                record.name == *owner
-                    && (input.type_covered == kind && input.num_labels < owner.num_labels()
-                        || input.type_covered == RecordType::DNAME)
+                (input.type_covered == kind).then_some(input.num_labels)
+            }
+            _ => None,
+        });
+        labels.min().filter(|labels| *labels < owner.num_labels())
+    }
+
+    /// Whether a CNAME was made by the server from a DNAME (RFC 6672 §5.3.1). The
+    /// validator errs about that at times.
+    fn is_redirected(&self, owner: &Name, kind: RecordType) -> bool {
+        self.answers.iter().any(|record| match &record.data {
+            RData::DNSSEC(DNSSECRData::RRSIG(signature)) => {
+                record.name == *owner && signature.input().type_covered == RecordType::DNAME
             }
             _ => {
                 record.record_type() == RecordType::DNAME

@@ -28,6 +28,7 @@ mod pointer;
 mod route;
 mod tlsa;
 mod txt;
+mod wildcard;
 mod wire;
 
 #[cfg(test)]

@@ -405,16 +405,31 @@ async fn a_cname_from_a_secure_zone_into_an_insecure_one_is_insecure() {
 }
 
 #[tokio::test]
-async fn what_a_wildcard_made_is_indeterminate() {
+async fn what_a_wildcard_made_is_secure_where_no_closer_name_exists() {
     let world = signed();
     let anchor = world.root_dnskey();
     let server = Server::honest(world).await;
     let resolver = resolver(&server, &anchor);
     let answer = resolver.ask(name("any.wild.good.test"), RecordType::A).await;
-    assert_eq!((answer.error, answer.dnssec), (None, Dnssec::Indeterminate));
+    assert_eq!((answer.error, answer.dnssec), (None, Dnssec::Secure));
     assert_eq!(answer.records.len(), 1);
     let answer = resolver.ask(name("any.wild.plain.test"), RecordType::A).await;
     assert_eq!((answer.error, answer.dnssec), (None, Dnssec::Insecure));
+}
+
+#[tokio::test]
+async fn what_a_wildcard_made_is_indeterminate_without_proof() {
+    let world = signed();
+    let anchor = world.root_dnskey();
+    let twist = |asked: &Asked, mut message: Message| {
+        if asked.query.name() == &name("any.wild.good.test") {
+            message.authorities.clear();
+        }
+        Some(message)
+    };
+    let server = Server::twisted(world, twist).await;
+    let answer = resolver(&server, &anchor).ask(name("any.wild.good.test"), RecordType::A).await;
+    assert_eq!((answer.error, answer.dnssec), (None, Dnssec::Indeterminate));
 }
 
 #[tokio::test]
