@@ -16,6 +16,7 @@ pub mod explain;
 mod findings;
 mod machine;
 mod sessions;
+pub mod tlsa;
 mod transcripts;
 pub(super) mod words;
 
