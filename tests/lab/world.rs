@@ -3,10 +3,13 @@
 //! Owns the order in which the parts start, and how mxray is run in it. Refuses
 //! to know what a scenario expects.
 
+use std::fs;
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use libtest_mimic::Trial;
+use mxray::model::report::Report;
 use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
@@ -16,8 +19,9 @@ use crate::mta::Servers;
 use crate::pki::Authority;
 use crate::premises;
 use crate::process::{self, Outcome};
+use crate::sandbox;
 use crate::scenarios;
-use crate::topology::{self, CLIENT};
+use crate::topology::{self, CLIENT, RESOLVER};
 
 /// What every run says in EHLO.
 const EHLO_NAME: &str = "probe.example.org";
@@ -84,15 +88,30 @@ impl World {
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
     pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
-        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
-        mxray.args(["check", domain, "--json", "--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
-        mxray.args(["--no-controls", "--canary", "none"]);
-        mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
-        mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
-        let outcome = process::observe(&mut mxray)?;
+        let outcome = process::observe(self.check(domain, resolver).arg("--json"))?;
         let report = serde_json::from_str(&outcome.stdout)
             .with_context(|| format!("no report\n{outcome}"))?;
         Ok((outcome, report))
+    }
+
+    /// The same with the evidence, read into the library's own types.
+    pub(crate) fn evidence(&self, domain: &str) -> Result<(Outcome, Report)> {
+        let file = sandbox::folder("evidence")?.join("report.json");
+        let mut check = self.check(domain, RESOLVER);
+        let outcome = process::observe(check.arg("--save").arg(&file))?;
+        let text = fs::read_to_string(&file).with_context(|| outcome.to_string())?;
+        let report = serde_json::from_str(&text).with_context(|| outcome.to_string())?;
+        fs::remove_file(&file)?;
+        Ok((outcome, report))
+    }
+
+    fn check(&self, domain: &str, resolver: &str) -> Command {
+        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+        mxray.args(["check", domain, "--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
+        mxray.args(["--no-controls", "--canary", "none"]);
+        mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
+        mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
+        mxray
     }
 
     fn logs(&self) -> String {
