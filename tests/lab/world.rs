@@ -17,10 +17,12 @@ use crate::dns::{Dns, Records};
 use crate::middlebox;
 use crate::mta::Servers;
 use crate::pki::Authority;
+use crate::policy_host::PolicyHosts;
 use crate::premises;
-use crate::process::{self, Outcome};
+use crate::process::{self, Daemon, Outcome};
 use crate::sandbox;
 use crate::scenarios;
+use crate::sts;
 use crate::topology::{self, CLIENT, RESOLVER};
 
 /// What every run says in EHLO.
@@ -34,6 +36,7 @@ pub(crate) struct World {
     pub(crate) authority: Authority,
     dns: Dns,
     servers: Servers,
+    policy_hosts: Daemon,
 }
 
 /// One trial: its title, and what it does.
@@ -46,7 +49,7 @@ fn plays() -> Vec<Play> {
     let scenarios = scenarios::all().into_iter().map(|scenario| -> Play {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
-    premises.chain(scenarios).chain(dane::plays()).collect()
+    premises.chain(scenarios).chain(dane::plays()).chain(sts::plays()).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -81,9 +84,13 @@ impl World {
         let dane = Exchanges::issue(&authority).context("certificates for DANE")?;
         let mut records = Records::default();
         dane.publish(&mut records).context("records for DANE")?;
+        let sts = PolicyHosts::issue(&authority).context("certificates for MTA-STS")?;
+        sts.publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
-        let servers = Servers::start(&authority, &dane.listeners()).context("mail servers")?;
-        Ok(Self { authority, dns, servers })
+        let listeners = dane.listeners() + &sts.listener();
+        let servers = Servers::start(&authority, &listeners).context("mail servers")?;
+        let policy_hosts = sts.start().context("policy hosts")?;
+        Ok(Self { authority, dns, servers, policy_hosts })
     }
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
@@ -115,6 +122,6 @@ impl World {
     }
 
     fn logs(&self) -> String {
-        format!("{}\n{}", self.dns.logs(), self.servers.logs())
+        format!("{}\n{}\n{}", self.dns.logs(), self.servers.logs(), self.policy_hosts.log())
     }
 }
