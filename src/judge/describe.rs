@@ -5,6 +5,7 @@ use super::address::{Address, Standing};
 use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
+use super::levels;
 use super::reading::Reading;
 use super::verdict::{self, BY_EHLO_NAME};
 use crate::model::evidence::Evidence;
@@ -329,7 +330,7 @@ fn inconclusive(name: &str, because: &str) -> String {
 
 /// The report's entry for one reading, with every evidence field but the
 /// transcript, which `report` writes out.
-pub(super) fn observation(reading: &Reading<'_>) -> ObservationReport {
+pub(super) fn observation(reading: &Reading<'_>, evidence: &Evidence) -> ObservationReport {
     let session = &reading.session;
     let ms = |us: u64| us.div_ceil(1000);
     ObservationReport {
@@ -348,7 +349,7 @@ pub(super) fn observation(reading: &Reading<'_>) -> ObservationReport {
         starttls: session.starttls.clone(),
         tls: reading.tls.clone(),
         ehlo_tls: session.ehlo_tls.clone(),
-        postfix: None,
+        postfix: levels::levels(reading, evidence),
         transcript: Some(reading.observation.transcript.to_entries()),
     }
 }

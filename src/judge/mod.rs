@@ -21,6 +21,7 @@ mod controls;
 mod dead_end;
 mod describe;
 mod interception;
+mod levels;
 mod mask;
 mod reading;
 mod rules;
@@ -99,7 +100,10 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
         routes: evidence.routes.clone(),
         hosts: verdict::of_hosts(&scene),
         policies: policies(&evidence.policies),
-        observations: readings.iter().map(describe::observation).collect(),
+        observations: readings
+            .iter()
+            .map(|reading| describe::observation(reading, evidence))
+            .collect(),
         cells,
         contrasts,
         findings,
