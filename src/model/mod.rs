@@ -19,5 +19,6 @@ pub mod route;
 pub mod session;
 pub mod target;
 pub mod tls;
+pub mod tlsa;
 pub mod transcript;
 pub mod verdict;
