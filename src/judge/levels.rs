@@ -11,7 +11,8 @@ use crate::model::evidence::Evidence;
 use crate::model::probe::{ClientHello, Mode, Role};
 use crate::model::report::PostfixLevel;
 use crate::model::route::{Dnssec, Exchange, Route, RouteKind};
-use crate::policy::postfix::{self, Requirement, View};
+use crate::policy::dane::{self, Requirement};
+use crate::policy::postfix::{self, View};
 
 /// What Postfix would do at each level; `None` for a session that is no sender's:
 /// one with a control, with another `ClientHello`, a repeat, or TLS from the start.
@@ -30,7 +31,7 @@ pub(super) fn levels(
     let route = evidence.routes.iter().find(|route| route.vantage == probe.vantage);
     let exchange = route.and_then(|route| exchange(route, &probe.host, probe.ip));
     let requirement = match (route, exchange) {
-        (Some(_), Some(_)) => Requirement::NotAsked,
+        (Some(route), Some(exchange)) => dane::requirement(route, exchange),
         _ => Requirement::NotAsked,
     };
     Some(postfix::predict(&View {

@@ -18,6 +18,7 @@ use crate::model::report::PostfixLevel;
 use crate::model::route::Dnssec;
 use crate::model::session::{Stage, Starttls, StarttlsOutcome};
 use crate::model::tls::{DaneStatus, PkixReason, TlsFacts};
+use crate::policy::dane::Requirement;
 
 /// The levels, from the weakest to the strongest, as `smtp_tls_security_level` spells them.
 pub const LEVELS: [&str; 8] =
@@ -49,23 +50,6 @@ const NO_TLSA: &str = "no TLSA records found";
 const UNUSABLE: &str = "TLSA records unusable";
 const TLSA_ERROR: &str = "TLSA lookup error";
 const MX_ERROR: &str = "MX lookup error";
-
-/// What DANE asks of an exchange (RFC 7672 §2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requirement {
-    /// Not looked up, or DNSSEC could not tell.
-    NotAsked,
-    /// DANE does not apply.
-    None,
-    /// The MX answer failed or does not hold.
-    Delay,
-    /// The TLSA answer failed or does not hold.
-    MustNotUse,
-    /// Records exist, none is usable.
-    Encrypt,
-    /// Usable records exist.
-    Authenticate,
-}
 
 /// What one session and its surroundings showed.
 #[derive(Clone, Copy, Debug)]
@@ -252,13 +236,13 @@ fn chain_is_trusted(view: &View<'_>) -> Option<bool> {
 fn dane(view: &View<'_>) -> Option<PostfixLevel> {
     match view.requirement {
         Requirement::NotAsked => None,
-        Requirement::None => may(view),
-        Requirement::Delay => Some(deferred(MX_ERROR)),
-        Requirement::MustNotUse => Some(deferred(TLSA_ERROR)),
-        Requirement::Encrypt => encrypt(view),
+        Requirement::None { .. } => may(view),
+        Requirement::Delay { .. } => Some(deferred(MX_ERROR)),
+        Requirement::MustNotUse { .. } => Some(deferred(TLSA_ERROR)),
+        Requirement::Encrypt { .. } => encrypt(view),
         // smtp_tls_dane_insecure_mx_policy = dane since Postfix 3.6: enforced all the
         // same, and logged as no more than Trusted.
-        Requirement::Authenticate => match view.mx {
+        Requirement::Authenticate { .. } => match view.mx {
             None | Some(Dnssec::Secure) => mandatory(view, || matched(view, VERIFIED)),
             Some(Dnssec::Insecure) => mandatory(view, || matched(view, TRUSTED)),
             Some(Dnssec::Bogus | Dnssec::Indeterminate) => None,
@@ -272,8 +256,8 @@ fn dane_only(view: &View<'_>) -> Option<PostfixLevel> {
         return Some(deferred(INSECURE_MX));
     }
     match view.requirement {
-        Requirement::None => Some(deferred(NO_TLSA)),
-        Requirement::Encrypt => Some(deferred(UNUSABLE)),
+        Requirement::None { .. } => Some(deferred(NO_TLSA)),
+        Requirement::Encrypt { .. } => Some(deferred(UNUSABLE)),
         _ => dane(view),
     }
 }
