@@ -1,8 +1,9 @@
 //! What may be claimed of one address, by the rules of docs/detection.md §1.
 
-use super::address::{Address, Standing};
+use super::address::Address;
 use super::controls::{self, Controls};
 use super::mask;
+use super::standing::Standing;
 use crate::model::verdict::{Confidence, PartVerdict, Place, Status};
 
 /// A verdict before its sentence is written.

@@ -1,9 +1,10 @@
 //! One word for a host and for the whole target, by the tables of docs/detection.md §1.
 
 use super::Scene;
-use super::address::{Address, Standing};
+use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
+use super::standing::Standing;
 use super::{dead_end, describe, interception};
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;

@@ -6,6 +6,7 @@
 //! `MXRAY_LAB=required` every scenario fails instead.
 
 mod capability;
+mod dane;
 mod dns;
 mod forwarder;
 mod middlebox;

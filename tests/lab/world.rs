@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::dns::Dns;
+use crate::dane::{self, Exchanges};
+use crate::dns::{Dns, Records};
 use crate::middlebox;
 use crate::mta::Servers;
 use crate::pki::Authority;
@@ -32,7 +33,7 @@ pub(crate) struct World {
 }
 
 /// One trial: its title, and what it does.
-type Play = (String, Box<dyn Fn(&World) -> Result<()> + Send>);
+pub(crate) type Play = (String, Box<dyn Fn(&World) -> Result<()> + Send>);
 
 /// The premises, then the scenarios.
 fn plays() -> Vec<Play> {
@@ -41,7 +42,7 @@ fn plays() -> Vec<Play> {
     let scenarios = scenarios::all().into_iter().map(|scenario| -> Play {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
-    premises.chain(scenarios).collect()
+    premises.chain(scenarios).chain(dane::plays()).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -72,9 +73,12 @@ impl World {
     fn start() -> Result<Self> {
         topology::build().context("topology")?;
         middlebox::prepare().context("middlebox")?;
-        let dns = Dns::start().context("dns")?;
         let authority = Authority::new().context("pki")?;
-        let servers = Servers::start(&authority).context("mail servers")?;
+        let dane = Exchanges::issue(&authority).context("certificates for DANE")?;
+        let mut records = Records::default();
+        dane.publish(&mut records).context("records for DANE")?;
+        let dns = Dns::start(&records).context("dns")?;
+        let servers = Servers::start(&authority, &dane.listeners()).context("mail servers")?;
         Ok(Self { authority, dns, servers })
     }
 

@@ -1,9 +1,10 @@
 //! Is STARTTLS offered, and does the command arrive? Masks, hiding, overwriting.
 
-use crate::judge::address::{Address, Broken, Standing};
+use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
 use crate::judge::controls::other;
 use crate::judge::reading::Reading;
+use crate::judge::standing::{Broken, Standing};
 use crate::judge::verdict::{by_family, splits};
 use crate::judge::{Scene, claim};
 use crate::model::finding::{Finding, Subject};
