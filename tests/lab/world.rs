@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
 use crate::dns::{Dns, Records};
+use crate::levels::{self, Sender};
 use crate::middlebox;
 use crate::mta::Servers;
 use crate::pki::Authority;
@@ -28,6 +29,8 @@ const TIMEOUT: &str = "3";
 pub(crate) struct World {
     /// Who signed the servers' certificates.
     pub(crate) authority: Authority,
+    /// A Postfix that sends.
+    pub(crate) sender: Sender,
     dns: Dns,
     servers: Servers,
 }
@@ -42,7 +45,7 @@ fn plays() -> Vec<Play> {
     let scenarios = scenarios::all().into_iter().map(|scenario| -> Play {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
-    premises.chain(scenarios).chain(dane::plays()).collect()
+    premises.chain(scenarios).chain(dane::plays()).chain(levels::plays()).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -79,7 +82,8 @@ impl World {
         dane.publish(&mut records).context("records for DANE")?;
         let dns = Dns::start(&records).context("dns")?;
         let servers = Servers::start(&authority, &dane.listeners()).context("mail servers")?;
-        Ok(Self { authority, dns, servers })
+        let sender = Sender::start(&authority).context("a sending Postfix")?;
+        Ok(Self { authority, sender, dns, servers })
     }
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.

@@ -1,0 +1,41 @@
+//! The domains whose exchanges a real Postfix sends to, and the boxes before one.
+//!
+//! Most are DANE's (`dane::cases`): the same servers, asked another question.
+
+use mxray::sim::middlebox::Behaviour;
+
+/// What it is, and the domain.
+pub(crate) const CASES: [(&str, &str); 24] = [
+    ("valid chain, no TLSA", "no-tlsa.test"),
+    ("no STARTTLS, no TLSA", "plain.test"),
+    ("no certificate, anonymous suites only", "keyless.test"),
+    ("busy: greets with 450", "busy.test"),
+    ("Exim, valid chain", "exim.test"),
+    ("OpenSMTPD, valid chain", "opensmtpd.test"),
+    ("expired", "ee-expired.test"),
+    ("wrong name", "ee-misnamed.test"),
+    ("named after the mail domain", "ta-nexthop.test"),
+    ("TLSA matches", "ee-key.test"),
+    ("TLSA matches the issuer", "ta-key.test"),
+    ("TLSA does not match", "ee-mismatch.test"),
+    ("TLSA of an issuer, wrong name", "ta-misnamed.test"),
+    ("TLSA of an issuer, expired", "ta-expired.test"),
+    ("TLSA unusable: usages 0 and 1", "pkix-usages.test"),
+    ("TLSA unusable: digest of the wrong length", "wrong-length.test"),
+    ("TLSA bogus", "tlsa-bogus.test"),
+    ("TLSA SERVFAIL", "tlsa-servfail.test"),
+    ("MX bogus", "case.bogus.test"),
+    ("everything insecure", "case.insecure.test"),
+    ("MX insecure, TLSA matches", "mx-insecure.insecure.test"),
+    ("MX insecure, TLSA does not match", "mx-insecure-wrong.insecure.test"),
+    ("TLSA, and no STARTTLS", "no-starttls.test"),
+    ("TLSA at the end of an alias", "alias-end.test"),
+];
+
+/// What a box on the path of a server with a valid chain does.
+pub(crate) const BOXED: [(&str, Behaviour); 4] = [
+    ("STARTTLS hidden, and accepted when sent", Behaviour::DropKeyword),
+    ("EHLO refused", Behaviour::RefuseEhlo),
+    ("closed at STARTTLS", Behaviour::ResetAtStarttls),
+    ("handshake reset", Behaviour::ResetAtClientHello),
+];
