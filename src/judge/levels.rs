@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
-use crate::model::probe::{ClientHello, Mode, Role};
+use crate::model::probe::{ClientHello, Family, Mode, Role};
 use crate::model::report::PostfixLevel;
 use crate::model::route::{Dnssec, Exchange, Route, RouteKind};
 use crate::policy::dane::{self, Requirement};
@@ -40,6 +40,7 @@ pub(super) fn levels(
         tls: reading.tls.as_ref(),
         requirement: &requirement,
         mx: route.and_then(mx),
+        address: exchange.map(|exchange| address(exchange, probe.family())),
         host: &probe.host,
         next_hop: &evidence.target.name(),
     }))
@@ -59,4 +60,12 @@ fn exchange<'a>(route: &'a Route, host: &str, ip: IpAddr) -> Option<&'a Exchange
 /// Status of the MX answer, where there was one.
 fn mx(route: &Route) -> Option<Dnssec> {
     (route.kind == RouteKind::Mx).then_some(route.dnssec)
+}
+
+/// Status of the answer with the exchange's addresses of a family.
+fn address(exchange: &Exchange, family: Family) -> Dnssec {
+    match family {
+        Family::Ipv4 => exchange.ipv4.dnssec,
+        Family::Ipv6 => exchange.ipv6.dnssec,
+    }
 }

@@ -18,7 +18,7 @@ use crate::model::report::PostfixLevel;
 use crate::model::route::Dnssec;
 use crate::model::session::{Stage, Starttls, StarttlsOutcome};
 use crate::model::tls::{DaneStatus, PkixReason, TlsFacts};
-use crate::policy::dane::Requirement;
+use crate::policy::dane::{Rated, Requirement, Standing, Unusable};
 
 /// The levels, from the weakest to the strongest, as `smtp_tls_security_level` spells them.
 pub const LEVELS: [&str; 8] =
@@ -40,7 +40,8 @@ pub const VERIFIED: &str = "Verified";
 
 const NOT_OFFERED: &str = "TLS is required, but was not offered by host";
 const REFUSED: &str = "TLS is required, but host refused to start TLS";
-const NO_REPLY: &str = "conversation ended while receiving the STARTTLS response";
+const LOST: &str = "lost connection while receiving the STARTTLS response";
+const TIMED_OUT: &str = "conversation timed out while receiving the STARTTLS response";
 const HANDSHAKE: &str = "Cannot start TLS: handshake failure";
 const THEN_IN_CLEAR: &str =
     "Cannot start TLS: handshake failure; the next attempt, minutes later, goes in clear";
@@ -49,7 +50,7 @@ const INSECURE_MX: &str = "non DNSSEC destination";
 const NO_TLSA: &str = "no TLSA records found";
 const UNUSABLE: &str = "TLSA records unusable";
 const TLSA_ERROR: &str = "TLSA lookup error";
-const MX_ERROR: &str = "MX lookup error";
+const NAME_SERVICE: &str = "Host or domain name not found. Name service error";
 
 /// What one session and its surroundings showed.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +65,8 @@ pub struct View<'a> {
     pub requirement: &'a Requirement,
     /// Status of the MX answer; `None` where no MX record was involved.
     pub mx: Option<Dnssec>,
+    /// Status of the answer that held this address; `None` where none was asked for.
+    pub address: Option<Dnssec>,
     /// The exchange.
     pub host: &'a str,
     /// The domain that the mail is for: what Postfix calls the next hop.
@@ -80,6 +83,11 @@ fn at(level: &str, view: &View<'_>) -> Option<PostfixLevel> {
     // Without an answer to EHLO or HELO nothing was learned of this server.
     if !view.stages.contains(&Stage::Ehlo) {
         return None;
+    }
+    // A resolver that validates hands nothing on of a bogus answer.
+    let is_bogus = view.mx == Some(Dnssec::Bogus) || view.address == Some(Dnssec::Bogus);
+    if is_bogus || matches!(view.requirement, Requirement::Delay { .. }) {
+        return Some(deferred(NAME_SERVICE));
     }
     match level {
         "none" => Some(clear()),
@@ -121,8 +129,8 @@ enum Progress {
     NotOffered,
     /// STARTTLS was refused, and the session goes on.
     Refused,
-    /// The session was over instead of a reply to STARTTLS.
-    NoReply,
+    /// The session was over instead of a reply to STARTTLS; how Postfix logs that.
+    NoReply(&'static str),
     /// The handshake fails for whoever tries.
     Failed,
     /// TLS, and EHLO inside it.
@@ -144,7 +152,8 @@ fn progress(view: &View<'_>) -> Progress {
             Some(reply) if !(200..300).contains(&reply.code) => Progress::Refused,
             _ => Progress::Unknown,
         },
-        StarttlsOutcome::NoReply | StarttlsOutcome::Closed => Progress::NoReply,
+        StarttlsOutcome::NoReply => Progress::NoReply(TIMED_OUT),
+        StarttlsOutcome::Closed => Progress::NoReply(LOST),
         StarttlsOutcome::NotReached
         | StarttlsOutcome::RefusedUnoffered
         | StarttlsOutcome::AcceptedUnoffered => Progress::Unknown,
@@ -169,7 +178,7 @@ fn handshake(view: &View<'_>) -> Progress {
 fn may(view: &View<'_>) -> Option<PostfixLevel> {
     match progress(view) {
         Progress::NotOffered | Progress::Refused => Some(clear()),
-        Progress::NoReply => Some(deferred(NO_REPLY)),
+        Progress::NoReply(how) => Some(deferred(how)),
         // The fallback waits until the message is older than minimal_backoff_time.
         Progress::Failed => Some(deferred(THEN_IN_CLEAR)),
         Progress::Done => Some(unauthenticated(view)),
@@ -182,7 +191,7 @@ fn mandatory(view: &View<'_>, done: impl FnOnce() -> Option<PostfixLevel>) -> Op
     match progress(view) {
         Progress::NotOffered => Some(deferred(NOT_OFFERED)),
         Progress::Refused => Some(deferred(REFUSED)),
-        Progress::NoReply => Some(deferred(NO_REPLY)),
+        Progress::NoReply(how) => Some(deferred(how)),
         Progress::Failed => Some(deferred(HANDSHAKE)),
         Progress::Done => done(),
         Progress::Unknown => None,
@@ -237,7 +246,7 @@ fn dane(view: &View<'_>) -> Option<PostfixLevel> {
     match view.requirement {
         Requirement::NotAsked => None,
         Requirement::None { .. } => may(view),
-        Requirement::Delay { .. } => Some(deferred(MX_ERROR)),
+        Requirement::Delay { .. } => Some(deferred(NAME_SERVICE)),
         Requirement::MustNotUse { .. } => Some(deferred(TLSA_ERROR)),
         Requirement::Encrypt { .. } => encrypt(view),
         // smtp_tls_dane_insecure_mx_policy = dane since Postfix 3.6: enforced all the
@@ -257,9 +266,21 @@ fn dane_only(view: &View<'_>) -> Option<PostfixLevel> {
     }
     match view.requirement {
         Requirement::None { .. } => Some(deferred(NO_TLSA)),
-        Requirement::Encrypt { .. } => Some(deferred(UNUSABLE)),
+        Requirement::Encrypt { records, .. } if records.iter().all(is_left_out) => {
+            Some(deferred(UNUSABLE))
+        }
+        Requirement::Encrypt { .. } => mandatory(view, || Some(not_verified())),
         _ => dane(view),
     }
+}
+
+/// Whether Postfix itself leaves a record out when it reads the answer. What only
+/// OpenSSL cannot use still leads to a connection, which then nothing can verify.
+fn is_left_out(rated: &Rated) -> bool {
+    let usage =
+        matches!(rated.standing, Standing::Unusable(Unusable::PkixUsage | Unusable::UnknownUsage));
+    // 255 is for private use, and Postfix's own for fingerprints.
+    usage || rated.record.matching == u8::MAX
 }
 
 fn matched(view: &View<'_>, log: &str) -> Option<PostfixLevel> {

@@ -7,6 +7,7 @@
 
 mod cases;
 mod sender;
+mod servers;
 
 use std::env;
 use std::fs::File;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use self::cases::{BOXED, CASES};
 use self::sender::Attempt;
 pub(crate) use self::sender::Sender;
+pub(crate) use self::servers::{listeners, publish};
 use crate::middlebox::Placed;
 use crate::mta;
 use crate::topology::RESOLVER;
@@ -110,10 +112,12 @@ fn compare(predicted: &Value, attempt: &Attempt) -> Result<()> {
     Ok(())
 }
 
-/// The part of a reason that stands in Postfix's log, host names left out.
+/// The part of a reason that stands in Postfix's log; there, the host's name stands
+/// before it.
 fn words_of(reason: &str) -> &str {
     let reason = reason.split(';').next().unwrap_or(reason);
-    reason.strip_prefix("TLS is required, but host ").unwrap_or(reason)
+    let before_the_host = ["TLS is required, but host ", "lost connection ", "conversation "];
+    before_the_host.iter().find_map(|words| reason.strip_prefix(words)).unwrap_or(reason)
 }
 
 /// Adds a row to the table of docs/postfix.md.

@@ -80,8 +80,10 @@ impl World {
         let dane = Exchanges::issue(&authority).context("certificates for DANE")?;
         let mut records = Records::default();
         dane.publish(&mut records).context("records for DANE")?;
+        levels::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
-        let servers = Servers::start(&authority, &dane.listeners()).context("mail servers")?;
+        let listeners = dane.listeners() + &levels::listeners(&authority)?;
+        let servers = Servers::start(&authority, &listeners).context("mail servers")?;
         let sender = Sender::start(&authority).context("a sending Postfix")?;
         Ok(Self { authority, sender, dns, servers })
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::route::Tlsa;
 use crate::model::session::ReplyText;
 use crate::model::tls::{Certificate, Dane, Pkix, PkixStatus};
 use crate::policy::dane::{Absence, Failure};
@@ -110,6 +111,7 @@ fn words(case: &Case) -> String {
         tls: case.tls.as_ref(),
         requirement: &case.requirement,
         mx: case.mx,
+        address: Some(Dnssec::Secure),
         host: "mx.example.net",
         next_hop: "example.net",
     });
@@ -128,6 +130,7 @@ fn reason(case: &Case, level: &str) -> String {
         tls: case.tls.as_ref(),
         requirement: &case.requirement,
         mx: case.mx,
+        address: Some(Dnssec::Secure),
         host: "mx.example.net",
         next_hop: "example.net",
     };
@@ -142,6 +145,7 @@ fn every_level_is_named() {
         tls: None,
         requirement: &Requirement::NotAsked,
         mx: None,
+        address: None,
         host: "mx.example.net",
         next_hop: "example.net",
     });
@@ -267,11 +271,20 @@ fn usable_records_make_tls_mandatory() {
 
 #[test]
 fn unusable_records_mean_tls_without_authentication() {
-    let unusable = Requirement::Encrypt { mx_secure: true, records: Vec::new() };
+    let record = Tlsa { usage: 1, selector: 1, matching: 1, data: String::new() };
+    let rated = |why| Rated { record: record.clone(), standing: Standing::Unusable(why) };
+    let encrypt = |records| Requirement::Encrypt { mx_secure: true, records };
+    let unusable = encrypt(vec![rated(Unusable::PkixUsage)]);
     let case = with_dane(unusable.clone(), DaneStatus::Unusable);
     assert_eq!(words(&case), "clear Untrusted Untrusted Untrusted defer - defer defer");
+    assert_eq!(reason(&case, "dane-only"), UNUSABLE);
     let plain = Case { requirement: unusable, ..case_unoffered() };
     assert_eq!(words(&plain), "clear clear defer defer defer defer defer defer");
+    // What only OpenSSL cannot use, it finds out in a session.
+    let short = encrypt(vec![rated(Unusable::PkixUsage), rated(Unusable::DigestLength)]);
+    let case = with_dane(short, DaneStatus::Unusable);
+    assert_eq!(words(&case), "clear Untrusted Untrusted Untrusted defer - defer defer");
+    assert_eq!(reason(&case, "dane-only"), NOT_VERIFIED);
 }
 
 #[test]
@@ -279,11 +292,15 @@ fn a_tlsa_lookup_that_fails_defers_and_is_no_denial() {
     let bogus = Requirement::MustNotUse { why: Failure::Bogus };
     let case = Case { requirement: bogus, ..done() };
     assert_eq!(words(&case), "clear Trusted Trusted defer defer - Verified Verified");
+}
+
+#[test]
+fn a_bogus_mx_or_address_delays_at_every_level() {
     let delay = Requirement::Delay { why: Failure::Bogus };
-    assert_eq!(
-        words(&Case { requirement: delay, ..done() }),
-        "clear Trusted Trusted defer defer - Verified Verified"
-    );
+    let delayed = Case { requirement: delay, ..done() };
+    assert_eq!(words(&delayed), ["defer"; 8].join(" "));
+    assert!(reason(&delayed, "none").contains("Name service error"));
+    assert_eq!(words(&Case { mx: Some(Dnssec::Bogus), ..done() }), ["defer"; 8].join(" "));
 }
 
 #[test]

@@ -5,13 +5,18 @@
 use mxray::sim::middlebox::Behaviour;
 
 /// What it is, and the domain.
-pub(crate) const CASES: [(&str, &str); 24] = [
+pub(crate) const CASES: [(&str, &str); 30] = [
     ("valid chain, no TLSA", "no-tlsa.test"),
     ("no STARTTLS, no TLSA", "plain.test"),
     ("no certificate, anonymous suites only", "keyless.test"),
     ("busy: greets with 450", "busy.test"),
     ("Exim, valid chain", "exim.test"),
     ("OpenSMTPD, valid chain", "opensmtpd.test"),
+    ("valid chain, TLS 1.2 at most", "old.test"),
+    ("self-signed", "self-signed.test"),
+    ("named by its subject only", "common-name.test"),
+    ("named by a wildcard below the top", "top-wildcard.test"),
+    ("named two levels below the mail domain", "deep.test"),
     ("expired", "ee-expired.test"),
     ("wrong name", "ee-misnamed.test"),
     ("named after the mail domain", "ta-nexthop.test"),
@@ -25,6 +30,7 @@ pub(crate) const CASES: [(&str, &str); 24] = [
     ("TLSA bogus", "tlsa-bogus.test"),
     ("TLSA SERVFAIL", "tlsa-servfail.test"),
     ("MX bogus", "case.bogus.test"),
+    ("MX secure, host bogus", "host-bogus.test"),
     ("everything insecure", "case.insecure.test"),
     ("MX insecure, TLSA matches", "mx-insecure.insecure.test"),
     ("MX insecure, TLSA does not match", "mx-insecure-wrong.insecure.test"),
