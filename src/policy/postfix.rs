@@ -11,6 +11,9 @@
 //! says what follows from that.
 
 mod names;
+mod recommend;
+
+pub use recommend::recommend;
 
 use std::collections::BTreeMap;
 
@@ -206,7 +209,8 @@ fn encrypt(view: &View<'_>) -> Option<PostfixLevel> {
 /// rustls does not have and TLS 1.3 neither: below, the log may say Anonymous.
 fn unauthenticated(view: &View<'_>) -> PostfixLevel {
     let version = view.tls.and_then(|tls| tls.version.as_deref());
-    let log = chain_is_trusted(view).filter(|_| version == Some("TLSv1.3"));
+    let trusted = view.tls.and_then(chain_is_trusted);
+    let log = trusted.filter(|_| version == Some("TLSv1.3"));
     tls(log.map(|trusted| if trusted { TRUSTED } else { UNTRUSTED }))
 }
 
@@ -217,15 +221,15 @@ fn verify(view: &View<'_>, is_named: impl FnOnce(&names::Names) -> bool) -> Opti
         if !is_named(&names) {
             return Some(not_verified());
         }
-        let trusted = chain_is_trusted(view)?;
+        let trusted = chain_is_trusted(view.tls?)?;
         Some(if trusted { tls(Some(VERIFIED)) } else { not_verified() })
     })
 }
 
 /// Whether OpenSSL finds a path to a CA, names apart; `None` where it may see a
 /// key, a digest or a form otherwise than we do. Postfix asks for no revocation.
-fn chain_is_trusted(view: &View<'_>) -> Option<bool> {
-    let reasons = &view.tls?.pkix.as_ref()?.reasons;
+fn chain_is_trusted(tls: &TlsFacts) -> Option<bool> {
+    let reasons = &tls.pkix.as_ref()?.reasons;
     let any = |which: &[PkixReason]| reasons.iter().any(|reason| which.contains(reason));
     if any(&[
         PkixReason::Expired,
