@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::model::policy_map::{PolicyAddress, PolicyEntry, PolicyMap};
 use crate::report::escape::{escape, escape_name};
+use crate::report::json::harmless;
 
 /// The map as a text that Postfix reads. With `verbose`, what each address keeps.
 pub fn render(map: &PolicyMap, verbose: bool) -> String {
@@ -63,7 +64,21 @@ fn kept(address: &PolicyAddress) -> String {
 /// The map as one JSON object.
 ///
 /// # Errors
-/// A value has no JSON form, which none of these lacks.
+/// As [`json::render`](crate::report::json::render).
 pub fn json(map: &PolicyMap) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(map).map(|text| text + "\n")
+    serde_json::to_string_pretty(map).map(|text| harmless(text + "\n"))
+}
+
+/// One object a line, each with one destination.
+///
+/// # Errors
+/// As [`json()`].
+pub fn ndjson(map: &PolicyMap) -> serde_json::Result<String> {
+    let mut lines = String::new();
+    for entry in &map.policies {
+        let one = PolicyMap { policies: vec![entry.clone()], ..map.clone() };
+        lines.push_str(&serde_json::to_string(&one)?);
+        lines.push('\n');
+    }
+    Ok(harmless(lines))
 }

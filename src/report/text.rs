@@ -15,6 +15,7 @@ mod evidence;
 pub mod explain;
 mod findings;
 mod machine;
+mod postfix;
 mod sessions;
 mod transcripts;
 pub(super) mod words;
@@ -32,6 +33,8 @@ pub struct Style {
     pub colour: bool,
     /// Whether the transcript of each session follows, where the report holds one.
     pub transcript: bool,
+    /// Whether what Postfix would do at each level follows.
+    pub postfix: bool,
     /// 0: what matters; 1: also timings, keywords and certificates; 2: also every contrast.
     pub verbose: u8,
 }
@@ -64,6 +67,9 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     findings::write(page, target, style.verbose);
     dns::write(page, report, target);
     advice::write(page, report, target);
+    if style.postfix {
+        postfix::write(page, target);
+    }
     if style.transcript {
         transcripts::write(page, target);
     }

@@ -103,7 +103,7 @@ fn match_names(target: &TargetReport) -> MatchNames {
         return MatchNames { names: Vec::new(), remark };
     }
     let mut names: Vec<String> =
-        target.hosts.iter().map(|host| host.host.clone()).filter(is_name).collect();
+        target.hosts.iter().map(|host| host.host.clone()).filter(|host| is_name(host)).collect();
     names.dedup();
     let is_signed = target.routes.iter().all(|route| route.dnssec == Dnssec::Secure);
     let source = if is_signed { "signed" } else { "not signed: ask the operator for them" };
@@ -114,7 +114,7 @@ fn match_names(target: &TargetReport) -> MatchNames {
     MatchNames { names, remark }
 }
 
-fn is_name(host: &String) -> bool {
+fn is_name(host: &str) -> bool {
     host.parse::<IpAddr>().is_err()
 }
 
