@@ -54,6 +54,19 @@ A line is printed only for what every address of every exchange kept; comments s
 what it needs, and why there is none. Exit status: 0, or 3 where something could not
 be determined.";
 
+const TLSA_EXAMPLES: &str = "\
+Examples:
+  mxray tlsa mx1.example.net
+  mxray tlsa mx1.example.net:587 mx2.example.net
+  mxray tlsa --json mx1.example.net | jq -r '.hosts[].proposals[].line'
+
+Exit status:
+  0  the records are printed, and what is published fits
+  1  published records exist and do not fit: senders that do DANE refuse
+  2  usage or configuration
+  3  an address presented no certificate
+  4  internal or output error";
+
 /// An X-ray of the path to a mail exchanger
 ///
 /// Speaks EHLO and STARTTLS with every IPv4 and IPv6 address of every MX host of a
@@ -79,6 +92,9 @@ pub(crate) enum Command {
     Policy(Box<PolicyArguments>),
     /// Judge saved evidence again and report it, without network
     Report(ReportArguments),
+    /// Print the TLSA records to publish for what a host presents now
+    #[command(after_long_help = TLSA_EXAMPLES, after_help = "More: --help")]
+    Tlsa(Box<TlsaArguments>),
     /// Show a check of a pretend internet inside this process, without network
     Demo(DemoArguments),
     /// Say what a verdict or a finding means, and what it rests on
@@ -112,6 +128,7 @@ impl Command {
             Self::Check(arguments) => Some(&arguments.output),
             Self::Policy(arguments) => Some(&arguments.output),
             Self::Report(arguments) => Some(&arguments.output),
+            Self::Tlsa(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
             Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
         }
@@ -276,6 +293,23 @@ pub(crate) struct ReportArguments {
     /// What a text report shows besides.
     #[command(flatten)]
     pub(crate) show: ShowOptions,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// `mxray tlsa`.
+#[derive(Debug, Args)]
+pub(crate) struct TlsaArguments {
+    /// A host, or host:port; its MX records are not looked up. - reads one a line
+    #[arg(value_name = "HOST", required = true)]
+    pub(crate) hosts: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
 use mxray::model::probe::{Family, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
-use mxray::model::target::Target;
+use mxray::model::target::{Target, TargetKind};
 use mxray::plan::{Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
 use crate::cli::arguments::{
-    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TrustOptions,
+    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
 
@@ -80,6 +80,46 @@ impl Settings {
             save: arguments.save.clone(),
             chain: arguments.chain.clone(),
         })
+    }
+}
+
+impl Settings {
+    /// Resolves the arguments of `mxray tlsa`: hosts as they are, and nobody else
+    /// is asked anything.
+    ///
+    /// # Errors
+    /// A host, a file or a combination can't be used.
+    pub(crate) fn for_hosts(
+        arguments: &TlsaArguments,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Self, Failure> {
+        let TlsaArguments { probe, trust, .. } = arguments;
+        let targets = targets(&arguments.hosts, surroundings.input)?;
+        Ok(Self {
+            targets: targets.into_iter().map(host).collect::<Result<_, _>>()?,
+            intent: Intent { other_ports: false, ..intent(probe, surroundings.host_name)? },
+            asked: asked(probe)?,
+            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
+            resolver: resolver(trust)?,
+            roots: roots(trust)?,
+            verify_name: trust.verify_name.clone(),
+            save: None,
+            chain: None,
+        })
+    }
+}
+
+/// A name without a port is a host here, not a mail domain.
+fn host(target: Target) -> Result<Target, Failure> {
+    match target.kind {
+        TargetKind::Domain(host) => {
+            Ok(Target { kind: TargetKind::Host { host, port: None }, ..target })
+        }
+        TargetKind::Host { .. } => Ok(target),
+        TargetKind::Address { ip, .. } => Err(Failure::usage(
+            format!("{ip} is an address, and TLSA records belong to a name"),
+            "name the host: mxray tlsa mx1.example.net",
+        )),
     }
 }
 

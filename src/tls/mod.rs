@@ -16,14 +16,14 @@ mod ocsp;
 #[cfg(test)]
 mod openssl;
 #[cfg(test)]
-mod pki;
+pub(crate) mod pki;
 pub mod pkix;
 mod possession;
 mod recorder;
 pub mod roots;
 
 pub use failure::alert_in;
-pub use handshake::{Outcome, connect};
+pub use handshake::{Outcome, connect, connect_alpn};
 pub use roots::{Roots, RootsError};
 
 use base64::Engine as _;
