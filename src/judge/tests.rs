@@ -128,6 +128,7 @@ fn exchange(host: &str, all: &[Seen]) -> Exchange {
         host: host.into(),
         preference: Some(10),
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer::named(ipv4),
         ipv6: AddressAnswer::named(ipv6),
         tlsa: None,

@@ -17,6 +17,7 @@ pub mod probe;
 pub mod report;
 pub mod route;
 pub mod session;
+pub mod special_purpose;
 pub mod target;
 pub mod tls;
 pub mod transcript;

@@ -10,7 +10,7 @@ mod follow_up;
 mod second_look;
 
 pub use control::{
-    BUILT_IN_CONTROLS, CANARIES, CONTROLS_TRIED, CONTROLS_WANTED, canary, control_probes, is_public,
+    BUILT_IN_CONTROLS, CANARIES, CONTROLS_TRIED, CONTROLS_WANTED, canary, control_probes,
 };
 pub use first::{Intent, first_probes, named_route};
 pub use follow_up::follow_up;

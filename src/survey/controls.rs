@@ -11,6 +11,7 @@ use super::{Gathered, LOCAL, Survey, usable_families};
 use crate::model::evidence::Evidence;
 use crate::model::policy::PolicyEvidence;
 use crate::model::probe::{Probe, Role};
+use crate::model::special_purpose::is_public;
 use crate::model::target::Target;
 use crate::plan;
 
@@ -48,7 +49,7 @@ impl Controls {
     /// Asks the controls that a suspicion about this target may have. A target
     /// that is not public causes no traffic to anything public.
     pub(super) async fn ask(&self, survey: &Survey, endpoints: &Arc<Endpoints>, target: &Evidence) {
-        let public = target.observations.iter().all(|seen| plan::is_public(seen.probe.ip));
+        let public = target.observations.iter().all(|seen| is_public(seen.probe.ip));
         let settings = &survey.controls;
         tokio::join!(
             async {

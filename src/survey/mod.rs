@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -280,12 +281,25 @@ async fn all(work: &mut JoinSet<()>) {
 async fn gather_route(survey: &Survey, target: &Target) -> Gathered {
     let route = match (plan::named_route(target, LOCAL), &survey.resolver) {
         (Some(route), _) => route,
-        (None, Some(resolver)) => resolver.route(target, LOCAL).await,
+        (None, Some(resolver)) => {
+            let mut route = resolver.route(target, LOCAL).await;
+            ask_tlsa(resolver, &mut route, survey.intent.port_for(target)).await;
+            route
+        }
         (None, None) => unresolved(),
     };
     let families = usable_families(&survey.dialler, &route, survey.asked);
     let policies = PolicyEvidence::default();
     Gathered { route, policies, families, keys: Vec::new() }
+}
+
+/// Fills in what the hosts that will be probed promise, all at once.
+async fn ask_tlsa(resolver: &Resolver, route: &mut Route, port: u16) {
+    let exchanges = || route.exchanges.iter().take(budget::HOSTS_PER_TARGET);
+    let answers = join_all(exchanges().map(|exchange| resolver.tlsa(exchange, port))).await;
+    for (exchange, answer) in route.exchanges.iter_mut().zip(answers) {
+        exchange.tlsa = answer;
+    }
 }
 
 /// A name, and nobody to ask.
