@@ -1,10 +1,11 @@
 //! TLS: handshakes recorded, certificates read, and the PKIX verdict.
 //!
 //! Owns what a handshake shows ([`handshake`], [`legacy`]) and what is read from
-//! that record afterwards ([`certificate`], [`name`], [`pkix`], [`roots`]; all
-//! pure). The two halves meet only in [`Handshake`]: recording needs no roots, and
+//! that record afterwards ([`certificate`], [`name`], [`pkix`], [`anchored`],
+//! [`roots`]; all pure). The two halves meet only in [`Handshake`]: recording needs no roots, and
 //! judging needs no network. Refuses to know SMTP and DANE.
 
+pub mod anchored;
 pub mod certificate;
 mod client_hello;
 mod failure;
