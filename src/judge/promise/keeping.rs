@@ -7,7 +7,7 @@ use crate::model::probe::Mode;
 use crate::model::session::{Oddity, StarttlsOutcome};
 use crate::model::tls::{DaneStatus, PkixReason, PkixStatus, TlsFacts};
 
-/// RFC 8460 §4.3.1 and §4.3.2.
+/// RFC 8460 §4.3.
 pub(in crate::judge) const NOT_SUPPORTED: &str = "starttls-not-supported";
 pub(in crate::judge) const VALIDATION_FAILURE: &str = "validation-failure";
 pub(in crate::judge) const HOST_MISMATCH: &str = "certificate-host-mismatch";
