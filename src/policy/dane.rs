@@ -20,3 +20,6 @@ pub use usability::{Rated, Standing, Unusable, rate};
 /// that needs more is refused by senders as well (Postfix's
 /// `smtp_tls_scert_verifydepth` is 9).
 pub const MOST_CERTIFICATES: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -142,9 +142,13 @@ fn unasked(exchange: &Exchange) -> Requirement {
     if let [Some(why), Some(_)] = failures {
         return Requirement::MustNotUse { why };
     }
-    // RFC 7672 §2.2.2: a secure first CNAME link would allow TLSA all the same.
+    // RFC 7672 §2.1.3: a secure first CNAME link would allow TLSA all the same.
     let insecure = families.iter().all(|(dnssec, _)| *dnssec == Dnssec::Insecure);
-    if insecure && exchange.cname.is_empty() {
+    let is_link_insecure = match exchange.cname_dnssec {
+        Some(dnssec) => dnssec == Dnssec::Insecure,
+        None => exchange.cname.is_empty(),
+    };
+    if insecure && is_link_insecure {
         return Requirement::None { why: Absence::InsecureAddress };
     }
     Requirement::NotAsked
