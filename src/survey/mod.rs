@@ -7,6 +7,7 @@
 mod controls;
 mod endpoints;
 mod pace;
+mod promises;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +33,7 @@ use crate::tls::Roots;
 pub use controls::ControlSettings;
 use controls::Controls;
 use endpoints::Endpoints;
+use promises::Promises;
 
 /// The vantage that is this process.
 pub const LOCAL: &str = "local";
@@ -61,6 +63,16 @@ pub enum Event {
     /// A target's route is being looked up.
     Resolving {
         /// Canonical name of the target.
+        target: String,
+    },
+    /// A domain announces an MTA-STS policy, which is being fetched.
+    FetchingPolicy {
+        /// The domain.
+        target: String,
+    },
+    /// That fetch is over.
+    PolicyFetched {
+        /// The domain.
         target: String,
     },
     /// So many addresses will be asked.
@@ -161,8 +173,15 @@ impl Running {
         let gathered = gather_route(&self.survey, target).await;
         let intent = &self.survey.intent;
         let probes = plan::first_probes(target, &gathered.route, gathered.families, intent);
+        let promises = Promises::of(&self.survey, &self.events, target, &gathered);
         self.put(place, gathered);
-        self.ask_round(place, target, probes).await;
+        // No session waits for a promise; what looks odd may depend on it.
+        let promised = async {
+            if let Some(promises) = promises {
+                promises.gather(|policies| self.keep_policies(place, policies)).await;
+            }
+        };
+        tokio::join!(self.ask_round(place, target, probes), promised);
         let Some(evidence) = self.evidence(place, target, &mut endpoints::Numbers::default())
         else {
             return;
@@ -202,6 +221,13 @@ impl Running {
         let mut slots = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get_mut(place) {
             *slot = Some(gathered);
+        }
+    }
+
+    fn keep_policies(&self, place: usize, policies: PolicyEvidence) {
+        let mut slots = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(gathered)) = slots.get_mut(place) {
+            gathered.policies = policies;
         }
     }
 

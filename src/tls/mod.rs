@@ -23,7 +23,7 @@ mod recorder;
 pub mod roots;
 
 pub use failure::alert_in;
-pub use handshake::{Outcome, connect};
+pub use handshake::{Outcome, connect, connect_alpn};
 pub use roots::{Roots, RootsError};
 
 use base64::Engine as _;

@@ -138,7 +138,7 @@ struct Keys<'a> {
 pub fn read(body: &[u8]) -> Result<Policy, PolicyFault> {
     let text = std::str::from_utf8(body).map_err(|error| {
         let before = body.get(..error.valid_up_to()).unwrap_or_default();
-        fault(1 + before.iter().filter(|byte| **byte == b'\n').count(), PolicyError::Encoding)
+        fault(before.split(|byte| *byte == b'\n').count(), PolicyError::Encoding)
     })?;
     let keys = keys(text)?;
     let version = mandatory(keys.version, "version")?;
