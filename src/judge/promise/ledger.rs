@@ -87,7 +87,7 @@ impl Ledger {
         let trust = Trust { public: roots.is_public(), renamed };
         let accounts = promises(evidence, &demands, roots)
             .into_iter()
-            .map(|promise| Account { entries: entries(&promise, readings, trust), promise })
+            .map(|promise| Account::of(promise, readings, trust))
             .collect();
         let lists_no_host = lists_no_host(evidence, &demands, roots);
         Self { demands, accounts, lists_no_host }
@@ -106,6 +106,10 @@ impl Ledger {
 }
 
 impl Account {
+    pub(in crate::judge) fn of(promise: Promise, readings: &[Reading<'_>], trust: Trust) -> Self {
+        Self { entries: entries(&promise, readings, trust), promise }
+    }
+
     pub(in crate::judge) fn is_binding(&self) -> bool {
         self.promise.force == Force::Binding
     }
@@ -137,10 +141,6 @@ impl Account {
     /// nothing is known.
     pub(in crate::judge) fn settled(&self, path: &Path) -> Option<Settled> {
         self.on(path).map(|entry| entry.settled).reduce(together)
-    }
-
-    pub(in crate::judge) fn evidence(&self) -> Vec<String> {
-        self.entries.iter().flat_map(|entry| entry.evidence.clone()).collect()
     }
 
     /// RFC 8460's words for what went wrong, wherever it did.

@@ -8,7 +8,7 @@ use super::Force;
 use super::keeping::Denial;
 use super::ledger::{Account, Entry, Ledger, Path, Settled};
 use crate::judge::claim::Claim;
-use crate::model::operator::operator;
+use crate::model::operator::{network, operator};
 use crate::model::verdict::{Confidence, Place, Status};
 
 /// The word for a claim that rests on a promise.
@@ -182,20 +182,6 @@ fn is_other_operator(left: &Contradiction, right: &Contradiction) -> bool {
     left.on.is_alike(&right.on)
         && operator(&left.host) != operator(&right.host)
         && networks(left).is_disjoint(&networks(right))
-}
-
-/// The shortest prefix that is routed by itself: /24, /48.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            [a, b, c, 0].into()
-        }
-        IpAddr::V6(ip) => {
-            let [a, b, c, ..] = ip.segments();
-            [a, b, c, 0, 0, 0, 0, 0].into()
-        }
-    }
 }
 
 /// Promises denied on one path by every host that made one, and kept on another.
