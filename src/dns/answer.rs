@@ -9,13 +9,16 @@ use std::io;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::dnssec::Proof;
 use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
-use hickory_resolver::proto::op::{DnsResponse, Query, ResponseCode};
+use hickory_resolver::proto::op::{DnsResponse, Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
 use crate::model::route::{Dnssec, LookupError};
 
 /// Most CNAME links that are followed from one name.
 pub(super) const MAX_LINKS: usize = 8;
+
+/// What is said of links beyond [`MAX_LINKS`], or in a loop.
+pub(super) const ENDLESS: &str = "the CNAME links do not end";
 
 /// The answer to a question, with the CNAME links followed on the way to it.
 #[derive(Clone, Debug)]
@@ -77,6 +80,11 @@ pub(super) fn lowest(one: Dnssec, other: Dnssec) -> Dnssec {
     if rank(one) <= rank(other) { one } else { other }
 }
 
+/// Whether the last link leads back to where the others have already been.
+pub(super) fn is_loop(first: &Name, links: &[Name]) -> bool {
+    links.split_last().is_some_and(|(last, before)| last == first || before.contains(last))
+}
+
 /// Reads the outcome of one exchange. Without validation no status is told.
 pub(super) fn read(
     question: &Query,
@@ -90,6 +98,10 @@ pub(super) fn read(
         }
         Err(NetError::Dns(DnsError::Nsec { response, proof, .. })) => {
             let code = response.response_code;
+            // Said of NSEC3 with too many iterations only (RFC 9276 §3.2), and that
+            // may be a record of a zone further up.
+            let is_weak = proof == Proof::Insecure;
+            let proof = if is_weak { Proof::Indeterminate } else { proof };
             Sections::of(*response, Some(proof)).step(question, code)
         }
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
@@ -105,6 +117,22 @@ pub(super) fn read(
     if is_validated { step } else { step.undetermined() }
 }
 
+/// Reads what a resolver said that has validated it itself: one status for all of it.
+/// How the answer came to be, by a wildcard or a DNAME, is settled with that.
+pub(super) fn read_vouched(question: &Query, message: Message, vouched: Proof) -> Step {
+    let code = message.metadata.response_code;
+    if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
+        return Step::failed(rcode(code), rcode_text(code));
+    }
+    let is_kept =
+        |record: &Record| !matches!(record.record_type(), RecordType::RRSIG | RecordType::DNAME);
+    let mut answers: Vec<Record> = message.answers.into_iter().filter(is_kept).collect();
+    for record in &mut answers {
+        record.proof = vouched;
+    }
+    Sections { answers, authorities: Vec::new(), denial: Some(vouched) }.step(question, code)
+}
+
 /// What an error without an answer means.
 fn failure(error: &NetError) -> (LookupError, String) {
     match error {
@@ -116,7 +144,7 @@ fn failure(error: &NetError) -> (LookupError, String) {
     }
 }
 
-fn io_failure(kind: io::ErrorKind) -> LookupError {
+pub(super) fn io_failure(kind: io::ErrorKind) -> LookupError {
     match kind {
         io::ErrorKind::TimedOut => LookupError::Timeout,
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => LookupError::Other,
@@ -172,7 +200,7 @@ impl Sections {
             .map(|r| r.data.clone())
             .collect();
         if links.len() > MAX_LINKS {
-            return Step::failed(LookupError::Other, "the CNAME links do not end");
+            return Step { links, ..Step::failed(LookupError::Other, ENDLESS) };
         }
         if !records.is_empty() {
             dnssec = lowest(dnssec, self.rrset_status(owner, kind));
@@ -208,6 +236,9 @@ impl Sections {
             };
             dnssec = lowest(dnssec, self.rrset_status(owner, RecordType::CNAME));
             links.push(target);
+            if is_loop(question.name(), &links) {
+                break;
+            }
         }
         (links, dnssec)
     }

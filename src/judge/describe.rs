@@ -6,6 +6,8 @@ use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
 use super::levels;
+use super::promise::proof::{DENIED, IN_PART, NOT_LISTED};
+use super::promise::words;
 use super::reading::Reading;
 use super::standing::Standing;
 use super::verdict::{self, BY_EHLO_NAME};
@@ -45,6 +47,10 @@ fn settled_by(claim: &Claim) -> Option<&'static str> {
         (Status::Stripped | Status::Intercepted, _) if !near => {
             Some("ask from another network, which tells near which end of the path the cause lies")
         }
+        (Status::PolicyFailed, _) if claim.because.as_deref() != Some(NOT_LISTED) => Some(
+            "ask from another network, which tells whether the destination breaks its promise or \
+             this path does",
+        ),
         (Status::Inconsistent, _) if claim.because.as_deref() == Some("key-by-family") => {
             Some("compare the certificates of the same addresses from another network")
         }
@@ -64,6 +70,11 @@ fn sentence(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
     let name = evidence.target.name();
     let because = claim.because.as_deref().unwrap_or("unknown");
     match claim.status {
+        Status::Stripped | Status::Intercepted if because == DENIED => {
+            words::denied(&name, &scene.promises)
+        }
+        Status::PolicyFailed => words::failed(&name, claim.because.as_deref(), &scene.promises),
+        Status::Inconsistent if because == IN_PART => words::in_part(&name),
         Status::Intercepted => intercepted(&name, scene),
         Status::Stripped => stripped(&name, scene, claim),
         Status::Intact => intact(&name, addresses),

@@ -30,8 +30,11 @@ pub(super) fn levels(
     }
     let route = evidence.routes.iter().find(|route| route.vantage == probe.vantage);
     let exchange = route.and_then(|route| exchange(route, &probe.host, probe.ip));
+    // TLSA was looked up for the port of the question (RFC 7672 §2.2.3).
+    let is_asked =
+        evidence.observations.first().is_some_and(|first| first.probe.port == probe.port);
     let requirement = match (route, exchange) {
-        (Some(route), Some(exchange)) => dane::requirement(route, exchange),
+        (Some(route), Some(exchange)) if is_asked => dane::requirement(route, exchange),
         _ => Requirement::NotAsked,
     };
     Some(postfix::predict(&View {

@@ -3,9 +3,11 @@
 
 mod certificate;
 mod consistency;
+mod dane;
 mod handshake;
 mod intercept;
 mod offer;
+mod promise;
 mod reach;
 mod route;
 mod signature;
@@ -18,7 +20,8 @@ use crate::model::verdict::{Status, Verdict};
 /// Everything found, the gravest first.
 pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
     let addresses = &scene.addresses;
-    let mut found = offer::findings(scene, verdict);
+    let mut found = promise::findings(scene);
+    found.extend(offer::findings(scene, verdict));
     found.extend(intercept::findings(scene));
     found.extend(consistency::findings(scene));
     found.extend(signature::findings(scene));
@@ -26,9 +29,11 @@ pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict
     found.extend(certificate::findings(addresses));
     found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
+    found.extend(dane::findings(scene));
     // A fact about one address is critical where it is the state of the whole
     // domain; beside addresses that do better it is a warning.
-    if !matches!(verdict.status, Status::NotOffered | Status::TlsBroken) {
+    let states = [Status::NotOffered, Status::TlsBroken, Status::PolicyFailed];
+    if !states.contains(&verdict.status) {
         for finding in found.iter_mut().filter(|finding| finding.confidence.is_none()) {
             finding.severity = finding.severity.min(Severity::Warning);
         }
