@@ -18,7 +18,7 @@ use mxray::policy::postfix::LEVELS;
 use mxray::sim::middlebox::Behaviour;
 use serde_json::Value;
 
-use self::cases::{BOXED, CASES, UNTOLD};
+use self::cases::{BOXED, CASES, LINES, UNTOLD};
 use self::sender::Attempt;
 pub(crate) use self::sender::Sender;
 pub(crate) use self::servers::{listeners, publish};
@@ -41,7 +41,30 @@ pub(crate) fn plays() -> Vec<Play> {
         "levels: may goes in clear at the attempt after a failed handshake".to_owned(),
         Box::new(falls_back),
     );
-    CASES.iter().map(of_domain).chain(BOXED.iter().map(of_box)).chain([fallback]).collect()
+    let mapped: Play = (
+        "levels: the lines of mxray policy hold in a real Postfix".to_owned(),
+        Box::new(lines_hold),
+    );
+    let cases = CASES.iter().map(of_domain).chain(BOXED.iter().map(of_box));
+    cases.chain([fallback, mapped]).collect()
+}
+
+/// What is printed is a map that Postfix reads, each line is the strongest that the
+/// domain keeps, and mail gets through by it.
+fn lines_hold(world: &World) -> Result<()> {
+    let domains: Vec<&str> = LINES.iter().map(|row| row.0).collect();
+    let outcome = world.mxray(&[&["policy"], domains.as_slice()].concat(), RESOLVER)?;
+    let lines: Vec<&str> =
+        outcome.stdout.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let expected: Vec<&str> = LINES.iter().filter_map(|row| row.1).collect();
+    ensure!(lines == expected, "{lines:#?}\n{outcome}");
+    let attempts = world.sender.send_by_map(&outcome.stdout, &domains)?;
+    for ((domain, _, log), attempt) in LINES.iter().zip(&attempts) {
+        ensure!(attempt.log.as_deref() == *log, "{domain}: {attempt:?}\n{outcome}");
+        let delivery = if log.is_some() { "tls" } else { "clear" };
+        ensure!(attempt.delivery == delivery, "{domain}: {attempt:?}\n{outcome}");
+    }
+    Ok(())
 }
 
 fn agree_behind(world: &World, title: &str, behaviour: Behaviour) -> Result<()> {

@@ -90,15 +90,20 @@ impl World {
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
     pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
-        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
-        mxray.args(["check", domain, "--json", "--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
-        mxray.args(["--no-controls", "--canary", "none"]);
-        mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
-        mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
-        let outcome = process::observe(&mut mxray)?;
+        let outcome = self.mxray(&["check", domain, "--json"], resolver)?;
         let report = serde_json::from_str(&outcome.stdout)
             .with_context(|| format!("no report\n{outcome}"))?;
         Ok((outcome, report))
+    }
+
+    /// Runs a command of mxray that probes, at the client; gives what it did.
+    pub(crate) fn mxray(&self, words: &[&str], resolver: &str) -> Result<Outcome> {
+        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+        mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
+        mxray.args(["--no-controls", "--canary", "none"]);
+        mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
+        mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
+        process::observe(&mut mxray)
     }
 
     fn logs(&self) -> String {

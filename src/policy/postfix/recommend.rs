@@ -267,11 +267,14 @@ fn explain(
 ) {
     let line = entry.line.as_ref().or(entry.candidate.as_ref());
     let remark = match line.and_then(|line| line.split(' ').nth(1)) {
-        Some("dane-only") => "TLSA records match at every address that was reached; needs             smtp_dns_support_level = dnssec and a resolver on this machine that validates"
+        Some("dane-only") => "TLSA records match at every address that was reached; needs \
+             smtp_dns_support_level = dnssec and a resolver on this machine that validates"
             .to_owned(),
-        Some("secure") => "every certificate that was seen is trusted and has such a name; needs             the same CAs in smtp_tls_CAfile"
+        Some("secure") => "every certificate that was seen is trusted and has such a name; needs \
+             the same CAs in smtp_tls_CAfile"
             .to_owned(),
-        Some(_) => "TLS works at every address that was reached, and nothing more is common to             them: an active attacker can read along"
+        Some(_) => "TLS works at every address that was reached, and nothing more is common to \
+             them: an active attacker can read along"
             .to_owned(),
         None => nothing_above_may(target, asked),
     };

@@ -49,3 +49,21 @@ pub(crate) const BOXED: [(&str, Behaviour); 4] = [
 /// Where a session of mxray does not tell what one of Postfix's does: an alert that
 /// its hello got and another might not, and a server that turns everybody away.
 pub(crate) const UNTOLD: [&str; 2] = ["keyless.test", "busy.test"];
+
+/// Domains, the line that `mxray policy` is to print for each, and the word that
+/// Postfix logs when it delivers by that line (or without one, at `may`).
+pub(crate) const LINES: [(&str, Option<&str>, Option<&str>); 9] = [
+    ("ee-key.test", Some("ee-key.test dane-only"), Some("Verified")),
+    ("ee-expired.test", Some("ee-expired.test dane-only"), Some("Verified")),
+    ("no-tlsa.test", Some("no-tlsa.test secure servername=hostname"), Some("Verified")),
+    ("deep.test", Some("deep.test secure servername=hostname"), Some("Verified")),
+    ("old.test", Some("old.test secure servername=hostname"), Some("Verified")),
+    (
+        "elsewhere.test",
+        Some("elsewhere.test secure match=mx.old.test servername=hostname"),
+        Some("Verified"),
+    ),
+    ("self-signed.test", Some("self-signed.test encrypt"), Some("Untrusted")),
+    ("top-wildcard.test", Some("top-wildcard.test encrypt"), Some("Trusted")),
+    ("plain.test", None, None),
+];

@@ -21,6 +21,10 @@ use crate::topology::CLIENT;
 
 /// Where it takes mail from itself.
 const SUBMISSION: &str = "127.0.0.1:10025";
+/// The transport whose levels are in a map, read when its first message comes.
+const MAPPED: &str = "mapped";
+/// The map, below the sender's folder.
+const MAP: &str = "tls_policy";
 /// The longest that it may take over a message.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the log is looked at.
@@ -48,12 +52,14 @@ impl Sender {
     pub(crate) fn start(authority: &Authority) -> Result<Self> {
         let folder = sandbox::folder("sender")?;
         mta::prepare(&folder)?;
-        let transports = LEVELS.map(|level| format!("{level}@sender.test={level}:")).join(" ");
+        let names = LEVELS.into_iter().chain([MAPPED]);
+        let transports: Vec<String> =
+            names.map(|name| format!("{name}@sender.test={name}:")).collect();
         let main = format!(
             include_str!("../etc/sender-main.cf"),
             folder = folder.display(),
             ca = authority.file.display(),
-            transports = transports,
+            transports = transports.join(" "),
         );
         let services = LEVELS.map(|level| {
             format!(
@@ -62,7 +68,13 @@ impl Sender {
             )
         });
         sandbox::write_aged(&folder.join("main.cf"), &main)?;
-        let master = include_str!("../etc/sender-master.cf").to_owned() + &services.concat();
+        let mapped = format!(
+            "{MAPPED} unix - - n - - smtp -o syslog_name={MAPPED} -o smtp_tls_security_level=may \
+             -o smtp_tls_policy_maps=texthash:{}\n",
+            folder.join(MAP).display()
+        );
+        let fixed = include_str!("../etc/sender-master.cf");
+        let master = fixed.to_owned() + &services.concat() + &mapped;
         sandbox::write_aged(&folder.join("master.cf"), &master)?;
         let command = ["postfix", "-c", &folder.display().to_string(), "start-fg"];
         let mut daemon = Daemon::start(CLIENT, "sender", &command)?;
@@ -74,12 +86,19 @@ impl Sender {
     pub(crate) fn send(&self, domain: &str) -> Result<Vec<Attempt>> {
         let before = self.lines()?.len();
         for level in LEVELS {
-            let mut source = process::command(CLIENT, "smtp-source");
-            source.args(["-c", "-l", "64", "-f", &format!("{level}@sender.test")]);
-            source.args(["-t", &format!("{level}@{domain}"), &format!("inet:{SUBMISSION}")]);
-            process::run(&mut source)?;
+            submit(level, domain)?;
         }
         LEVELS.into_iter().map(|level| self.attempt(level, domain, before)).collect()
+    }
+
+    /// Sends a message to each domain at `may`, or what this map says in its place.
+    pub(crate) fn send_by_map(&self, map: &str, domains: &[&str]) -> Result<Vec<Attempt>> {
+        fs::write(self.folder.join(MAP), map)?;
+        let before = self.lines()?.len();
+        for domain in domains {
+            submit(MAPPED, domain)?;
+        }
+        domains.iter().map(|domain| self.attempt(MAPPED, domain, before)).collect()
     }
 
     /// Has it try again what it deferred, until a message at this level is delivered.
@@ -122,6 +141,14 @@ impl Sender {
             thread::sleep(LOOK);
         }
     }
+}
+
+/// Hands the sender a message; the local part of its addresses is the transport.
+fn submit(transport: &str, domain: &str) -> Result<()> {
+    let mut source = process::command(CLIENT, "smtp-source");
+    source.args(["-c", "-l", "64", "-f", &format!("{transport}@sender.test")]);
+    source.args(["-t", &format!("{transport}@{domain}"), &format!("inet:{SUBMISSION}")]);
+    process::run(&mut source).map(drop)
 }
 
 /// Reads an attempt from the log that ends with its status line: the same process

@@ -22,6 +22,8 @@ pub(crate) fn publish(records: &mut Records) {
     for (name, address, host) in SERVERS {
         records.add(&format!("{name}.test"), &format!("@ MX 10 {host}.\n{host}. A {address}"));
     }
+    // No certificate of its exchange is for it.
+    records.add("elsewhere.test", "@ MX 10 mx.old.test.");
 }
 
 /// One listener a server, as lines of Postfix's `master.cf`.
