@@ -135,7 +135,7 @@ const GROUNDS: &[Ground] = &[
         Status::Intercepted,
         CORROBORATED,
         "the same, here by a proven key that is not the promised one and not seen where the promise \
-         is kept, in a chain that nobody vouches for as the host's",
+         is kept, in three sessions at each address and in a chain that nobody vouches for as the host's",
         ON_A_PATH,
     ),
     ground(
