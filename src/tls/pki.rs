@@ -85,4 +85,6 @@ pub(super) const V1: &str = include_str!("../../testdata/certs/v1.pem");
 pub(super) const RSA1024: &str = include_str!("../../testdata/certs/rsa1024.pem");
 pub(super) const OLD_CA: &str = include_str!("../../testdata/certs/ca.pem");
 pub(super) const SHA1: &str = include_str!("../../testdata/certs/sha1.pem");
+pub(super) const STAPLED: &str = include_str!("../../testdata/certs/stapled.pem");
+pub(super) const STAPLED_CA: &str = include_str!("../../testdata/certs/stapled-ca.pem");
 pub(super) const SNAKEOIL: &str = include_str!("../../testdata/certs/snakeoil.pem");
