@@ -61,7 +61,9 @@ struct Scene<'a> {
     /// All readings of the target, those on other ports and with other names too.
     readings: &'a [Reading<'a>],
     controls: Controls<'a>,
+    control_readings: &'a [Vec<Reading<'a>>],
     tells: Vec<Tell>,
+    roots: &'a Roots,
 }
 
 impl<'a> Scene<'a> {
@@ -70,11 +72,17 @@ impl<'a> Scene<'a> {
         readings: &'a [Reading<'a>],
         controls: &[Evidence],
         control_readings: &'a [Vec<Reading<'a>>],
+        roots: &'a Roots,
     ) -> Self {
         let addresses = address::group(evidence, readings);
         let controls = Controls::new(controls, control_readings, &addresses);
         let tells = interception::tells(&addresses, &controls);
-        Self { addresses, readings, controls, tells }
+        Self { addresses, readings, controls, control_readings, tells, roots }
+    }
+
+    /// Every session of the run, those of controls too.
+    fn all_readings(&self) -> impl Iterator<Item = &'a Reading<'a>> {
+        self.readings.iter().chain(self.control_readings.iter().flatten())
     }
 }
 
@@ -87,7 +95,7 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
     let plain = Context { verify_name: None, ..context };
     let control_readings: Vec<_> =
         controls.iter().map(|control| reading::read_all(control, plain)).collect();
-    let scene = Scene::new(evidence, &readings, controls, &control_readings);
+    let scene = Scene::new(evidence, &readings, controls, &control_readings, context.roots);
     let cells = compare::cells(&readings);
     let contrasts = compare::contrasts(&cells, &readings);
     let verdict = verdict::of_target(evidence, &scene);
