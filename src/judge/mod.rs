@@ -78,8 +78,10 @@ struct Scene<'a> {
     /// All readings of the target, those on other ports and with other names too.
     readings: &'a [Reading<'a>],
     controls: Controls<'a>,
+    control_readings: &'a [Vec<Reading<'a>>],
     tells: Vec<Tell>,
     promises: Promises,
+    roots: &'a Roots,
 }
 
 impl<'a> Scene<'a> {
@@ -87,7 +89,7 @@ impl<'a> Scene<'a> {
         evidence: &Evidence,
         readings: &'a [Reading<'a>],
         controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
-        context: Context<'_>,
+        context: Context<'a>,
     ) -> Self {
         let addresses = address::group(evidence, readings);
         let own = ledger(evidence, readings, context);
@@ -99,14 +101,27 @@ impl<'a> Scene<'a> {
                 (control.target.name(), ledger(control, readings, context.plain()))
             })
             .collect();
-        let controls = Controls::new(controls.0, controls.1, &addresses);
-        let tells = interception::tells(&addresses, &controls);
+        let measured = Controls::new(controls.0, controls.1, &addresses);
+        let tells = interception::tells(&addresses, &measured);
         // Those of other operators, as `Controls` tells them apart.
         let others = beside
             .into_iter()
-            .filter(|(name, _)| controls.all.iter().any(|control| control.name == *name));
+            .filter(|(name, _)| measured.all.iter().any(|control| control.name == *name));
         let promises = Promises::new(own, &others.collect::<Vec<_>>());
-        Self { addresses, readings, controls, tells, promises }
+        Self {
+            addresses,
+            readings,
+            controls: measured,
+            control_readings: controls.1,
+            tells,
+            promises,
+            roots: context.roots,
+        }
+    }
+
+    /// Every session of the run, those of controls too.
+    fn all_readings(&self) -> impl Iterator<Item = &'a Reading<'a>> {
+        self.readings.iter().chain(self.control_readings.iter().flatten())
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a pretend internet that does not start fails the test")]
 
 mod agent;
+mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
