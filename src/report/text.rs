@@ -17,6 +17,7 @@ mod findings;
 mod machine;
 mod policies;
 mod sessions;
+pub mod tlsa;
 mod transcripts;
 pub(super) mod words;
 

@@ -16,7 +16,7 @@ mod ocsp;
 #[cfg(test)]
 mod openssl;
 #[cfg(test)]
-mod pki;
+pub(crate) mod pki;
 pub mod pkix;
 mod possession;
 mod recorder;
