@@ -64,6 +64,7 @@ fn mistakes_are_answered_with_what_to_type() {
         refused(&["check", "--tiemout", "3", "gmail.com"]),
         refused(&["check", "--roots", "mozilla", "gmail.com"]),
         refused(&["check", "-4", "-6", "gmail.com"]),
+        refused(&["check", "--trust-ad", "--resolver", "192.0.2.53", "gmail.com"]),
         refused(&["check", "--json", "--ndjson", "gmail.com"]),
         refused(&["check", "--ehlo", "a\r\nQUIT", "gmail.com"]),
         refused(&["check", "https://gmail.com/"]),

@@ -10,3 +10,4 @@ mod hostile;
 mod menu;
 mod promises;
 mod servers;
+mod tlsa;
