@@ -127,7 +127,7 @@ async fn the_text_has_lines_for_a_zone_file_and_says_what_dns_has() {
     for words in [
         "1 key presented at 1 address.",
         "in DNS already",
-        "3 1 1 abababababababab…: fits nothing that is presented",
+        "3 1 1 abababababababab…: fits nothing that is presented: the next key's, or left",
         "fits; as long as the key stays",
         "Renew with the same key",
         "A 2 1 1 record fails",
@@ -191,6 +191,7 @@ async fn without_tls_there_is_a_clear_word_and_exit_3() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("no certificate was presented"), "{text}");
     assert!(!text.contains("IN TLSA"), "{text}");
+    assert!(!text.contains("Do not publish"), "{text}");
     let (host, _) = world.report(&[]).await;
     assert_eq!((host.silent, host.proposals.len()), (vec![LOOPBACK], 0));
 }
