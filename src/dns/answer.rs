@@ -243,16 +243,17 @@ impl Sections {
         (links, dnssec)
     }
 
-    /// Status of one RRset: the lowest proof of its records, RRSIGs left out.
+    /// Status of one RRset: the lowest proof of its records, RRSIGs left out. What
+    /// the validator thinks of a denial beside it is of no matter: resolvers hand
+    /// NSEC records over with an alias, or with a delegation that is not signed.
     fn rrset_status(&self, owner: &Name, kind: RecordType) -> Dnssec {
         let proofs = self.answers.iter().filter(|r| r.record_type() == kind && r.name == *owner);
         let own = proofs.map(|r| status(r.proof)).fold(Dnssec::Secure, lowest);
-        let settled = self.denial.map_or(own, |proof| lowest(own, status(proof)));
-        if settled == Dnssec::Insecure {
-            return settled;
+        if own == Dnssec::Insecure {
+            return own;
         }
         match self.expansion(owner, kind) {
-            Expansion::None => settled,
+            Expansion::None => own,
             // The validator often calls the proof beside it bogus, so it is read here.
             Expansion::Wildcard { next_closer, zone }
                 if own == Dnssec::Secure

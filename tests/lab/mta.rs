@@ -79,9 +79,10 @@ pub(crate) struct Servers(Vec<Daemon>);
 
 impl Servers {
     /// Starts all of them, and waits until each completes a handshake on both families.
-    pub(crate) fn start(authority: &Authority) -> Result<Self> {
+    /// `listeners` are further ones of Postfix, as lines of its `master.cf`.
+    pub(crate) fn start(authority: &Authority, listeners: &str) -> Result<Self> {
         let mut servers = [
-            (postfix(authority)?, &POSTFIX),
+            (postfix(authority, listeners)?, &POSTFIX),
             (exim(authority)?, &EXIM),
             (opensmtpd(authority)?, &OPENSMTPD),
         ];
@@ -111,7 +112,7 @@ fn user_id(name: &str) -> Result<u32> {
 
 /// The programs ask the main configuration folder which others are allowed, so
 /// the same files stand in both.
-fn postfix(authority: &Authority) -> Result<Daemon> {
+fn postfix(authority: &Authority, listeners: &str) -> Result<Daemon> {
     let hosts = [POSTFIX.host, &format!("mx.{}", dns::INSECURE), &format!("mx.{}", dns::BOGUS)];
     let identity = authority.issue(&hosts, KeyKind::P256)?;
     let folder = sandbox::folder("postfix")?;
@@ -128,7 +129,7 @@ fn postfix(authority: &Authority) -> Result<Daemon> {
         key = identity.key.display(),
         certificate = identity.certificate.display(),
     );
-    let master = postfix_master();
+    let master = postfix_master() + listeners;
     fs::create_dir_all("/etc/postfix")?;
     for folder in [Path::new("/etc/postfix"), &folder] {
         sandbox::write_aged(&folder.join("main.cf"), &main)?;
