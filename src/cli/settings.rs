@@ -227,7 +227,8 @@ pub(crate) fn anchor(file: Option<&Path>) -> Result<TrustAnchor, Failure> {
 fn resolver(trust: &TrustOptions) -> Result<ResolverSettings, Failure> {
     let anchor = anchor(trust.trust_anchor.as_deref())?;
     let servers = trust.resolver.clone();
-    Ok(ResolverSettings { servers, anchor, ..ResolverSettings::default() })
+    let trust_ad = trust.trust_ad;
+    Ok(ResolverSettings { servers, anchor, trust_ad, ..ResolverSettings::default() })
 }
 
 fn roots(trust: &TrustOptions) -> Result<Roots, Failure> {
@@ -377,6 +378,7 @@ mod tests {
         assert_eq!(settings.intent.mode, Mode::Starttls);
         assert_eq!(settings.intent.limits.session, budget::SESSION);
         assert_eq!(settings.resolver.servers, []);
+        assert!(!settings.resolver.trust_ad);
     }
 
     #[test]
@@ -396,6 +398,11 @@ mod tests {
         assert_eq!(settings.resolver.servers, ["192.0.2.53:53".parse().unwrap()]);
         assert_eq!(settings.save, Some(PathBuf::from("s")));
         assert_eq!(settings.chain, Some(PathBuf::from("c")));
+    }
+
+    #[test]
+    fn the_ad_bit_is_trusted_only_where_that_is_said() {
+        assert!(settings("--trust-ad --resolver 127.0.0.1").resolver.trust_ad);
     }
 
     #[test]

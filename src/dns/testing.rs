@@ -125,7 +125,7 @@ impl World {
         format!(". IN DS {}", ds(self.zones[0].signer.as_ref().unwrap(), &Name::root()))
     }
 
-    fn respond(&self, request: &Message) -> Message {
+    pub(super) fn respond(&self, request: &Message) -> Message {
         let query = request.queries[0].clone();
         let wants_dnssec = request.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok);
         let mut response = request.clone().into_response();

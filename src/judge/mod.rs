@@ -11,7 +11,8 @@
 //!    stands, `mask` what was masked there, `controls` how each control stands.
 //! 4. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
-//! 5. `rules` adds findings, one file per family of claims.
+//! 5. `policies` reads what the domain itself promises.
+//! 6. `rules` adds findings, one file per family of claims.
 
 mod address;
 mod catalogue;
@@ -22,6 +23,7 @@ mod dead_end;
 mod describe;
 mod interception;
 mod mask;
+mod policies;
 mod reading;
 mod rules;
 mod signatures;
@@ -38,11 +40,11 @@ pub use table::CLAIMS;
 use address::Address;
 use controls::Controls;
 use interception::Tell;
+use policies::Promised;
 use reading::Reading;
 
 use crate::model::evidence::Evidence;
-use crate::model::policy::PolicyEvidence;
-use crate::model::report::{MtaStsReport, Policies, PolicyStatus, TargetReport, TlsRptReport};
+use crate::model::report::TargetReport;
 use crate::model::verdict::Status;
 use crate::tls::Roots;
 
@@ -91,7 +93,8 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
     let cells = compare::cells(&readings);
     let contrasts = compare::contrasts(&cells, &readings);
     let verdict = verdict::of_target(evidence, &scene);
-    let findings = rules::findings(evidence, &scene, &verdict);
+    let promised = Promised::read(evidence, context.roots);
+    let findings = rules::findings(evidence, &scene, &promised, &verdict);
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
@@ -99,7 +102,7 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
         verdict,
         routes: evidence.routes.clone(),
         hosts: verdict::of_hosts(&scene),
-        policies: policies(&evidence.policies),
+        policies: promised.report(&evidence.policies),
         observations: readings.iter().map(describe::observation).collect(),
         cells,
         contrasts,
@@ -131,29 +134,4 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
         _ => (!report.observations.is_empty()).then(|| describe::seen(&verdict.summary)),
     };
     odd.map(|odd| format!("{odd}: asking again, and asking controls"))
-}
-
-/// What was asked about the domain's promises, not yet read.
-fn policies(asked: &PolicyEvidence) -> Policies {
-    let status = PolicyStatus::NotAsked;
-    Policies {
-        mta_sts: MtaStsReport {
-            status,
-            id: None,
-            mode: None,
-            mx: Vec::new(),
-            max_age: None,
-            hosts: Vec::new(),
-            error: None,
-            record: asked.mta_sts_record.clone(),
-            fetch: asked.mta_sts_fetch.clone(),
-        },
-        tls_rpt: TlsRptReport {
-            status,
-            rua: Vec::new(),
-            error: None,
-            record: asked.tls_rpt_record.clone(),
-        },
-        baseline: None,
-    }
 }

@@ -4,11 +4,11 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::sync::OnceCell;
 
 use super::endpoints::{Endpoints, Key, Numbers};
-use super::promises::Promises;
+use super::promises::{self, Promises};
 use super::{Gathered, Survey, View};
 use crate::model::evidence::Evidence;
 use crate::model::policy::PolicyEvidence;
@@ -94,14 +94,8 @@ impl Controls {
                 let promises = Promises::of(survey, endpoints.events(), target, &gathered);
                 let place = self.note(target.clone(), gathered, &probes, Role::Control);
                 places.push(place);
-                work.push(async move {
-                    let promised = async {
-                        if let Some(promises) = promises {
-                            promises.gather(|policies| self.keep_policies(place, policies)).await;
-                        }
-                    };
-                    tokio::join!(endpoints.ask_all(probes), promised);
-                });
+                let policies = promises::gather(promises, move |it| self.keep_policies(place, it));
+                work.push(join(endpoints.ask_all(probes), policies));
             }
             join_all(work).await;
             measured += places.iter().filter(|place| self.greeted(**place, endpoints)).count();

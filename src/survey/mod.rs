@@ -205,12 +205,8 @@ impl Running {
         let promises = Promises::of(&self.survey, &self.events, target, &gathered);
         self.put(place, gathered);
         // No session waits for a promise; what looks odd may depend on it.
-        let promised = async {
-            if let Some(promises) = promises {
-                promises.gather(|policies| self.keep_policies(place, policies)).await;
-            }
-        };
-        tokio::join!(self.ask_round(place, target, probes), promised);
+        let policies = promises::gather(promises, |it| self.keep_policies(place, it));
+        tokio::join!(self.ask_round(place, target, probes), policies);
         let Some(evidence) = self.evidence(place, target, &mut endpoints::Numbers::default())
         else {
             return;

@@ -62,9 +62,7 @@ impl<'a> Promises<'a> {
         })
     }
 
-    /// Asks, and hands over what is known each time that it has grown: an
-    /// interrupted run keeps what it has.
-    pub(super) async fn gather(&self, keep: impl Fn(PolicyEvidence)) {
+    async fn gather(&self, keep: impl Fn(PolicyEvidence)) {
         let record = format!("{}.{}", mta_sts::RECORD_LABEL, self.domain);
         let report = format!("{}.{}", tls_rpt::RECORD_LABEL, self.domain);
         let (record, report) = tokio::join!(self.resolver.txt(&record), self.resolver.txt(&report));
@@ -104,6 +102,14 @@ impl<'a> Promises<'a> {
         let sources = self.survey.intent.sources.clone();
         let host = PolicyHost { domain: self.domain.clone(), addresses, refused, sources, error };
         policy_host::fetch(&host, self.dialler, Patience::default()).await
+    }
+}
+
+/// Asks, and hands over what is known each time that it has grown: an interrupted
+/// run keeps what it has. Nothing is asked where there is nothing to ask.
+pub(super) async fn gather(promises: Option<Promises<'_>>, keep: impl Fn(PolicyEvidence)) {
+    if let Some(promises) = promises {
+        promises.gather(keep).await;
     }
 }
 

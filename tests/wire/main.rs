@@ -7,4 +7,5 @@ mod agent;
 mod common;
 mod hostile;
 mod menu;
+mod promises;
 mod servers;

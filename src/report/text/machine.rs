@@ -84,8 +84,8 @@ fn resolver_fact(vantage: &Vantage) -> Option<Line> {
             .plain("DNSSEC: unavailable. The resolver (")
             .plain(&resolver.servers.join(", "))
             .plain(
-                ") strips the signatures, so nothing is judged by DNSSEC or DANE. Name a resolver \
-                 that passes them on with --resolver.",
+                ") strips the signatures (or, with --trust-ad, does not validate), so nothing is \
+                 judged by DNSSEC or DANE. Name another resolver with --resolver.",
             ),
     )
 }
