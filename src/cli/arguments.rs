@@ -54,6 +54,16 @@ An agent looks names up and makes connections as its client plans them, and send
 back what it saw. It connects to the ports 25, 465 and 587 of public addresses and
 to nothing else, unless its own options say so; it never sends mail.";
 
+const POLICY_EXAMPLES: &str = "\
+Examples:
+  mxray policy example.net                          one line, with comments
+  mxray policy - < domains.txt > tls_policy         a whole map; then: postmap tls_policy
+  mxray policy -v '[mx1.example.net]:25'            and what each address keeps
+
+A line is printed only for what every address of every exchange kept; comments say
+what it needs, and why there is none. Exit status: 0, or 3 where something could not
+be determined.";
+
 const TLSA_EXAMPLES: &str = "\
 Examples:
   mxray tlsa mx1.example.net
@@ -87,6 +97,9 @@ pub(crate) enum Command {
     /// Probe the mail exchangers of domains, hosts or addresses
     #[command(after_long_help = CHECK_EXAMPLES, after_help = "More: --help")]
     Check(Box<CheckArguments>),
+    /// Print the lines for Postfix's smtp_tls_policy_maps that a check supports
+    #[command(after_long_help = POLICY_EXAMPLES, after_help = "More: --help")]
+    Policy(Box<PolicyArguments>),
     /// Judge saved evidence again and report it, without network
     Report(ReportArguments),
     /// Print the TLSA records to publish for what a host presents now
@@ -112,10 +125,21 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What a text report shows besides, where the command makes one.
+    pub(crate) fn show_options(&self) -> ShowOptions {
+        match self {
+            Self::Check(arguments) => arguments.show,
+            Self::Report(arguments) => arguments.show,
+            Self::Demo(arguments) => arguments.show,
+            _ => ShowOptions::default(),
+        }
+    }
+
     /// How results are wanted, where the command gives a choice.
     pub(crate) fn output_options(&self) -> Option<&OutputOptions> {
         match self {
             Self::Check(arguments) => Some(&arguments.output),
+            Self::Policy(arguments) => Some(&arguments.output),
             Self::Report(arguments) => Some(&arguments.output),
             Self::Tlsa(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
@@ -148,6 +172,9 @@ pub(crate) struct CheckArguments {
     /// Exit with status 1 from this severity on
     #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
     pub(crate) fail_on: FailOn,
+    /// What a text report shows besides.
+    #[command(flatten)]
+    pub(crate) show: ShowOptions,
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,
@@ -175,7 +202,7 @@ pub(crate) struct AgentArguments {
 }
 
 /// What is probed, and as whom.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Probing")]
 pub(crate) struct ProbeOptions {
     /// Name to greet with [default: this host's fully qualified name, or else its
@@ -217,7 +244,7 @@ pub(crate) struct ProbeOptions {
 }
 
 /// Which other destinations are asked where something looks odd.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Controls")]
 pub(crate) struct ControlOptions {
     /// Domain that is known to offer STARTTLS, to tell the path from the target; may
@@ -243,7 +270,7 @@ pub(crate) enum Canary {
 }
 
 /// Whom to believe.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustOptions {
     /// Resolver to ask; may be repeated [default: the system's]; its answers are
@@ -277,6 +304,29 @@ pub(crate) enum RootSet {
     Native,
 }
 
+/// `mxray policy`.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArguments {
+    /// A domain, mail address, [host]:port, host:port, or address; - reads one a line
+    #[arg(value_name = "DOMAIN", required = true)]
+    pub(crate) targets: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Which other destinations are asked.
+    #[command(flatten)]
+    pub(crate) controls: ControlOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+    /// Write the report with all evidence to FILE, for `mxray report FILE`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) save: Option<PathBuf>,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
 /// `mxray report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
@@ -286,6 +336,9 @@ pub(crate) struct ReportArguments {
     /// Exit with status 1 from this severity on
     #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
     pub(crate) fail_on: FailOn,
+    /// What a text report shows besides.
+    #[command(flatten)]
+    pub(crate) show: ShowOptions,
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,
@@ -314,15 +367,17 @@ pub(crate) struct DemoArguments {
     /// Write the report with all evidence to FILE, for `mxray report FILE`
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) save: Option<PathBuf>,
+    /// What a text report shows besides.
+    #[command(flatten)]
+    pub(crate) show: ShowOptions,
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
 
 /// How results are wanted.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
-#[expect(clippy::struct_excessive_bools, reason = "one a switch of the command line")]
 pub(crate) struct OutputOptions {
     /// Print one JSON object
     #[arg(long)]
@@ -333,9 +388,6 @@ pub(crate) struct OutputOptions {
     /// Write results to FILE instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Add what was said on each connection, byte for byte
-    #[arg(long, conflicts_with_all = ["json", "ndjson"])]
-    pub(crate) transcript: bool,
     /// When to colour; auto honours NO_COLOR and CLICOLOR
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
@@ -345,6 +397,18 @@ pub(crate) struct OutputOptions {
     /// No progress and no warnings on standard error
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+}
+
+/// What a text report shows besides.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ShowOptions {
+    /// Add what was said on each connection, byte for byte
+    #[arg(long, conflicts_with_all = ["json", "ndjson"])]
+    pub(crate) transcript: bool,
+    /// Add what Postfix would do with each address at each of its TLS security levels
+    #[arg(long, conflicts_with_all = ["json", "ndjson"])]
+    pub(crate) postfix: bool,
 }
 
 /// When to colour.

@@ -13,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod failure;
 pub(crate) mod host_name;
 pub(crate) mod measure;
+pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod settings;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Report(arguments) => report::run(arguments, terminal),
         Command::Agent(arguments) => agent::run(arguments),
         Command::Check(arguments) => check::run(arguments, terminal),
+        Command::Policy(arguments) => policy::run(arguments, terminal),
         Command::Explain { name } => explain::run(name.as_deref(), terminal),
         Command::Tlsa(arguments) => tlsa::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),

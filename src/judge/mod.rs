@@ -7,12 +7,14 @@
 //!
 //! 1. `reading` reads each transcript back and judges its certificates.
 //! 2. `compare` groups readings into cells and contrasts them.
-//! 3. `address` gathers what was seen at each address, `standing` says how it
+//! 3. `promise` says what was promised of each host, and how each session and path
+//!    stands to it.
+//! 4. `address` gathers what was seen at each address, `standing` says how it
 //!    stands, `mask` what was masked there, `controls` how each control stands.
-//! 4. `claim`, `interception` and `dead_end` claim something of an address,
+//! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
-//! 5. `policies` reads what the domain itself promises.
-//! 6. `rules` adds findings, one file per family of claims.
+//! 6. `policies` reads what the domain itself promises.
+//! 7. `rules` adds findings, one file per family of claims.
 
 mod address;
 mod catalogue;
@@ -22,8 +24,10 @@ mod controls;
 mod dead_end;
 mod describe;
 mod interception;
+mod levels;
 mod mask;
 mod policies;
+mod promise;
 mod reading;
 mod rules;
 mod signatures;
@@ -41,9 +45,12 @@ use address::Address;
 use controls::Controls;
 use interception::Tell;
 use policies::Promised;
+use promise::ledger::Ledger;
+use promise::proof::Promises;
 use reading::Reading;
 
 use crate::model::evidence::Evidence;
+use crate::model::finding::Finding;
 use crate::model::report::TargetReport;
 use crate::model::verdict::Status;
 use crate::tls::Roots;
@@ -57,6 +64,14 @@ pub struct Context<'a> {
     pub verify_name: Option<&'a str>,
 }
 
+impl Context<'_> {
+    /// The same for controls: a name that the target's certificates must have is
+    /// not theirs.
+    fn plain(self) -> Self {
+        Self { verify_name: None, ..self }
+    }
+}
+
 /// Everything that a rule may look at.
 struct Scene<'a> {
     addresses: Vec<Address<'a>>,
@@ -64,20 +79,40 @@ struct Scene<'a> {
     readings: &'a [Reading<'a>],
     controls: Controls<'a>,
     tells: Vec<Tell>,
+    promises: Promises,
 }
 
 impl<'a> Scene<'a> {
     fn new(
         evidence: &Evidence,
         readings: &'a [Reading<'a>],
-        controls: &[Evidence],
-        control_readings: &'a [Vec<Reading<'a>>],
+        controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
+        context: Context<'_>,
     ) -> Self {
         let addresses = address::group(evidence, readings);
-        let controls = Controls::new(controls, control_readings, &addresses);
+        let own = ledger(evidence, readings, context);
+        let beside: Vec<(String, Ledger)> = controls
+            .0
+            .iter()
+            .zip(controls.1)
+            .map(|(control, readings)| {
+                (control.target.name(), ledger(control, readings, context.plain()))
+            })
+            .collect();
+        let controls = Controls::new(controls.0, controls.1, &addresses);
         let tells = interception::tells(&addresses, &controls);
-        Self { addresses, readings, controls, tells }
+        // Those of other operators, as `Controls` tells them apart.
+        let others = beside
+            .into_iter()
+            .filter(|(name, _)| controls.all.iter().any(|control| control.name == *name));
+        let promises = Promises::new(own, &others.collect::<Vec<_>>());
+        Self { addresses, readings, controls, tells, promises }
     }
+}
+
+fn ledger(evidence: &Evidence, readings: &[Reading<'_>], context: Context<'_>) -> Ledger {
+    let renamed = context.verify_name.is_some();
+    Ledger::new(evidence, promise::demands(evidence), readings, (context.roots, renamed))
 }
 
 /// Judges the evidence on one target, beside that on the controls of the run.
@@ -85,25 +120,31 @@ impl<'a> Scene<'a> {
 /// they are not wanted.
 pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -> TargetReport {
     let readings = reading::read_all(evidence, context);
-    // A name that the target's certificates must have is not the controls'.
-    let plain = Context { verify_name: None, ..context };
     let control_readings: Vec<_> =
-        controls.iter().map(|control| reading::read_all(control, plain)).collect();
-    let scene = Scene::new(evidence, &readings, controls, &control_readings);
-    let cells = compare::cells(&readings);
-    let contrasts = compare::contrasts(&cells, &readings);
-    let verdict = verdict::of_target(evidence, &scene);
+        controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
+    let scene = Scene::new(evidence, &readings, (controls, &control_readings), context);
     let promised = Promised::read(evidence, context.roots);
-    let findings = rules::findings(evidence, &scene, &promised, &verdict);
+    report(evidence, &scene, &promised)
+}
+
+fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> TargetReport {
+    let cells = compare::cells(scene.readings);
+    let contrasts = compare::contrasts(&cells, scene.readings);
+    let verdict = verdict::of_target(evidence, scene);
+    let findings = rules::findings(evidence, scene, promised, &verdict);
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
         unicode: evidence.target.unicode.clone(),
         verdict,
         routes: evidence.routes.clone(),
-        hosts: verdict::of_hosts(&scene),
+        hosts: verdict::of_hosts(scene),
         policies: promised.report(&evidence.policies),
-        observations: readings.iter().map(describe::observation).collect(),
+        observations: scene
+            .readings
+            .iter()
+            .map(|reading| describe::observation(reading, evidence))
+            .collect(),
         cells,
         contrasts,
         findings,
@@ -114,20 +155,27 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
 /// what a second look is for; `None` for a healthy one, and for one whose fault
 /// is plainly its own.
 pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
-    let report = judge(evidence, &[], Context { roots, verify_name: None });
+    let context = Context { roots, verify_name: None };
+    let readings = reading::read_all(evidence, context);
+    let scene = Scene::new(evidence, &readings, (&[], &[]), context);
+    let report = report(evidence, &scene, &Promised::read(evidence, roots));
     let verdict = &report.verdict;
     let own_fault = ["legacy-only", "starttls-on-greeting-line"];
     if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {
         return None;
     }
     // A key that nobody trusted vouches for is most often the server's own making;
-    // only controls can tell it from a box that ends TLS for everybody.
+    // only controls can tell it from a box that ends TLS for everybody. Where it is
+    // the one that DANE promises, nothing is open.
     let untrusted = catalogue::CERTIFICATE_NOT_TRUSTED.id;
+    let vouched = scene.promises.ledger.dane_is_kept();
+    let is_odd =
+        |finding: &&Finding| finding.confidence.is_some() || (finding.id == untrusted && !vouched);
     let odd = match verdict.status {
         Status::Intact => report
             .findings
             .iter()
-            .find(|finding| finding.confidence.is_some() || finding.id == untrusted)
+            .find(is_odd)
             .map(|finding| finding.explanation.trim_end_matches('.')),
         Status::NoMail | Status::Unresolvable => None,
         // Nobody was asked: nothing can be asked again.

@@ -16,6 +16,7 @@ pub mod explain;
 mod findings;
 mod machine;
 mod policies;
+mod postfix;
 mod sessions;
 pub mod tlsa;
 mod transcripts;
@@ -34,6 +35,8 @@ pub struct Style {
     pub colour: bool,
     /// Whether the transcript of each session follows, where the report holds one.
     pub transcript: bool,
+    /// Whether what Postfix would do at each level follows.
+    pub postfix: bool,
     /// 0: what matters; 1: also timings, keywords and certificates; 2: also every contrast.
     pub verbose: u8,
 }
@@ -67,6 +70,9 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     dns::write(page, report, target);
     policies::write(page, target, style.verbose);
     advice::write(page, report, target);
+    if style.postfix {
+        postfix::write(page, target);
+    }
     if style.transcript {
         transcripts::write(page, target);
     }

@@ -9,6 +9,7 @@ mod capability;
 mod dane;
 mod dns;
 mod forwarder;
+mod levels;
 mod middlebox;
 mod mta;
 mod oracle;

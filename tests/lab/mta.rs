@@ -110,16 +110,22 @@ fn user_id(name: &str) -> Result<u32> {
     id.with_context(|| format!("no user {name}"))
 }
 
+/// Makes the folders that a Postfix wants below its own.
+pub(crate) fn prepare(folder: &Path) -> Result<()> {
+    for part in ["queue", "data"] {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    chown(folder.join("data"), Some(user_id("postfix")?), None)?;
+    Ok(())
+}
+
 /// The programs ask the main configuration folder which others are allowed, so
 /// the same files stand in both.
 fn postfix(authority: &Authority, listeners: &str) -> Result<Daemon> {
     let hosts = [POSTFIX.host, &format!("mx.{}", dns::INSECURE), &format!("mx.{}", dns::BOGUS)];
     let identity = authority.issue(&hosts, KeyKind::P256)?;
     let folder = sandbox::folder("postfix")?;
-    for part in ["queue", "data"] {
-        fs::create_dir_all(folder.join(part))?;
-    }
-    chown(folder.join("data"), Some(user_id("postfix")?), None)?;
+    prepare(&folder)?;
     let main = format!(
         include_str!("etc/postfix-main.cf"),
         folder = folder.display(),

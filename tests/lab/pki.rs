@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
-    PKCS_RSA_SHA256, PublicKeyData as _, RsaKeySize, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, PublicKeyData as _, RsaKeySize, date_time_ymd,
 };
 
 use crate::sandbox::{self, SCRATCH};
@@ -85,6 +85,20 @@ impl Authority {
         self.sign(&params, stem(names), kind)
     }
 
+    /// A leaf without any name but the subject's, which RFC 9525 ignores.
+    pub(crate) fn issue_common_name(&self, name: &str) -> Result<Identity> {
+        let mut params = Self::leaf(&[name])?;
+        params.subject_alt_names.clear();
+        self.sign(params, name, KeyKind::P256)
+    }
+
+    /// A leaf that nobody but itself signed.
+    pub(crate) fn issue_self_signed(names: &[&str]) -> Result<Identity> {
+        let key = KeyPair::generate()?;
+        let certificate = Self::leaf(names)?.self_signed(&key)?;
+        store(&certificate, &key, stem(names))
+    }
+
     fn leaf(names: &[&str]) -> Result<CertificateParams> {
         let stem = stem(names);
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
@@ -102,21 +116,24 @@ impl Authority {
             KeyKind::P384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?,
             KeyKind::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?,
         };
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        let folder = sandbox::folder("pki")?;
-        let identity = Identity {
-            certificate: folder.join(format!("{stem}.pem")),
-            key: folder.join(format!("{stem}.key")),
-            der: Der {
-                certificate: certificate.der().to_vec(),
-                public_key: key.subject_public_key_info(),
-            },
-        };
-        fs::write(&identity.certificate, certificate.pem())?;
-        fs::write(&identity.key, key.serialize_pem())?;
-        fs::set_permissions(&identity.key, Permissions::from_mode(0o600))?;
-        Ok(identity)
+        store(&params.signed_by(&key, &self.issuer)?, &key, stem)
     }
+}
+
+fn store(certificate: &Certificate, key: &KeyPair, stem: &str) -> Result<Identity> {
+    let folder = sandbox::folder("pki")?;
+    let identity = Identity {
+        certificate: folder.join(format!("{stem}.pem")),
+        key: folder.join(format!("{stem}.key")),
+        der: Der {
+            certificate: certificate.der().to_vec(),
+            public_key: key.subject_public_key_info(),
+        },
+    };
+    fs::write(&identity.certificate, certificate.pem())?;
+    fs::write(&identity.key, key.serialize_pem())?;
+    fs::set_permissions(&identity.key, Permissions::from_mode(0o600))?;
+    Ok(identity)
 }
 
 /// What the files and the subject are called: the first name.

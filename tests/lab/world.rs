@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
 use crate::dns::{Dns, Records};
+use crate::levels::{self, Sender};
 use crate::middlebox;
 use crate::mta::Servers;
 use crate::pki::Authority;
@@ -34,6 +35,8 @@ const TIMEOUT: &str = "3";
 pub(crate) struct World {
     /// Who signed the servers' certificates.
     pub(crate) authority: Authority,
+    /// A Postfix that sends.
+    pub(crate) sender: Sender,
     dns: Dns,
     servers: Servers,
     policy_hosts: Daemon,
@@ -49,7 +52,8 @@ fn plays() -> Vec<Play> {
     let scenarios = scenarios::all().into_iter().map(|scenario| -> Play {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
-    premises.chain(scenarios).chain(dane::plays()).chain(sts::plays()).collect()
+    let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
+    premises.chain(scenarios).chain(more).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -86,16 +90,18 @@ impl World {
         dane.publish(&mut records).context("records for DANE")?;
         let sts = PolicyHosts::issue(&authority).context("certificates for MTA-STS")?;
         PolicyHosts::publish(&mut records);
+        levels::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
-        let listeners = dane.listeners() + &sts.listener();
+        let listeners = dane.listeners() + &sts.listener() + &levels::listeners(&authority)?;
         let servers = Servers::start(&authority, &listeners).context("mail servers")?;
         let policy_hosts = sts.start().context("policy hosts")?;
-        Ok(Self { authority, dns, servers, policy_hosts })
+        let sender = Sender::start(&authority).context("a sending Postfix")?;
+        Ok(Self { authority, sender, dns, servers, policy_hosts })
     }
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
     pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
-        let outcome = process::observe(self.check(domain, resolver).arg("--json"))?;
+        let outcome = self.mxray(&["check", domain, "--json"], resolver)?;
         let report = serde_json::from_str(&outcome.stdout)
             .with_context(|| format!("no report\n{outcome}"))?;
         Ok((outcome, report))
@@ -104,7 +110,7 @@ impl World {
     /// The same with the evidence, read into the library's own types.
     pub(crate) fn evidence(&self, domain: &str) -> Result<(Outcome, Report)> {
         let file = sandbox::folder("evidence")?.join("report.json");
-        let mut check = self.check(domain, RESOLVER);
+        let mut check = self.command(&["check", domain], RESOLVER);
         let outcome = process::observe(check.arg("--save").arg(&file))?;
         let text = fs::read_to_string(&file).with_context(|| outcome.to_string())?;
         let report = serde_json::from_str(&text).with_context(|| outcome.to_string())?;
@@ -112,9 +118,14 @@ impl World {
         Ok((outcome, report))
     }
 
-    fn check(&self, domain: &str, resolver: &str) -> Command {
+    /// Runs a command of mxray that probes, at the client; gives what it did.
+    pub(crate) fn mxray(&self, words: &[&str], resolver: &str) -> Result<Outcome> {
+        process::observe(&mut self.command(words, resolver))
+    }
+
+    fn command(&self, words: &[&str], resolver: &str) -> Command {
         let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
-        mxray.args(["check", domain, "--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
+        mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
         mxray.args(["--no-controls", "--canary", "none"]);
         mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
         mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);

@@ -270,7 +270,8 @@ async fn an_interrupted_fetch_keeps_the_records_and_is_no_fault() {
 async fn the_text_says_what_was_promised_and_nothing_raw() {
     let policy = POLICY.replace("max_age: ", "x: \u{1b}[2J\r\nmax_age: ");
     let report = judged(with(PolicyHost::serving(policy))).await;
-    let style = text::Style { width: 100, colour: false, transcript: false, verbose: 0 };
+    let style =
+        text::Style { width: 100, colour: false, transcript: false, verbose: 0, postfix: false };
     let page = text::render(&whole(report), &style);
     assert!(page.contains("Promises"), "{page}");
     assert!(!page.contains('\u{1b}'), "{page}");

@@ -3,10 +3,12 @@
 
 mod certificate;
 mod consistency;
+mod dane;
 mod handshake;
 mod intercept;
 mod mta_sts;
 mod offer;
+mod promise;
 mod reach;
 mod route;
 mod signature;
@@ -26,7 +28,8 @@ pub(super) fn findings(
     verdict: &Verdict,
 ) -> Vec<Finding> {
     let addresses = &scene.addresses;
-    let mut found = offer::findings(scene, verdict);
+    let mut found = promise::findings(scene);
+    found.extend(offer::findings(scene, verdict));
     found.extend(intercept::findings(scene));
     found.extend(consistency::findings(scene));
     found.extend(signature::findings(scene));
@@ -36,9 +39,11 @@ pub(super) fn findings(
     found.extend(route::findings(evidence));
     found.extend(mta_sts::findings(evidence, promised));
     found.extend(tls_rpt::findings(evidence, promised));
+    found.extend(dane::findings(scene));
     // A fact about one address is critical where it is the state of the whole
     // domain; beside addresses that do better it is a warning.
-    if !matches!(verdict.status, Status::NotOffered | Status::TlsBroken) {
+    let states = [Status::NotOffered, Status::TlsBroken, Status::PolicyFailed];
+    if !states.contains(&verdict.status) {
         for finding in found.iter_mut().filter(|finding| finding.confidence.is_none()) {
             finding.severity = finding.severity.min(Severity::Warning);
         }
