@@ -5,6 +5,7 @@ use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
+use super::levels;
 use super::promise::proof::{DENIED, IN_PART, NOT_LISTED};
 use super::promise::words;
 use super::reading::Reading;
@@ -341,7 +342,7 @@ fn inconclusive(name: &str, because: &str) -> String {
 
 /// The report's entry for one reading, with every evidence field but the
 /// transcript, which `report` writes out.
-pub(super) fn observation(reading: &Reading<'_>) -> ObservationReport {
+pub(super) fn observation(reading: &Reading<'_>, evidence: &Evidence) -> ObservationReport {
     let session = &reading.session;
     let ms = |us: u64| us.div_ceil(1000);
     ObservationReport {
@@ -360,26 +361,11 @@ pub(super) fn observation(reading: &Reading<'_>) -> ObservationReport {
         starttls: session.starttls.clone(),
         tls: reading.tls.clone(),
         ehlo_tls: session.ehlo_tls.clone(),
-        postfix: None,
+        postfix: levels::levels(reading, evidence),
         transcript: Some(reading.observation.transcript.to_entries()),
     }
 }
 
 fn probe(reading: &Reading<'_>) -> ProbeReport {
-    let probe = &reading.observation.probe;
-    ProbeReport {
-        vantage: probe.vantage.clone(),
-        source: reading.source(),
-        target: probe.target.clone(),
-        host: probe.host.clone(),
-        ip: probe.ip,
-        family: probe.family(),
-        port: probe.port,
-        ehlo_name: probe.ehlo_name.clone(),
-        mode: probe.mode,
-        client_hello: probe.client_hello,
-        sni: probe.sni.clone(),
-        repeat: probe.repeat,
-        role: probe.role,
-    }
+    ProbeReport { source: reading.source(), ..ProbeReport::of(&reading.observation.probe) }
 }

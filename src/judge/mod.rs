@@ -13,7 +13,8 @@
 //!    stands, `mask` what was masked there, `controls` how each control stands.
 //! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
-//! 6. `rules` adds findings, one file per family of claims.
+//! 6. `policies` reads what the domain itself promises.
+//! 7. `rules` adds findings, one file per family of claims.
 
 mod address;
 mod catalogue;
@@ -23,7 +24,9 @@ mod controls;
 mod dead_end;
 mod describe;
 mod interception;
+mod levels;
 mod mask;
+mod policies;
 mod promise;
 mod reading;
 mod rules;
@@ -41,14 +44,14 @@ pub use table::CLAIMS;
 use address::Address;
 use controls::Controls;
 use interception::Tell;
+use policies::Promised;
 use promise::ledger::Ledger;
 use promise::proof::{self, Promises, Witness};
 use reading::Reading;
 
 use crate::model::evidence::Evidence;
 use crate::model::finding::Finding;
-use crate::model::policy::PolicyEvidence;
-use crate::model::report::{MtaStsReport, Policies, PolicyStatus, TargetReport, TlsRptReport};
+use crate::model::report::TargetReport;
 use crate::model::verdict::Status;
 use crate::tls::Roots;
 
@@ -155,14 +158,14 @@ fn judge_beside(
     let control_readings: Vec<_> =
         controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
     let scene = Scene::new(evidence, &readings, (controls, &control_readings), witnesses, context);
-    report(evidence, &scene)
+    report(evidence, &scene, &Promised::read(evidence, context.roots))
 }
 
-fn report(evidence: &Evidence, scene: &Scene<'_>) -> TargetReport {
+fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> TargetReport {
     let cells = compare::cells(scene.readings);
     let contrasts = compare::contrasts(&cells, scene.readings);
     let verdict = verdict::of_target(evidence, scene);
-    let findings = rules::findings(evidence, scene, &verdict);
+    let findings = rules::findings(evidence, scene, promised, &verdict);
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
@@ -170,8 +173,12 @@ fn report(evidence: &Evidence, scene: &Scene<'_>) -> TargetReport {
         verdict,
         routes: evidence.routes.clone(),
         hosts: verdict::of_hosts(scene),
-        policies: policies(&evidence.policies),
-        observations: scene.readings.iter().map(describe::observation).collect(),
+        policies: promised.report(&evidence.policies),
+        observations: scene
+            .readings
+            .iter()
+            .map(|reading| describe::observation(reading, evidence))
+            .collect(),
         cells,
         contrasts,
         findings,
@@ -185,7 +192,7 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     let context = Context { roots, verify_name: None };
     let readings = reading::read_all(evidence, context);
     let scene = Scene::new(evidence, &readings, (&[], &[]), &[], context);
-    let report = report(evidence, &scene);
+    let report = report(evidence, &scene, &Promised::read(evidence, roots));
     let verdict = &report.verdict;
     let own_fault = ["legacy-only", "starttls-on-greeting-line"];
     if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {
@@ -209,29 +216,4 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
         _ => (!report.observations.is_empty()).then(|| describe::seen(&verdict.summary)),
     };
     odd.map(|odd| format!("{odd}: asking again, and asking controls"))
-}
-
-/// What was asked about the domain's promises, not yet read.
-fn policies(asked: &PolicyEvidence) -> Policies {
-    let status = PolicyStatus::NotAsked;
-    Policies {
-        mta_sts: MtaStsReport {
-            status,
-            id: None,
-            mode: None,
-            mx: Vec::new(),
-            max_age: None,
-            hosts: Vec::new(),
-            error: None,
-            record: asked.mta_sts_record.clone(),
-            fetch: asked.mta_sts_fetch.clone(),
-        },
-        tls_rpt: TlsRptReport {
-            status,
-            rua: Vec::new(),
-            error: None,
-            record: asked.tls_rpt_record.clone(),
-        },
-        baseline: None,
-    }
 }

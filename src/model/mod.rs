@@ -13,6 +13,7 @@ pub mod notation;
 pub mod observation;
 pub mod operator;
 pub mod policy;
+pub mod policy_map;
 pub mod probe;
 pub mod report;
 pub mod route;

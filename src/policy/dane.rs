@@ -2,16 +2,18 @@
 //! count, and whether a presented chain matches one (RFC 7672, RFC 7671, RFC 6698).
 //!
 //! Owns the rules, all of them pure: [`requirement`] reads the DNS answers,
-//! [`rate`] weighs each record, [`judge`] holds a chain against them and
-//! [`rollover`] shows each record's present and future. Refuses to ask DNS, and to say what a broken promise means for a domain.
+//! [`rate`] weighs each record, [`judge`] holds a chain against them, [`rollover`]
+//! shows each record's present and future, [`publish`] finds the records that fit. Refuses to ask DNS, and to say what a broken promise means for a domain.
 
 mod data;
 mod evaluate;
+mod publish;
 mod requirement;
 mod rollover;
 mod usability;
 
 pub use evaluate::{judge, matched_certificate};
+pub use publish::publish;
 pub use requirement::{Absence, Failure, Requirement, reference_names, requirement};
 pub use rollover::{rollover, unmatched_beside_match};
 pub use usability::{Rated, Standing, Unusable, rate};

@@ -67,6 +67,28 @@ impl Requirement {
         }
     }
 
+    /// The requirement's word in reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NotAsked => "not-asked",
+            Self::None { .. } => "none",
+            Self::Delay { .. } => "delay",
+            Self::MustNotUse { .. } => "must-not-use",
+            Self::Encrypt { .. } => "encrypt",
+            Self::Authenticate { .. } => "authenticate",
+        }
+    }
+
+    /// Why DANE does not apply or cannot be done, in words.
+    pub fn because(&self) -> Option<String> {
+        match self {
+            Self::None { why } => Some(why.words().to_owned()),
+            Self::Delay { why } => Some(format!("the MX lookup {}", why.words())),
+            Self::MustNotUse { why } => Some(format!("a lookup for this host {}", why.words())),
+            Self::NotAsked | Self::Encrypt { .. } | Self::Authenticate { .. } => None,
+        }
+    }
+
     /// Whether the domain and its exchange promise TLS securely: records exist, and
     /// both MX and TLSA answers are secure.
     pub fn promises_tls(&self) -> bool {
@@ -88,6 +110,18 @@ pub enum Absence {
     NoName,
 }
 
+impl Absence {
+    /// The reason in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::InsecureAddress => "the host's addresses are not signed with DNSSEC",
+            Self::InsecureTlsa => "the TLSA answer is not signed with DNSSEC",
+            Self::NoRecords => "there is no TLSA record",
+            Self::NoName => "an address has no TLSA records",
+        }
+    }
+}
+
 /// What happened to a lookup that DANE relies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -98,6 +132,17 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What happened, behind the lookup's name.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Bogus => "gave an answer whose signatures do not hold",
+            Self::Lookup(LookupError::Timeout) => "got no answer in time",
+            Self::Lookup(LookupError::Servfail) => "failed (SERVFAIL)",
+            Self::Lookup(LookupError::Refused) => "was refused (REFUSED)",
+            Self::Lookup(_) => "failed",
+        }
+    }
+
     fn of(dnssec: Dnssec, error: Option<LookupError>) -> Option<Self> {
         match error {
             Some(LookupError::Bogus) => Some(Self::Bogus),

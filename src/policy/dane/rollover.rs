@@ -18,11 +18,21 @@ pub fn rollover(
     names: &[String],
     at: Timestamp,
 ) -> Vec<RecordView> {
+    against(requirement.records(), chain, names, at)
+}
+
+/// The same for records that need not bind.
+pub(super) fn against(
+    records: &[Rated],
+    chain: &[Vec<u8>],
+    names: &[String],
+    at: Timestamp,
+) -> Vec<RecordView> {
     let session = Session::new(chain, names, at);
     let mut tried = Tried::default();
     let seen = !chain.is_empty();
-    let records = requirement.records().iter();
     records
+        .iter()
         .map(|rated| {
             let counts = seen && rated.standing == Standing::Counts;
             let outcome = counts.then(|| session.accepts(&rated.record, &mut tried));

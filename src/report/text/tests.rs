@@ -8,7 +8,7 @@ use crate::report::samples;
 const WIDTHS: [usize; 3] = [60, 80, 120];
 
 fn plain(width: usize) -> Style {
-    Style { width, colour: false, transcript: false, verbose: 0 }
+    Style { width, colour: false, transcript: false, postfix: false, verbose: 0 }
 }
 
 /// The report at every width, one below the other.
