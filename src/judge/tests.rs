@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 mod controls;
+mod promises;
 
 use super::{CLAIMS, Context, judge};
 use crate::model::evidence::Evidence;
