@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_narrow_page_loses_nothing() {
         let text = page(50);
-        for word in ["clear", "Untrusted", "Verified", "defer 1", "fingerprint"] {
+        for word in ["clear", "Untrusted", "Verified", "defer 1", "dane-only"] {
             assert!(text.contains(word), "{word}: {text}");
         }
     }
