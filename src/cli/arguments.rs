@@ -15,6 +15,7 @@ use mxray::plan::budget;
 
 use crate::cli::exit::FailOn;
 use crate::cli::failure::{Complaint, Failure};
+use crate::cli::settings::NamedVantage;
 use crate::cli::values;
 
 const EXAMPLES: &str = "\
@@ -43,6 +44,15 @@ Examples:
   mxray check --fail-on warning - < domains.txt
 
 The exit status is explained by `mxray --help`.";
+
+const AGENT_EXAMPLES: &str = "\
+Examples:
+  mxray check --vantage berlin='ssh berlin mxray agent --stdio' example.net
+  mxray check --vantage clean='ip netns exec clean mxray agent --stdio' example.net
+
+An agent looks names up and makes connections as its client plans them, and sends
+back what it saw. It connects to the ports 25, 465 and 587 of public addresses and
+to nothing else, unless its own options say so; it never sends mail.";
 
 const POLICY_EXAMPLES: &str = "\
 Examples:
@@ -97,6 +107,9 @@ pub(crate) enum Command {
     Tlsa(Box<TlsaArguments>),
     /// Show a check of a pretend internet inside this process, without network
     Demo(DemoArguments),
+    /// Observe for an mxray elsewhere: look up and connect here, judge there
+    #[command(after_long_help = AGENT_EXAMPLES, after_help = "More: --help")]
+    Agent(AgentArguments),
     /// Say what a verdict or a finding means, and what it rests on
     Explain {
         /// A verdict's word or a finding's id, as in a report [default: list all]
@@ -130,7 +143,7 @@ impl Command {
             Self::Report(arguments) => Some(&arguments.output),
             Self::Tlsa(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
-            Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
+            Self::Agent(_) | Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
         }
     }
 }
@@ -167,6 +180,27 @@ pub(crate) struct CheckArguments {
     pub(crate) output: OutputOptions,
 }
 
+/// `mxray agent`.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArguments {
+    /// Speak over standard input and output
+    #[arg(long, required = true)]
+    pub(crate) stdio: bool,
+    /// Port that may be connected to, beside 25, 465 and 587
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) allow_port: Vec<u16>,
+    /// Allow special-purpose addresses too: loopback, private networks, documentation
+    #[arg(long)]
+    pub(crate) allow_special: bool,
+    /// Recursive resolver to ask [default: the system's]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = values::resolver)]
+    pub(crate) resolver: Vec<SocketAddr>,
+    /// DNSKEY or DS records in zone-file form to begin DNSSEC validation with
+    /// [default: the root's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_anchor: Option<PathBuf>,
+}
+
 /// What is probed, and as whom.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Probing")]
@@ -175,9 +209,16 @@ pub(crate) struct ProbeOptions {
     /// address]; a second one is tried where something looks odd
     #[arg(long, value_name = "NAME", value_parser = values::ehlo_name)]
     pub(crate) ehlo: Vec<String>,
-    /// Address to connect from; once a family
+    /// Address of this machine to connect from; several are compared with each other
     #[arg(long, value_name = "IP")]
     pub(crate) source: Vec<IpAddr>,
+    /// Connect from every global address of this network interface
+    #[arg(long, value_name = "NAME", conflicts_with = "source")]
+    pub(crate) interface: Option<String>,
+    /// Observe from elsewhere too: COMMAND runs `mxray agent --stdio` there, by ssh,
+    /// `ip netns exec`, `docker exec -i` or the like
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = values::vantage)]
+    pub(crate) vantage: Vec<NamedVantage>,
     /// Only IPv4
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub(crate) ipv4: bool,

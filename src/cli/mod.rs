@@ -3,6 +3,7 @@
 //! Owns arguments, settings, exit codes, progress and the terminal. Uses all of
 //! the library; nothing of the library knows it.
 
+pub(crate) mod agent;
 pub(crate) mod arguments;
 pub(crate) mod check;
 pub(crate) mod deliver;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Schema => schema(terminal),
         Command::Completions { shell } => completions(*shell, terminal),
         Command::Report(arguments) => report::run(arguments, terminal),
+        Command::Agent(arguments) => agent::run(arguments),
         Command::Check(arguments) => check::run(arguments, terminal),
         Command::Policy(arguments) => policy::run(arguments, terminal),
         Command::Explain { name } => explain::run(name.as_deref(), terminal),

@@ -36,6 +36,9 @@ impl<'a> Progress<'a> {
 
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event) {
+        if let Event::VantageFault { vantage, fault } = event {
+            self.warn(&format!("vantage point {vantage}: {fault}"));
+        }
         if let Some(view) = &mut self.view {
             view.show(event);
         }
@@ -92,6 +95,7 @@ impl View {
             Event::Resolving { .. }
             | Event::FetchingPolicy { .. }
             | Event::PolicyFetched { .. }
+            | Event::VantageFault { .. }
             | Event::Planned { .. } => {}
             Event::Suspicion { why, .. } => {
                 let row = self.why.get_or_insert_with(|| self.bars.insert_after(&self.head, row()));
@@ -135,7 +139,10 @@ impl Count {
                 self.planned += probes;
             }
             Event::Done { .. } => self.done += 1,
-            Event::Stage { .. } | Event::Again { .. } | Event::Suspicion { .. } => {}
+            Event::Stage { .. }
+            | Event::Again { .. }
+            | Event::Suspicion { .. }
+            | Event::VantageFault { .. } => {}
         }
     }
 

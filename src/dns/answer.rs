@@ -8,10 +8,10 @@ use std::io;
 
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::dnssec::Proof;
-use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
 use hickory_resolver::proto::op::{DnsResponse, Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
+use super::denial::{is_nonexistent, signature};
 use crate::model::route::{Dnssec, LookupError};
 
 /// Most CNAME links that are followed from one name.
@@ -243,33 +243,51 @@ impl Sections {
         (links, dnssec)
     }
 
-    /// Status of one RRset: the lowest proof of its records, RRSIGs left out.
+    /// Status of one RRset: the lowest proof of its records, RRSIGs left out. What
+    /// the validator thinks of a denial beside it is of no matter: resolvers hand
+    /// NSEC records over with an alias, or with a delegation that is not signed.
     fn rrset_status(&self, owner: &Name, kind: RecordType) -> Dnssec {
         let proofs = self.answers.iter().filter(|r| r.record_type() == kind && r.name == *owner);
-        let status = proofs.map(|r| status(r.proof)).fold(Dnssec::Secure, lowest);
-        let status = self.denial.map_or(status, |proof| lowest(status, self::status(proof)));
-        if status != Dnssec::Insecure && self.is_expanded(owner, kind) {
-            return Dnssec::Indeterminate;
+        let own = proofs.map(|r| status(r.proof)).fold(Dnssec::Secure, lowest);
+        if own == Dnssec::Insecure {
+            return own;
         }
-        status
+        match self.expansion(owner, kind) {
+            Expansion::None => own,
+            // The validator often calls the proof beside it bogus, so it is read here.
+            Expansion::Wildcard { next_closer, zone }
+                if own == Dnssec::Secure
+                    && is_nonexistent(&next_closer, &zone, &self.authorities) =>
+            {
+                Dnssec::Secure
+            }
+            Expansion::Wildcard { .. } | Expansion::Alias => Dnssec::Indeterminate,
+        }
     }
 
     /// Whether an RRset may have been made by the server: from a wildcard, where
     /// its RRSIG counts fewer labels than its owner (RFC 4035 §5.3.4), or a CNAME
     /// from a DNAME (RFC 6672 §5.3.1). The validator errs about both at times.
-    fn is_expanded(&self, owner: &Name, kind: RecordType) -> bool {
-        self.answers.iter().any(|record| match &record.data {
-            RData::DNSSEC(DNSSECRData::RRSIG(signature)) => {
-                let input = signature.input();
-                record.name == *owner
-                    && (input.type_covered == kind && input.num_labels < owner.num_labels()
-                        || input.type_covered == RecordType::DNAME)
-            }
-            _ => {
+    fn expansion(&self, owner: &Name, kind: RecordType) -> Expansion {
+        let is_alias = |record: &Record| match signature(record) {
+            Some((RecordType::DNAME, _, _)) => record.name == *owner,
+            Some(_) => false,
+            None => {
                 record.record_type() == RecordType::DNAME
                     && kind == RecordType::CNAME
                     && record.name.zone_of(owner)
             }
+        };
+        if self.answers.iter().any(is_alias) {
+            return Expansion::Alias;
+        }
+        let signatures = self.answers.iter().filter(|r| r.name == *owner).filter_map(signature);
+        let expanded = signatures
+            .filter(|(covered, labels, _)| *covered == kind && *labels < owner.num_labels())
+            .min_by_key(|(_, labels, _)| *labels);
+        expanded.map_or(Expansion::None, |(_, labels, zone)| Expansion::Wildcard {
+            next_closer: owner.trim_to(usize::from(labels) + 1),
+            zone: zone.clone(),
         })
     }
 
@@ -290,6 +308,17 @@ impl Sections {
         let has_wildcard = self.authorities.iter().any(|r| r.name.is_wildcard());
         if status == Dnssec::Bogus && has_wildcard { Dnssec::Indeterminate } else { status }
     }
+}
+
+/// How an RRset came to be that no zone file holds.
+enum Expansion {
+    /// It did not.
+    None,
+    /// By a wildcard of a zone, if the name one label below the wildcard's parent
+    /// does not exist.
+    Wildcard { next_closer: Name, zone: Name },
+    /// By a DNAME.
+    Alias,
 }
 
 fn status(proof: Proof) -> Dnssec {

@@ -9,7 +9,8 @@
 
 use std::collections::HashSet;
 
-use hickory_resolver::proto::dnssec::rdata::{DNSSECRData, NSEC3};
+use hickory_resolver::proto::dnssec::Proof;
+use hickory_resolver::proto::dnssec::rdata::{DNSSECRData, NSEC, NSEC3};
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
@@ -37,11 +38,11 @@ pub(super) fn relevant(
     let proofs: HashSet<(Name, RecordType)> = authorities
         .iter()
         .filter_map(|record| signature(record).map(|s| (record.name.clone(), s)))
-        .filter(|(_, (_, signer))| concerns(signer))
-        .map(|(owner, (covered, _))| (owner, covered))
+        .filter(|(_, (_, _, signer))| concerns(signer))
+        .map(|(owner, (covered, _, _))| (owner, covered))
         .collect();
     let is_relevant = |record: &Record| match (record.record_type(), signature(record)) {
-        (_, Some((_, signer))) => concerns(signer),
+        (_, Some((_, _, signer))) => concerns(signer),
         (kind @ (RecordType::NSEC | RecordType::NSEC3), _) => {
             proofs.contains(&(record.name.clone(), kind))
         }
@@ -54,15 +55,42 @@ pub(super) fn relevant(
     kept
 }
 
-/// The type that an RRSIG covers, and its signer.
-fn signature(record: &Record) -> Option<(RecordType, &Name)> {
+/// The type that an RRSIG covers, the labels of its owner, and its signer.
+pub(super) fn signature(record: &Record) -> Option<(RecordType, u8, &Name)> {
     match &record.data {
         RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => {
             let input = rrsig.input();
-            Some((input.type_covered, &input.signer_name))
+            Some((input.type_covered, input.num_labels, &input.signer_name))
         }
         _ => None,
     }
+}
+
+/// Whether it is proven that neither a name nor any below it is in a zone, so that
+/// a wildcard beside it stands for it (RFC 4035 §5.3.4, RFC 5155 §8.8). An opt-out
+/// NSEC3 may cover a delegation and proves nothing.
+pub(super) fn is_nonexistent(name: &Name, zone: &Name, authorities: &[Record]) -> bool {
+    let proven = authorities.iter().filter(|record| record.proof == Proof::Secure);
+    proven.into_iter().any(|record| match &record.data {
+        RData::DNSSEC(DNSSECRData::NSEC(nsec)) => {
+            zone.zone_of(&record.name) && skips(&record.name, nsec, name)
+        }
+        RData::DNSSEC(DNSSECRData::NSEC3(nsec3)) => {
+            let hashed = Hashed::of(record);
+            !nsec3.opt_out() && hashed.is_some_and(|h| h.zone == *zone && h.covers(name))
+        }
+        _ => false,
+    })
+}
+
+/// Whether a name and all below it lie behind the owner of an NSEC and before the
+/// next name, which for the last record of a zone is its apex (RFC 4034 §4.1.1).
+/// The record of a delegation says nothing of names below it (RFC 6840 §4.1).
+fn skips(owner: &Name, nsec: &NSEC, name: &Name) -> bool {
+    let next = nsec.next_domain_name();
+    let is_last = next <= owner && next.zone_of(name);
+    let is_above = nsec.is_ancestor_delegation() && owner.zone_of(name);
+    owner < name && (name < next || is_last) && !name.zone_of(next) && !is_above
 }
 
 /// Whether NSEC3 records can say anything about the DS of a name: one matches it,
@@ -181,6 +209,24 @@ mod tests {
     fn hashes_are_those_of_the_standard() {
         assert_eq!(base32hex(&hash("example")), "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom");
         assert_eq!(base32hex(&hash("a.example")), "35mthgpgcu1qg68fab165klnsnk3dpvl");
+    }
+
+    #[test]
+    fn an_nsec_record_skips_what_lies_between_two_names_of_one_zone() {
+        use RecordType::{A, DS, NS, SOA};
+        let skips = |owner: &str, next: &str, types: &[RecordType], target: &str| {
+            let nsec = NSEC::new(name(next), types.iter().copied());
+            skips(&name(owner), &nsec, &name(target))
+        };
+        assert!(skips("a.good.test", "c.good.test", &[A], "b.good.test"));
+        assert!(skips("*.good.test", "c.good.test", &[A], "b.good.test"));
+        assert!(skips("z.good.test", "good.test", &[A], "zz.good.test"), "the last one");
+        assert!(!skips("a.good.test", "c.good.test", &[A], "a.good.test"));
+        assert!(!skips("a.good.test", "c.good.test", &[A], "d.good.test"));
+        assert!(!skips("a.good.test", "x.b.good.test", &[A], "b.good.test"), "an empty name");
+        assert!(!skips("z.evil.test", "evil.test", &[A], "zz.good.test"), "another zone");
+        assert!(!skips("good.test", "plain.test", &[NS, DS], "b.good.test"), "the parent's");
+        assert!(skips("good.test", "c.good.test", &[NS, SOA], "b.good.test"), "the apex");
     }
 
     /// RFC 5155 §8.6, RFC 6840 §4.1.

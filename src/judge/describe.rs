@@ -367,20 +367,5 @@ pub(super) fn observation(reading: &Reading<'_>, evidence: &Evidence) -> Observa
 }
 
 fn probe(reading: &Reading<'_>) -> ProbeReport {
-    let probe = &reading.observation.probe;
-    ProbeReport {
-        vantage: probe.vantage.clone(),
-        source: reading.source(),
-        target: probe.target.clone(),
-        host: probe.host.clone(),
-        ip: probe.ip,
-        family: probe.family(),
-        port: probe.port,
-        ehlo_name: probe.ehlo_name.clone(),
-        mode: probe.mode,
-        client_hello: probe.client_hello,
-        sni: probe.sni.clone(),
-        repeat: probe.repeat,
-        role: probe.role,
-    }
+    ProbeReport { source: reading.source(), ..ProbeReport::of(&reading.observation.probe) }
 }

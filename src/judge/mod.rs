@@ -13,7 +13,8 @@
 //!    stands, `mask` what was masked there, `controls` how each control stands.
 //! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
-//! 6. `rules` adds findings, one file per family of claims.
+//! 6. `policies` reads what the domain itself promises.
+//! 7. `rules` adds findings, one file per family of claims.
 
 mod address;
 mod catalogue;
@@ -25,6 +26,7 @@ mod describe;
 mod interception;
 mod levels;
 mod mask;
+mod policies;
 mod promise;
 mod reading;
 mod rules;
@@ -42,14 +44,14 @@ pub use table::CLAIMS;
 use address::Address;
 use controls::Controls;
 use interception::Tell;
+use policies::Promised;
 use promise::ledger::Ledger;
 use promise::proof::Promises;
 use reading::Reading;
 
 use crate::model::evidence::Evidence;
 use crate::model::finding::Finding;
-use crate::model::policy::PolicyEvidence;
-use crate::model::report::{MtaStsReport, Policies, PolicyStatus, TargetReport, TlsRptReport};
+use crate::model::report::TargetReport;
 use crate::model::verdict::Status;
 use crate::tls::Roots;
 
@@ -121,14 +123,15 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
     let control_readings: Vec<_> =
         controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
     let scene = Scene::new(evidence, &readings, (controls, &control_readings), context);
-    report(evidence, &scene)
+    let promised = Promised::read(evidence, context.roots);
+    report(evidence, &scene, &promised)
 }
 
-fn report(evidence: &Evidence, scene: &Scene<'_>) -> TargetReport {
+fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> TargetReport {
     let cells = compare::cells(scene.readings);
     let contrasts = compare::contrasts(&cells, scene.readings);
     let verdict = verdict::of_target(evidence, scene);
-    let findings = rules::findings(evidence, scene, &verdict);
+    let findings = rules::findings(evidence, scene, promised, &verdict);
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
@@ -136,7 +139,7 @@ fn report(evidence: &Evidence, scene: &Scene<'_>) -> TargetReport {
         verdict,
         routes: evidence.routes.clone(),
         hosts: verdict::of_hosts(scene),
-        policies: policies(&evidence.policies),
+        policies: promised.report(&evidence.policies),
         observations: scene
             .readings
             .iter()
@@ -155,7 +158,7 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     let context = Context { roots, verify_name: None };
     let readings = reading::read_all(evidence, context);
     let scene = Scene::new(evidence, &readings, (&[], &[]), context);
-    let report = report(evidence, &scene);
+    let report = report(evidence, &scene, &Promised::read(evidence, roots));
     let verdict = &report.verdict;
     let own_fault = ["legacy-only", "starttls-on-greeting-line"];
     if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {
@@ -179,29 +182,4 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
         _ => (!report.observations.is_empty()).then(|| describe::seen(&verdict.summary)),
     };
     odd.map(|odd| format!("{odd}: asking again, and asking controls"))
-}
-
-/// What was asked about the domain's promises, not yet read.
-fn policies(asked: &PolicyEvidence) -> Policies {
-    let status = PolicyStatus::NotAsked;
-    Policies {
-        mta_sts: MtaStsReport {
-            status,
-            id: None,
-            mode: None,
-            mx: Vec::new(),
-            max_age: None,
-            hosts: Vec::new(),
-            error: None,
-            record: asked.mta_sts_record.clone(),
-            fetch: asked.mta_sts_fetch.clone(),
-        },
-        tls_rpt: TlsRptReport {
-            status,
-            rua: Vec::new(),
-            error: None,
-            record: asked.tls_rpt_record.clone(),
-        },
-        baseline: None,
-    }
 }

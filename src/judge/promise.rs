@@ -12,6 +12,9 @@ pub(super) mod ledger;
 pub(super) mod proof;
 pub(super) mod words;
 
+#[cfg(test)]
+mod tests;
+
 use crate::model::evidence::Evidence;
 use crate::model::route::{Exchange, Route};
 use crate::policy::dane::{self, Requirement};

@@ -161,6 +161,7 @@ fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evi
         observations: observations.collect(),
         role: Role::Target,
         families,
+        elsewhere: std::collections::BTreeMap::new(),
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) fn splits(addresses: &[&Address<'_>], without: Family) -> bool {
 
 /// Sessions at every address before keys are said to follow the family: fewer
 /// could all have met the same node of a farm.
-const SESSIONS_FOR_KEYS: usize = 3;
+pub(super) const SESSIONS_FOR_KEYS: usize = 3;
 
 /// An untrusted key over one family and a trusted one over the other, seen at
 /// this target only: a second machine as likely as a hand on the path.

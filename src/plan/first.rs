@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::budget;
-use crate::model::probe::{ClientHello, Family, Limits, Mode, Probe, Role};
+use crate::model::probe::{ClientHello, Family, LOCAL, Limits, Mode, Probe, Role};
 use crate::model::report::{Families, FamilyUse};
-use crate::model::route::{AddressAnswer, Dnssec, Exchange, Route, RouteKind};
-use crate::model::target::{Target, TargetKind};
+use crate::model::route::{Exchange, Route, RouteKind};
+use crate::model::target::Target;
 
 /// What the user wants of every connection.
 #[derive(Clone, Debug)]
@@ -14,7 +14,8 @@ pub struct Intent {
     /// EHLO arguments: the first for every session, the second for the second
     /// look; empty is the address literal of the connection's own end.
     pub ehlo_names: Vec<String>,
-    /// Source addresses, one a family at most.
+    /// Source addresses of this process; each is a view of its own. Empty: as the
+    /// operating system chooses.
     pub sources: Vec<IpAddr>,
     /// TCP port where the target names none; `None` is the mode's own (25 or 465).
     pub port: Option<u16>,
@@ -40,40 +41,17 @@ impl Intent {
         target.port().or(self.port).unwrap_or(default)
     }
 
-    fn source_for(&self, ip: IpAddr) -> Option<IpAddr> {
-        self.sources.iter().copied().find(|source| Family::of(*source) == Family::of(ip))
+    /// The sources of a family that a vantage point shall use, one view each. Ours
+    /// are nobody else's.
+    fn sources_for(&self, ip: IpAddr, vantage: &str) -> Vec<Option<IpAddr>> {
+        let same = |source: &&IpAddr| vantage == LOCAL && Family::of(**source) == Family::of(ip);
+        let named: Vec<_> = self.sources.iter().filter(same).copied().map(Some).collect();
+        if named.is_empty() { vec![None] } else { named }
     }
 }
 
-/// The route of a target that needs no DNS at all: an address.
-pub fn named_route(target: &Target, vantage: &str) -> Option<Route> {
-    let TargetKind::Address { ip, .. } = target.kind else { return None };
-    let (ipv4, ipv6) = match ip {
-        IpAddr::V4(ip) => (vec![ip], vec![]),
-        IpAddr::V6(ip) => (vec![], vec![ip]),
-    };
-    let exchange = Exchange {
-        host: ip.to_string(),
-        preference: None,
-        cname: Vec::new(),
-        cname_dnssec: None,
-        ipv4: AddressAnswer::named(ipv4),
-        ipv6: AddressAnswer::named(ipv6),
-        tlsa: None,
-    };
-    Some(Route {
-        vantage: vantage.to_owned(),
-        kind: RouteKind::Address,
-        dnssec: Dnssec::Indeterminate,
-        error: None,
-        error_detail: None,
-        cname: Vec::new(),
-        null_mx_beside_others: false,
-        exchanges: vec![exchange],
-    })
-}
-
-/// One probe for every address of every exchange whose family can be used.
+/// One probe for every address of every exchange whose family can be used, from
+/// every source address that was named.
 pub fn first_probes(
     target: &Target,
     route: &Route,
@@ -84,7 +62,13 @@ pub fn first_probes(
     let addressed = exchanges.flat_map(|exchange| {
         addresses(exchange, families).into_iter().map(move |ip| (exchange, ip))
     });
-    addressed.map(|(exchange, ip)| probe(target, route, exchange, ip, intent)).collect()
+    addressed
+        .flat_map(|(exchange, ip)| {
+            let sources = intent.sources_for(ip, &route.vantage);
+            let planned = probe(target, route, exchange, ip, intent);
+            sources.into_iter().map(move |source| Probe { source, ..planned.clone() })
+        })
+        .collect()
 }
 
 fn addresses(exchange: &Exchange, families: Families) -> Vec<IpAddr> {
@@ -110,7 +94,7 @@ fn probe(
     let host_name = (route.kind != RouteKind::Address).then(|| exchange.host.clone());
     Probe {
         vantage: route.vantage.clone(),
-        source: intent.source_for(ip),
+        source: None,
         target: target.name(),
         host: exchange.host.clone(),
         ip,

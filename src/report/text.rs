@@ -2,7 +2,7 @@
 //!
 //! Owns the order of its parts: the verdict in one sentence, the table of
 //! addresses, sessions that did not get through, what differs, findings, DNS,
-//! what to do next, and once for the whole run what controls showed, what is so
+//! promises, what to do next, and once for the whole run what controls showed, what is so
 //! about this machine, and the evidence page of each claim about a path.
 //! Refuses to judge: it only words what the report says.
 
@@ -15,6 +15,7 @@ mod evidence;
 pub mod explain;
 mod findings;
 mod machine;
+mod policies;
 mod postfix;
 mod sessions;
 pub mod tlsa;
@@ -70,6 +71,7 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
     dns::write(page, report, target);
+    policies::write(page, target, style.verbose);
     advice::write(page, report, target);
     if style.postfix {
         postfix::write(page, target);

@@ -152,6 +152,9 @@ impl Internet {
         for (preference, exchange) in exchanges {
             self.zone.mx(domain, *preference, exchange);
         }
+        // Asked for TLS reporting, the server can deny only what lies below a name
+        // that exists.
+        self.zone.txt(&format!("_tls.{domain}"), "pretend");
         self.names.push(domain.to_owned());
         self
     }
@@ -170,7 +173,8 @@ impl Internet {
         self
     }
 
-    /// A box. Where several lie on one path, the first has it.
+    /// A box, which looks at mail and lets HTTPS pass. Where several lie on one path,
+    /// the first has it.
     #[must_use]
     pub fn box_on(mut self, path: Path, behaviour: Behaviour, scope: Scope) -> Self {
         self.boxes.push((path, behaviour, scope));
@@ -243,7 +247,10 @@ impl Internet {
         };
         for (_, endpoints, server) in servers {
             for endpoint in endpoints {
-                let on_path = boxes.iter().find(|(path, _)| path.leads_to(endpoint.ip()));
+                // A box looks at mail.
+                let on_path = boxes
+                    .iter()
+                    .find(|(path, _)| endpoint.port() != HTTPS && path.leads_to(endpoint.ip()));
                 let site = Site {
                     server: Arc::clone(&server),
                     middlebox: on_path.map(|(_, middlebox)| Arc::clone(middlebox)),

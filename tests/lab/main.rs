@@ -14,10 +14,12 @@ mod middlebox;
 mod mta;
 mod oracle;
 mod pki;
+mod policy_host;
 mod premises;
 mod process;
 mod sandbox;
 mod scenarios;
+mod sts;
 mod topology;
 mod world;
 

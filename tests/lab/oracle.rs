@@ -110,6 +110,17 @@ pub(crate) enum Word {
     NoStarttls,
 }
 
+/// What the oracle did with a domain.
+pub(crate) struct Judgement {
+    /// What it makes of it.
+    pub(crate) word: Word,
+    /// The record that matched, as it prints it: upper-case hexadecimal, and the
+    /// middle of long data left out.
+    pub(crate) record: Option<String>,
+    /// All that it said.
+    pub(crate) outcome: Outcome,
+}
+
 /// Why the oracle refuses a certificate.
 const REFUSALS: [&str; 3] =
     ["no matching DANE TLSA records", "hostname mismatch", "certificate has expired"];
@@ -132,19 +143,27 @@ impl fmt::Display for Word {
 /// What `posttls-finger -l dane` makes of a domain (or of a host in brackets): MX,
 /// addresses, TLSA records and servers are its own to find. Where it goes on
 /// without authentication, `-l dane-only` is asked why.
-pub(crate) fn dane(namespace: &str, target: &str) -> Result<(Word, Outcome)> {
+pub(crate) fn dane(namespace: &str, target: &str) -> Result<Judgement> {
     let ask = |level| {
         let mut finger = process::command(namespace, "posttls-finger");
         finger.env("MAIL_CONFIG", configured()?);
         process::observe(finger.args(["-t", "10", "-T", "10", "-l", level, target]))
     };
     let outcome = ask("dane")?;
+    let record = matched(&outcome.stdout);
     if let Some(word) = enforced(&outcome.stdout) {
-        return Ok((word, outcome));
+        return Ok(Judgement { word, record, outcome });
     }
     let only = ask("dane-only")?;
     let word = unenforced(&outcome.stdout, &only.stdout);
-    Ok((word.with_context(|| format!("{outcome}\n{only}"))?, outcome))
+    let word = word.with_context(|| format!("{outcome}\n{only}"))?;
+    Ok(Judgement { word, record, outcome })
+}
+
+/// `Matched DANE EE certificate at depth 0: 3 1 1 ABCD…`
+fn matched(said: &str) -> Option<String> {
+    let (_, line) = said.lines().find_map(|line| line.split_once("Matched DANE "))?;
+    line.rsplit_once(": ").map(|(_, record)| record.to_owned())
 }
 
 /// What needs no second question.

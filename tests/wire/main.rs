@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a pretend internet that does not start fails the test")]
 
+mod agent;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
 mod menu;
+mod promises;
 mod servers;

@@ -155,6 +155,13 @@ async fn aliases_of_tlsa_records_count_into_the_status() {
     assert_eq!((insecure.dnssec, insecure.records.len()), (Dnssec::Insecure, 1));
 }
 
+#[tokio::test]
+async fn a_wildcard_of_tlsa_records_is_a_promise() {
+    let (_server, resolver) = honest().await;
+    let answer = tlsa(&resolver, "any.good.test").await.unwrap();
+    assert_eq!((answer.dnssec, answer.records.len()), (Dnssec::Secure, 1));
+}
+
 fn with_tlsa(records: &str) -> World {
     let text = format!("mx 3600 IN A 192.0.2.1\n{records}");
     World::signed().zone("good.test.", Delegation::Signed, &text)

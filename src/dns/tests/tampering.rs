@@ -8,6 +8,7 @@ use hickory_resolver::proto::rr::rdata::{CNAME, TLSA, TXT};
 
 use super::promises::{promising, tlsa};
 use super::*;
+use crate::model::route::TlsaAnswer;
 
 const MX: &str = "mx.good.test";
 const TLSA_NAME: &str = "_25._tcp.mx.good.test";
@@ -101,27 +102,58 @@ async fn an_altered_or_added_tlsa_record_is_bogus() {
     assert_eq!(answer.dnssec, Dnssec::Bogus, "{answer:?}");
 }
 
+/// What is left of the promise where every TLSA answer is turned into a denial,
+/// with the proof that another name gets.
+async fn denied_promise(rcode: ResponseCode, replay: Option<&str>) -> TlsaAnswer {
+    let world = promising();
+    let anchor = world.root_dnskey();
+    let proof = replay.map(|owner| replayed(&world, owner, RecordType::TLSA));
+    let proxy = move |asked: &Asked, message: Message| {
+        let is_struck = asked.query.query_type() == RecordType::TLSA;
+        Some(if is_struck { denied(message, rcode, proof.as_ref()) } else { message })
+    };
+    let server = Server::twisted(world, proxy).await;
+    tlsa(&resolver(&server, &anchor), MX).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_tlsa_answer_turned_into_a_denial_is_bogus_not_absent() {
+    // Nothing at all, then real proofs: of other names of the zone, of the zone
+    // above it, and of one that is not signed.
+    let replays = ["bare.good.test", "nowhere.good.test", "goodz.test", "zz.plain.test"];
+    let replays: Vec<Option<&str>> = std::iter::once(None).chain(replays.map(Some)).collect();
     for rcode in [ResponseCode::NoError, ResponseCode::NXDomain] {
-        // Nothing at all, then with real proofs of something else.
-        for replay in
-            [None, Some("bare.good.test"), Some("nowhere.good.test"), Some("zz.plain.test")]
-        {
-            let world = promising();
-            let anchor = world.root_dnskey();
-            let proof = replay.map(|owner| replayed(&world, owner, RecordType::TLSA));
-            let proxy = move |asked: &Asked, message: Message| {
-                let is_struck = asked.query.query_type() == RecordType::TLSA;
-                Some(if is_struck { denied(message, rcode, proof.as_ref()) } else { message })
-            };
-            let server = Server::twisted(world, proxy).await;
-            let resolver = resolver(&server, &anchor);
-            let answer = tlsa(&resolver, MX).await.unwrap();
+        for replay in &replays {
+            let answer = denied_promise(rcode, *replay).await;
             assert_eq!(answer.dnssec, Dnssec::Bogus, "{rcode} {replay:?} {answer:?}");
             assert_eq!(answer.error, Some(LookupError::Bogus), "{rcode} {replay:?}");
         }
     }
+}
+
+/// A wildcard's records, put in the place of those that a name has of its own.
+#[tokio::test]
+async fn a_wildcard_replayed_over_a_name_that_exists_is_no_promise() {
+    let records = "mx 3600 IN A 192.0.2.1
+         _25._tcp.mx 3600 IN TLSA 3 1 1 00
+         *._tcp.mx 3600 IN TLSA 3 1 1 66";
+    let world = World::signed().zone("good.test.", Delegation::Signed, records);
+    let anchor = world.root_dnskey();
+    let expanded = replayed(&world, "_9._tcp.mx.good.test", RecordType::TLSA);
+    let server = Server::twisted(world, move |asked, mut message| {
+        if asked.is(TLSA_NAME, RecordType::TLSA) {
+            message.answers = expanded.answers.clone();
+            message.authorities = expanded.authorities.clone();
+            for record in &mut message.answers {
+                record.name = asked.query.name().clone();
+            }
+        }
+        Some(message)
+    })
+    .await;
+    let answer = tlsa(&resolver(&server, &anchor), MX).await.unwrap();
+    assert_eq!(answer.records[0].data, "66", "the signature holds");
+    assert_eq!(answer.dnssec, Dnssec::Indeterminate);
 }
 
 /// A link out of the signed zone, to where anything can be said.

@@ -159,11 +159,13 @@ fn by_mta_sts(tls: &TlsFacts, trust: Trust) -> Outcome {
     if untrusted && !trust.public {
         return Outcome::Unknown;
     }
-    if has(&[PkixReason::NameMismatch]) {
-        return failed(Some(Denial::Foreign), HOST_MISMATCH);
-    }
     if untrusted {
         return failed(Some(Denial::Foreign), NOT_TRUSTED);
+    }
+    // A public authority vouches for it, for another name: a listener with another
+    // host's certificate is far more common than a box that has one.
+    if has(&[PkixReason::NameMismatch]) {
+        return failed(None, HOST_MISMATCH);
     }
     if has(&[PkixReason::IncompleteChain, PkixReason::Malformed, PkixReason::WeakSignature]) {
         return failed(None, NOT_TRUSTED);

@@ -54,8 +54,8 @@ pub(in crate::judge) struct Entry {
     pub(in crate::judge) settled: Settled,
     /// RFC 8460's words for what went wrong.
     pub(in crate::judge) words: BTreeSet<&'static str>,
-    /// Two sessions or more say the same.
-    pub(in crate::judge) steady: bool,
+    /// How many sessions say it.
+    pub(in crate::judge) sessions: usize,
     pub(in crate::judge) evidence: Vec<String>,
     /// The keys proven here.
     pub(in crate::judge) keys: BTreeSet<String>,
@@ -232,7 +232,7 @@ fn entry(
         path,
         settled,
         words: known.iter().filter_map(|(_, failed)| failed.map(|failed| failed.word)).collect(),
-        steady: known.len() > 1 && settled != Settled::Mixed,
+        sessions: known.len(),
         evidence: known.iter().map(|(reading, _)| reading.id()).collect(),
         keys: keys.collect(),
     })

@@ -8,6 +8,7 @@ use super::Force;
 use super::keeping::Denial;
 use super::ledger::{Account, Entry, Ledger, Path, Settled};
 use crate::judge::claim::Claim;
+use crate::judge::verdict::SESSIONS_FOR_KEYS;
 use crate::model::operator::{network, operator};
 use crate::model::verdict::{Confidence, Place, Status};
 
@@ -17,6 +18,10 @@ pub(in crate::judge) const DENIED: &str = "promise-denied";
 pub(in crate::judge) const IN_PART: &str = "promise-kept-in-part";
 /// The word for a policy that lists other hosts.
 pub(in crate::judge) const NOT_LISTED: &str = "mx-not-listed";
+
+/// Sessions at every address on both sides before a contradiction is steady, where
+/// it is not in the keys.
+const SESSIONS: usize = 2;
 
 /// A promise that is denied on one path and kept on another.
 #[derive(Clone, Debug)]
@@ -214,7 +219,11 @@ fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contrad
         return None;
     }
     let both = || account.on(on).chain(account.on(elsewhere));
-    let steady = both().all(|entry| entry.steady);
+    let wanted = match denial {
+        Denial::Missing => SESSIONS,
+        Denial::Foreign => SESSIONS_FOR_KEYS,
+    };
+    let steady = both().all(|entry| entry.sessions >= wanted);
     Some(Contradiction {
         host: account.promise.host.clone(),
         on: on.clone(),

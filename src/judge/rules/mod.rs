@@ -6,19 +6,27 @@ mod consistency;
 mod dane;
 mod handshake;
 mod intercept;
+mod mta_sts;
 mod offer;
 mod promise;
 mod reach;
 mod route;
 mod signature;
+mod tls_rpt;
 
 use super::Scene;
+use super::policies::Promised;
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Severity};
 use crate::model::verdict::{Status, Verdict};
 
 /// Everything found, the gravest first.
-pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
+pub(super) fn findings(
+    evidence: &Evidence,
+    scene: &Scene<'_>,
+    promised: &Promised,
+    verdict: &Verdict,
+) -> Vec<Finding> {
     let addresses = &scene.addresses;
     let mut found = promise::findings(scene);
     found.extend(offer::findings(scene, verdict));
@@ -29,6 +37,8 @@ pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict
     found.extend(certificate::findings(addresses));
     found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
+    found.extend(mta_sts::findings(evidence, promised));
+    found.extend(tls_rpt::findings(evidence, promised));
     found.extend(dane::findings(scene));
     // A fact about one address is critical where it is the state of the whole
     // domain; beside addresses that do better it is a warning.

@@ -101,6 +101,7 @@ pub(crate) const CASES: &[Case] = &[
     case!("records behind an alias", "tlsa-alias.test", "@ MX 10 mx\nmx A good\n_25._tcp.mx CNAME _dane\n_dane TLSA 3 1 1 good", Verified),
     case!("records behind an alias into an insecure zone", "tlsa-alias-insecure.test", "@ MX 10 mx\nmx A good\n_25._tcp.mx CNAME _25._tcp.mx.case.insecure.test.", NoRecords),
     case!("records by a wildcard", "wildcard.test", "@ MX 10 mx\nmx A good\n*._tcp.mx TLSA 3 1 1 good", Verified),
+    case!("mail domain is an alias, leaf named after its end", "domain-alias.test", "@ CNAME ta-nexthop.test.", Verified),
     case!("no MX, records at the domain", "implicit-mx.test", "@ A good\n_25._tcp TLSA 3 1 1 good", Verified),
     // What DNS says, or does not, RFC 7672 §2.1 and §2.2.
     case!("no such name (NXDOMAIN, secure)", "no-tlsa.test", "good", [], NoRecords),
