@@ -90,9 +90,9 @@ mod tests {
     use super::*;
     use crate::report::samples;
 
-    fn level(delivery: &str, log: Option<&str>, reason: Option<&str>) -> Option<PostfixLevel> {
+    fn level(delivery: &str, log: Option<&str>, reason: Option<&str>) -> PostfixLevel {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        Some(PostfixLevel { delivery: delivery.to_owned(), log: owned(log), reason: owned(reason) })
+        PostfixLevel { delivery: delivery.to_owned(), log: owned(log), reason: owned(reason) }
     }
 
     fn page(width: usize) -> String {
@@ -103,12 +103,11 @@ mod tests {
             ("encrypt", level("tls", Some("Untrusted"), None)),
             ("dane", level("tls", Some("Verified"), None)),
             ("dane-only", level("deferred", None, Some("no TLSA records found"))),
-            ("fingerprint", None),
             ("verify", level("deferred", Some("Untrusted"), Some("not \x1b verified"))),
             ("secure", level("deferred", None, Some("no TLSA records found"))),
         ];
         let levels: BTreeMap<_, _> =
-            levels.into_iter().map(|(name, level)| (name.to_owned(), level)).collect();
+            levels.into_iter().map(|(name, level)| (name.to_owned(), Some(level))).collect();
         for session in &mut target.observations {
             session.postfix = Some(levels.clone());
         }
