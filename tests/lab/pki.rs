@@ -89,7 +89,7 @@ impl Authority {
     pub(crate) fn issue_common_name(&self, name: &str) -> Result<Identity> {
         let mut params = Self::leaf(&[name])?;
         params.subject_alt_names.clear();
-        self.sign(params, name, KeyKind::P256)
+        self.sign(&params, name, KeyKind::P256)
     }
 
     /// A leaf that nobody but itself signed.
