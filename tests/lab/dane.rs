@@ -81,7 +81,7 @@ impl Case {
             (None, None) => true,
             _ => false,
         };
-        ensure!(agree, "mxray has {record:?}, the oracle {:?}\n{said}\n{outcome}", printed);
+        ensure!(agree, "mxray has {record:?}, the oracle {printed:?}\n{said}\n{outcome}");
         Ok(Row { word, dane, verdict: target.verdict.status })
     }
 }
