@@ -46,7 +46,7 @@ use controls::Controls;
 use interception::Tell;
 use policies::Promised;
 use promise::ledger::Ledger;
-use promise::proof::Promises;
+use promise::proof::{self, Promises, Witness};
 use reading::Reading;
 
 use crate::model::evidence::Evidence;
@@ -78,8 +78,10 @@ struct Scene<'a> {
     /// All readings of the target, those on other ports and with other names too.
     readings: &'a [Reading<'a>],
     controls: Controls<'a>,
+    control_readings: &'a [Vec<Reading<'a>>],
     tells: Vec<Tell>,
     promises: Promises,
+    roots: &'a Roots,
 }
 
 impl<'a> Scene<'a> {
@@ -87,26 +89,29 @@ impl<'a> Scene<'a> {
         evidence: &Evidence,
         readings: &'a [Reading<'a>],
         controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
-        context: Context<'_>,
+        witnesses: &[Witness],
+        context: Context<'a>,
     ) -> Self {
+        let (controls, control_readings) = controls;
         let addresses = address::group(evidence, readings);
         let own = ledger(evidence, readings, context);
-        let beside: Vec<(String, Ledger)> = controls
-            .0
+        let beside = controls
             .iter()
-            .zip(controls.1)
-            .map(|(control, readings)| {
-                (control.target.name(), ledger(control, readings, context.plain()))
+            .zip(control_readings)
+            .flat_map(|(control, readings)| {
+                proof::witnesses(control, &ledger(control, readings, context.plain()))
             })
-            .collect();
-        let controls = Controls::new(controls.0, controls.1, &addresses);
+            .chain(witnesses.iter().cloned());
+        let promises = Promises::new(own, &beside.collect::<Vec<_>>());
+        let controls = Controls::new(controls, control_readings, &addresses);
         let tells = interception::tells(&addresses, &controls);
-        // Those of other operators, as `Controls` tells them apart.
-        let others = beside
-            .into_iter()
-            .filter(|(name, _)| controls.all.iter().any(|control| control.name == *name));
-        let promises = Promises::new(own, &others.collect::<Vec<_>>());
-        Self { addresses, readings, controls, tells, promises }
+        let roots = context.roots;
+        Self { addresses, readings, controls, control_readings, tells, promises, roots }
+    }
+
+    /// Every session of the run, those of controls too.
+    fn all_readings(&self) -> impl Iterator<Item = &'a Reading<'a>> {
+        self.readings.iter().chain(self.control_readings.iter().flatten())
     }
 }
 
@@ -115,16 +120,53 @@ fn ledger(evidence: &Evidence, readings: &[Reading<'_>], context: Context<'_>) -
     Ledger::new(evidence, promise::demands(evidence), readings, (context.roots, renamed))
 }
 
+/// Judges the evidence on every target of a run, beside that on its controls: a
+/// promise that another target's hosts make is a yardstick as a control's is.
+///
+/// Each report is that of [`judge`] but for that.
+pub fn judge_all(
+    targets: &[Evidence],
+    controls: &[Evidence],
+    context: Context<'_>,
+) -> Vec<TargetReport> {
+    let witnesses: Vec<Vec<Witness>> =
+        targets.iter().map(|target| testimony(target, context)).collect();
+    let beside = |place: usize| -> Vec<Witness> {
+        let others = witnesses.iter().enumerate().filter(|(other, _)| *other != place);
+        others.flat_map(|(_, witnesses)| witnesses.iter().cloned()).collect()
+    };
+    let judged = targets.iter().enumerate();
+    judged.map(|(place, target)| judge_beside(target, controls, &beside(place), context)).collect()
+}
+
+/// What a target shows of promises denied on one path; its sessions are read for
+/// it only where there is a promise.
+fn testimony(target: &Evidence, context: Context<'_>) -> Vec<Witness> {
+    if !promise::is_any(target, context.roots) {
+        return Vec::new();
+    }
+    let readings = reading::read_all(target, context);
+    proof::witnesses(target, &ledger(target, &readings, context))
+}
+
 /// Judges the evidence on one target, beside that on the controls of the run.
 /// The report holds all evidence fields; `report::json` leaves them out where
 /// they are not wanted.
 pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -> TargetReport {
+    judge_beside(evidence, controls, &[], context)
+}
+
+fn judge_beside(
+    evidence: &Evidence,
+    controls: &[Evidence],
+    witnesses: &[Witness],
+    context: Context<'_>,
+) -> TargetReport {
     let readings = reading::read_all(evidence, context);
     let control_readings: Vec<_> =
         controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
-    let scene = Scene::new(evidence, &readings, (controls, &control_readings), context);
-    let promised = Promised::read(evidence, context.roots);
-    report(evidence, &scene, &promised)
+    let scene = Scene::new(evidence, &readings, (controls, &control_readings), witnesses, context);
+    report(evidence, &scene, &Promised::read(evidence, context.roots))
 }
 
 fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> TargetReport {
@@ -157,7 +199,7 @@ fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> Target
 pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     let context = Context { roots, verify_name: None };
     let readings = reading::read_all(evidence, context);
-    let scene = Scene::new(evidence, &readings, (&[], &[]), context);
+    let scene = Scene::new(evidence, &readings, (&[], &[]), &[], context);
     let report = report(evidence, &scene, &Promised::read(evidence, roots));
     let verdict = &report.verdict;
     let own_fault = ["legacy-only", "starttls-on-greeting-line"];

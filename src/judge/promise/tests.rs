@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use super::keeping::{self, Denial, Failed, NOT_SUPPORTED, Outcome, Trust};
 use super::ledger::{Account, Entry, Ledger, Path, Settled};
-use super::proof::Promises;
+use super::proof::{self, Promises, Witness};
 use super::{Force, Promise, Vow};
 use crate::judge::reading::Reading;
+use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
+use crate::model::policy::PolicyEvidence;
 use crate::model::probe::{ClientHello, Family, Limits, Mode, Probe, Role};
+use crate::model::report::{Families, FamilyUse};
 use crate::model::tls::{Dane, DaneStatus, Handshake, Pkix, PkixReason, PkixStatus, TlsFacts};
 use crate::model::transcript::Transcript;
 use crate::model::verdict::{Confidence, Place, Status};
@@ -78,7 +81,13 @@ fn said(
 fn judged(facts: TlsFacts, status: DaneStatus, reasons: &[PkixReason]) -> TlsFacts {
     let valid = if reasons.is_empty() { PkixStatus::Valid } else { PkixStatus::Invalid };
     let names_match = Some(!reasons.contains(&PkixReason::NameMismatch));
-    let pkix = Pkix { status: valid, reasons: reasons.to_vec(), names_match, days_left: None };
+    let pkix = Pkix {
+        status: valid,
+        reasons: reasons.to_vec(),
+        names_match,
+        days_left: None,
+        public_root: None,
+    };
     let dane = Dane { status, record: None, reasons: vec!["validation-failure".into()] };
     TlsFacts { pkix: Some(pkix), dane: Some(dane), ..facts }
 }
@@ -194,13 +203,27 @@ fn ledger(accounts: Vec<Account>) -> Ledger {
     Ledger { accounts, ..Ledger::default() }
 }
 
+/// Another destination of the run.
+fn witness(account: Account) -> Vec<Witness> {
+    let evidence = Evidence {
+        target: "control.example.com".parse().unwrap(),
+        routes: Vec::new(),
+        policies: PolicyEvidence::default(),
+        observations: Vec::new(),
+        role: Role::Control,
+        families: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
+        elsewhere: std::collections::BTreeMap::new(),
+    };
+    proof::witnesses(&evidence, &ledger(vec![account]))
+}
+
 /// The claim given, on all hosts.
 fn claimed(
     accounts: Vec<Account>,
-    controls: &[(String, Ledger)],
+    beside: &[Witness],
 ) -> Option<(Status, Option<Confidence>, Option<Place>)> {
     let hosts: Vec<String> = accounts.iter().map(|one| one.promise.host.clone()).collect();
-    let promises = Promises::new(ledger(accounts), controls);
+    let promises = Promises::new(ledger(accounts), beside);
     let mut claims = promises.claims(&hosts.iter().map(String::as_str).collect());
     claims.sort_by_key(crate::judge::claim::Claim::rank);
     claims.first().map(|claim| (claim.status, claim.confidence, claim.place))
@@ -226,8 +249,7 @@ fn two_operators_prove_and_one_of_them_may_be_a_control() {
     let near = ["203.0.113.2", "2001:db8:203::2"];
     let own = || split("mx.example.net", [V4, V6], 2);
     let proven = |place| Some((Status::Stripped, Some(Confidence::Proven), Some(place)));
-    let control =
-        [("control.example.com".to_owned(), ledger(vec![split("mx.example.com", far, 1)]))];
+    let control = witness(split("mx.example.com", far, 1));
     assert_eq!(claimed(vec![own()], &control), proven(Place::NearVantage));
     let both = |host, addresses| claimed(vec![own(), split(host, addresses, 2)], &[]);
     assert_eq!(both("mx.example.com", far), proven(Place::FamilyPath));
@@ -237,8 +259,7 @@ fn two_operators_prove_and_one_of_them_may_be_a_control() {
     assert_eq!(confidence(both("mx2.example.net", far)), one);
     assert_eq!(confidence(both("mx.example.com", near)), one);
     // Denied on the other path, it is no second witness.
-    let turned =
-        [("control".to_owned(), ledger(vec![split("mx.example.com", [far[1], far[0]], 1)]))];
+    let turned = witness(split("mx.example.com", [far[1], far[0]], 1));
     assert_eq!(confidence(claimed(vec![own()], &turned)), one);
 }
 
