@@ -3,13 +3,11 @@
 //! Owns the order in which the parts start, and how mxray is run in it. Refuses
 //! to know what a scenario expects.
 
-use std::fs;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use libtest_mimic::Trial;
-use mxray::model::report::Report;
 use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
@@ -21,10 +19,9 @@ use crate::pki::Authority;
 use crate::policy_host::PolicyHosts;
 use crate::premises;
 use crate::process::{self, Daemon, Outcome};
-use crate::sandbox;
 use crate::scenarios;
 use crate::sts;
-use crate::topology::{self, CLIENT, RESOLVER};
+use crate::topology::{self, CLIENT};
 
 /// What every run says in EHLO.
 const EHLO_NAME: &str = "probe.example.org";
@@ -104,17 +101,6 @@ impl World {
         let outcome = self.mxray(&["check", domain, "--json"], resolver)?;
         let report = serde_json::from_str(&outcome.stdout)
             .with_context(|| format!("no report\n{outcome}"))?;
-        Ok((outcome, report))
-    }
-
-    /// The same with the evidence, read into the library's own types.
-    pub(crate) fn evidence(&self, domain: &str) -> Result<(Outcome, Report)> {
-        let file = sandbox::folder("evidence")?.join("report.json");
-        let mut check = self.command(&["check", domain], RESOLVER);
-        let outcome = process::observe(check.arg("--save").arg(&file))?;
-        let text = fs::read_to_string(&file).with_context(|| outcome.to_string())?;
-        let report = serde_json::from_str(&text).with_context(|| outcome.to_string())?;
-        fs::remove_file(&file)?;
         Ok((outcome, report))
     }
 
