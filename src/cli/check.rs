@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
+use std::net::IpAddr;
 
 use base64::Engine as _;
+use mxray::model::probe::Family;
 use mxray::model::report::Report;
 use mxray::observe::Dialler;
 use mxray::report::escape::escape_name;
@@ -26,12 +28,28 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
     let host_name = host_name::fully_qualified();
     let settings = Settings::resolve(arguments, Surroundings { input: &mut input, host_name })?;
     let (evidence, certificates) = (settings.save.clone(), settings.chain.clone());
+    let sources = settings.intent.sources.clone();
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
+    for source in unused(&sources, &report) {
+        terminal.warning(&format!(
+            "--source {source} was not used: no {} address was asked",
+            Family::of(source).label()
+        ));
+    }
     let saved = evidence.map_or(Ok(()), |path| save(&report, &path));
     let chained = certificates.map_or(Ok(()), |path| write_file(&path, chain(&report).as_bytes()));
     // A file that cannot be written does not cost the report.
     let exit = deliver(report, &arguments.output, arguments.fail_on, terminal)?;
     saved.and(chained).map(|()| exit)
+}
+
+/// Sources of a family over which nothing was asked.
+fn unused(sources: &[IpAddr], report: &Report) -> Vec<IpAddr> {
+    let asked = |family| {
+        let mut sessions = report.targets.iter().flat_map(|target| &target.observations);
+        sessions.any(|session| session.probe.family == family)
+    };
+    sources.iter().copied().filter(|source| !asked(Family::of(*source))).collect()
 }
 
 /// Runs a future to its end on this thread: the work is waiting, not computing.
