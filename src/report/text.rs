@@ -106,7 +106,7 @@ fn write_verdict(page: &mut Page, target: &TargetReport) {
 fn write_extent(page: &mut Page, verdict: &Verdict) {
     let mut line = Line::new();
     if let Some(because) = &verdict.because {
-        line = line.plain("Because: ").plain(words::because(verdict.status, because)).plain(". ");
+        line = line.plain("Because: ").plain(&words::because(verdict.status, because)).plain(". ");
     }
     if let Some(place) = verdict.place {
         line = line.plain("Where: ").plain(words::place(place)).plain(". ");

@@ -69,13 +69,12 @@ fn by_session(
     let mut found: Vec<Finding> = Vec::new();
     for reading in &address.readings {
         for (entry, text) in shown(reading) {
-            match found.iter_mut().find(|known| known.id == entry.id) {
-                Some(known) => known.evidence.push(reading.id()),
-                None => {
-                    let subject = on_address(&address.host, address.ip);
-                    found.push(entry.raised(subject, vec![reading.id()], text));
-                }
+            if let Some(known) = found.iter_mut().find(|known| known.id == entry.id) {
+                known.evidence.push(reading.id());
+                continue;
             }
+            let subject = on_address(&address.host, address.ip);
+            found.push(entry.raised(subject, vec![reading.id()], text));
         }
     }
     found
