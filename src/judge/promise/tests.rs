@@ -206,6 +206,7 @@ fn witness(account: Account) -> Vec<Witness> {
         observations: Vec::new(),
         role: Role::Control,
         families: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
+        elsewhere: std::collections::BTreeMap::new(),
     };
     proof::witnesses(&evidence, &ledger(vec![account]))
 }
