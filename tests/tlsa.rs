@@ -1,7 +1,7 @@
 //! `mxray tlsa` as its user meets it: a mail server and a signed zone on loopback,
 //! and the records that it prints published and asked for again.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed helper fails its test")]
+#![expect(clippy::unwrap_used, reason = "a failed helper fails its test")]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, Output, Stdio};
@@ -35,12 +35,7 @@ impl World {
             let server = Arc::new(Server::new(Script::from(profile), HOST, &pki).unwrap());
             let listener = TcpListener::bind((*ip, port)).await.unwrap();
             port = listener.local_addr().unwrap().port();
-            tokio::spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    let server = Arc::clone(&server);
-                    tokio::spawn(async move { server.serve(stream, LOOPBACK).await });
-                }
-            });
+            tokio::spawn(serve(server, listener));
         }
         Self { port, addresses }
     }
@@ -78,11 +73,22 @@ impl World {
     }
 
     async fn report(&self, published: &[Tlsa]) -> (TlsaHost, Option<i32>) {
-        let output = self.ask(published, &["--json"]).await;
-        let text = String::from_utf8(output.stdout).unwrap();
-        let mut report: TlsaReport = serde_json::from_str(&text).unwrap();
-        assert_eq!((report.schema.as_str(), report.hosts.len()), (TLSA_SCHEMA, 1));
-        (report.hosts.remove(0), output.status.code())
+        host_of(self.ask(published, &["--json"]).await)
+    }
+}
+
+/// The one host of a JSON report, and the exit status.
+fn host_of(output: Output) -> (TlsaHost, Option<i32>) {
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut report: TlsaReport = serde_json::from_str(&text).unwrap();
+    assert_eq!((report.schema.as_str(), report.hosts.len()), (TLSA_SCHEMA, 1));
+    (report.hosts.remove(0), output.status.code())
+}
+
+async fn serve(server: Arc<Server>, listener: TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move { server.serve(stream, LOOPBACK).await });
     }
 }
 
@@ -127,13 +133,28 @@ async fn the_text_has_lines_for_a_zone_file_and_says_what_dns_has() {
     for words in [
         "1 key presented at 1 address.",
         "in DNS already",
-        "3 1 1 abababababababab…: fits nothing that is presented",
+        "3 1 1 abababababababab…: fits nothing that is presented: the next key's, or left",
         "fits; as long as the key stays",
         "Renew with the same key",
         "A 2 1 1 record fails",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
+}
+
+#[tokio::test]
+async fn records_at_the_end_of_a_secure_alias_are_found_and_its_name_is_indicated() {
+    const REAL: &str = "real.example.net";
+    let world = World::of(|_| {}).await;
+    let own = world.report(&[]).await.0.proposals[0].record.clone();
+    let mut zone = Zone::new();
+    zone.cname(HOST, REAL).address(REAL, LOOPBACK);
+    zone.tlsa(&format!("_{}._tcp.{REAL}", world.port), own);
+    let (host, exit) = host_of(world.ask_zone(&zone, &["--json"]).await);
+    assert_eq!((exit, status(&host)), (Some(0), Some(DaneStatus::Matched)));
+    assert_eq!(host.owner, format!("_{}._tcp.{REAL}.", world.port));
+    // The certificate has the alias's name, which is the next hop's here.
+    assert!(host.proposals.iter().all(|one| one.works), "{:?}", host.proposals);
 }
 
 #[tokio::test]
@@ -191,6 +212,7 @@ async fn without_tls_there_is_a_clear_word_and_exit_3() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("no certificate was presented"), "{text}");
     assert!(!text.contains("IN TLSA"), "{text}");
+    assert!(!text.contains("Do not publish"), "{text}");
     let (host, _) = world.report(&[]).await;
     assert_eq!((host.silent, host.proposals.len()), (vec![LOOPBACK], 0));
 }

@@ -72,7 +72,8 @@ Examples:
 
 Exit status:
   0  the records are printed, and what is published fits
-  1  published records exist and do not fit: senders that do DANE refuse
+  1  published records exist and do not fit, so that senders that do DANE refuse;
+     or somebody may stand between, and what was presented is not the host's own
   2  usage or configuration
   3  an address presented no certificate
   4  internal or output error";

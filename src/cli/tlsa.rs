@@ -51,9 +51,9 @@ fn rendered(
     Ok(text::tlsa::render(report, tlsa, &terminal.style()))
 }
 
-/// 1 where published records do not fit, 3 where an address showed nothing.
+/// 1 where published records do not fit, or somebody stands between; 3 where an address showed nothing.
 fn exit(tlsa: &TlsaReport) -> Exit {
-    if tlsa.hosts.iter().any(is_refused) {
+    if tlsa.hosts.iter().any(|host| is_refused(host) || host.is_doubtful()) {
         return Exit::Found;
     }
     let incomplete = |host: &TlsaHost| host.presented.is_empty() || !host.silent.is_empty();

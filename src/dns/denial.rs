@@ -161,7 +161,7 @@ impl<'a> Hashed<'a> {
 
 /// Base32 with the extended hex alphabet, lower case, for whole groups of bits
 /// (RFC 4648 §7, RFC 5155 §3.3): it sorts as the bytes do.
-fn base32hex(bytes: &[u8]) -> String {
+pub(super) fn base32hex(bytes: &[u8]) -> String {
     let bits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
     let bits: Vec<u8> = bits.collect();
     let digit = |group: &[u8]| {

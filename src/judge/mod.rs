@@ -78,8 +78,10 @@ struct Scene<'a> {
     /// All readings of the target, those on other ports and with other names too.
     readings: &'a [Reading<'a>],
     controls: Controls<'a>,
+    control_readings: &'a [Vec<Reading<'a>>],
     tells: Vec<Tell>,
     promises: Promises,
+    roots: &'a Roots,
 }
 
 impl<'a> Scene<'a> {
@@ -88,7 +90,7 @@ impl<'a> Scene<'a> {
         readings: &'a [Reading<'a>],
         controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
         witnesses: &[Witness],
-        context: Context<'_>,
+        context: Context<'a>,
     ) -> Self {
         let (controls, control_readings) = controls;
         let addresses = address::group(evidence, readings);
@@ -103,7 +105,13 @@ impl<'a> Scene<'a> {
         let promises = Promises::new(own, &beside.collect::<Vec<_>>());
         let controls = Controls::new(controls, control_readings, &addresses);
         let tells = interception::tells(&addresses, &controls);
-        Self { addresses, readings, controls, tells, promises }
+        let roots = context.roots;
+        Self { addresses, readings, controls, control_readings, tells, promises, roots }
+    }
+
+    /// Every session of the run, those of controls too.
+    fn all_readings(&self) -> impl Iterator<Item = &'a Reading<'a>> {
+        self.readings.iter().chain(self.control_readings.iter().flatten())
     }
 }
 

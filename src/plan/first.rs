@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::budget;
 use crate::model::probe::{ClientHello, Family, LOCAL, Limits, Mode, Probe, Role};
 use crate::model::report::{Families, FamilyUse};
-use crate::model::route::{Exchange, Route, RouteKind};
+use crate::model::route::{Dnssec, Exchange, Route, RouteKind};
 use crate::model::target::Target;
 
 /// What the user wants of every connection.
@@ -91,7 +91,7 @@ fn probe(
     intent: &Intent,
 ) -> Probe {
     // A bare address has no name to indicate (RFC 6066 §3).
-    let host_name = (route.kind != RouteKind::Address).then(|| exchange.host.clone());
+    let host_name = (route.kind != RouteKind::Address).then(|| server_name(exchange));
     Probe {
         vantage: route.vantage.clone(),
         source: None,
@@ -106,5 +106,51 @@ fn probe(
         repeat: 0,
         role: Role::Target,
         limits: intent.limits,
+    }
+}
+
+/// The name that senders indicate: the MX host, or the TLSA base domain where DANE
+/// applies (RFC 7672 §2.2, §8.1).
+fn server_name(exchange: &Exchange) -> String {
+    let answer = exchange.tlsa.as_ref();
+    let bound = answer.filter(|tlsa| tlsa.dnssec == Dnssec::Secure && !tlsa.records.is_empty());
+    bound.map_or(&exchange.host, |tlsa| &tlsa.base_domain).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::route::{AddressAnswer, Tlsa, TlsaAnswer};
+
+    #[test]
+    fn the_server_name_is_the_tlsa_base_domain_where_records_bind() {
+        let record = Tlsa { usage: 3, selector: 1, matching: 1, data: "ab".repeat(32) };
+        let answer = |dnssec, records: &[Tlsa]| TlsaAnswer {
+            base_domain: "real.example.net".to_owned(),
+            dnssec,
+            error: None,
+            records: records.to_vec(),
+        };
+        let with = |tlsa: Option<TlsaAnswer>| {
+            server_name(&Exchange {
+                host: "mx.example.net".to_owned(),
+                preference: Some(10),
+                cname: vec!["real.example.net".to_owned()],
+                cname_dnssec: Some(Dnssec::Secure),
+                ipv4: AddressAnswer::named(vec![]),
+                ipv6: AddressAnswer::named(vec![]),
+                tlsa,
+            })
+        };
+        let records = [record];
+        assert_eq!(with(Some(answer(Dnssec::Secure, &records))), "real.example.net");
+        for none in [
+            None,
+            Some(answer(Dnssec::Secure, &[])),
+            Some(answer(Dnssec::Insecure, &records)),
+            Some(answer(Dnssec::Indeterminate, &records)),
+        ] {
+            assert_eq!(with(none), "mx.example.net");
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod advice;
+mod certificates;
 mod controls;
 mod differences;
 mod dns;
@@ -64,6 +65,7 @@ pub fn render(report: &Report, style: &Style) -> String {
 fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: &Style) {
     write_verdict(page, target);
     addresses::write(page, target, style.verbose);
+    certificates::write(page, target);
     sessions::write_cut_short(page, target);
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);

@@ -21,6 +21,7 @@ pub mod pkix;
 mod possession;
 mod recorder;
 pub mod roots;
+mod signed;
 
 pub use failure::alert_in;
 pub use handshake::{Outcome, connect, connect_alpn};
@@ -57,6 +58,7 @@ pub fn facts(
         failure: handshake.failure.clone(),
         chain: handshake.chain.iter().map(|der| certificate::facts(der, evidence)).collect(),
         ocsp_staple: staple.map(|der| BASE64_STANDARD.encode(der)),
+        ocsp: ocsp::read(handshake, at, roots),
         pkix: pkix::judge(handshake, reference, at, roots),
         dane: None,
     }

@@ -142,6 +142,12 @@ impl Roots {
         self.store().roots.iter().any(|anchor| anchor.subject.as_ref() == subject)
     }
 
+    /// The keys of the anchors with this subject, each as the content of its DER.
+    pub(super) fn keys_of(&self, subject: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let named = self.store().roots.iter().filter(move |one| one.subject.as_ref() == subject);
+        named.map(|anchor| anchor.subject_public_key_info.as_ref())
+    }
+
     /// Whether an anchor has this subject and this key, both as the content of
     /// their DER, the outer SEQUENCE header left out.
     pub(super) fn holds(&self, subject: &[u8], spki: &[u8]) -> bool {

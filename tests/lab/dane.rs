@@ -63,9 +63,8 @@ impl Case {
     }
 
     fn play(&self, world: &World) -> Result<Row> {
-        let oracle = oracle::dane(CLIENT, self.domain)?;
-        let said = &oracle.outcome;
-        let word = oracle.word;
+        let oracle::Judgement { word, record: printed, outcome: said } =
+            oracle::dane(CLIENT, self.domain)?;
         ensure!(word == self.word, "the oracle says {word}, expected {}\n{said}", self.word);
         let (outcome, report) = world.evidence(self.domain)?;
         let dane = judged(&report, self.domain).with_context(|| outcome.to_string())?;
@@ -76,12 +75,12 @@ impl Case {
             "mxray says {found:?}, the oracle {word}\n{said}\n{outcome}"
         );
         let record = dane.as_ref().and_then(|dane| dane.record.as_ref());
-        let agree = match (record, &oracle.record) {
+        let agree = match (record, &printed) {
             (Some(record), Some(printed)) => is_printed(record, printed),
             (None, None) => true,
             _ => false,
         };
-        ensure!(agree, "mxray has {record:?}, the oracle {:?}\n{said}\n{outcome}", oracle.record);
+        ensure!(agree, "mxray has {record:?}, the oracle {:?}\n{said}\n{outcome}", printed);
         Ok(Row { word, dane })
     }
 }

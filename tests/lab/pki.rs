@@ -74,7 +74,7 @@ impl Authority {
 
     /// A leaf for `names`, in files called after the first of them.
     pub(crate) fn issue(&self, names: &[&str], kind: KeyKind) -> Result<Identity> {
-        self.sign(Self::leaf(names)?, stem(names), kind)
+        self.sign(&Self::leaf(names)?, stem(names), kind)
     }
 
     /// The same, past its end.
@@ -82,14 +82,14 @@ impl Authority {
         let mut params = Self::leaf(names)?;
         params.not_before = date_time_ymd(2024, 1, 1);
         params.not_after = date_time_ymd(2024, 12, 31);
-        self.sign(params, stem(names), kind)
+        self.sign(&params, stem(names), kind)
     }
 
     /// A leaf without any name but the subject's, which RFC 9525 ignores.
     pub(crate) fn issue_common_name(&self, name: &str) -> Result<Identity> {
         let mut params = Self::leaf(&[name])?;
         params.subject_alt_names.clear();
-        self.sign(params, name, KeyKind::P256)
+        self.sign(&params, name, KeyKind::P256)
     }
 
     /// A leaf that nobody but itself signed.
@@ -110,7 +110,7 @@ impl Authority {
         Ok(params)
     }
 
-    fn sign(&self, params: CertificateParams, stem: &str, kind: KeyKind) -> Result<Identity> {
+    fn sign(&self, params: &CertificateParams, stem: &str, kind: KeyKind) -> Result<Identity> {
         let key = match kind {
             KeyKind::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?,
             KeyKind::P384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?,

@@ -71,7 +71,7 @@ impl PolicyHosts {
     }
 
     /// The domains' records.
-    pub(crate) fn publish(&self, records: &mut Records) {
+    pub(crate) fn publish(records: &mut Records) {
         let [ipv4, ipv6] = ADDRESSES;
         for case in &CASES {
             let (ipv4, ipv6) = match case.answer {

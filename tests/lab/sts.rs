@@ -2,17 +2,11 @@
 //!
 //! Owns the cases and what is expected of both. Refuses to know how a policy is served.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context as _, Result, bail, ensure};
-use mxray::model::policy::PolicyEvidence;
-use mxray::model::report::Report;
-use mxray::policy::mta_sts::{self, Outcome};
-use mxray::tls::Roots;
+use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use crate::policy_host::{self, Answer};
-use crate::topology::CLIENT;
+use crate::topology::{CLIENT, RESOLVER};
 use crate::world::{Play, World};
 
 /// One domain with its only exchange, `mx` below it.
@@ -28,24 +22,23 @@ pub(crate) struct Case {
     expected: Expected,
 }
 
-/// What a sender holds.
-#[derive(Debug, PartialEq, Eq)]
-enum Expected {
-    /// A policy in this mode, and whether it lists the exchange.
-    Policy(&'static str, bool),
-    /// None, for a reason that has this result type (RFC 8460 §4.3).
-    Fault(&'static str),
-    /// None, because of the record.
-    NoRecord,
-}
+/// What mxray reports: status and mode of the policy, whether it lists the
+/// exchange, and the findings about it.
+type Expected = (&'static str, Option<&'static str>, Option<bool>, &'static [&'static str]);
 
 const TXT: &str = "_mta-sts TXT \"v=STSv1; id=20260101T000000;\"";
 const SERVED: (i32, &str) = (0, "200");
 /// curl's word for a certificate that is not to be trusted.
 const REFUSED: (i32, &str) = (60, "000");
-const FETCH: Expected = Expected::Fault("sts-policy-fetch-error");
-const WEBPKI: Expected = Expected::Fault("sts-webpki-invalid");
-const INVALID: Expected = Expected::Fault("sts-policy-invalid");
+const ENFORCED: Expected = ("present", Some("enforce"), Some(true), &[]);
+const UNLISTED: Expected = ("present", Some("enforce"), Some(false), &["sts-mx-not-listed"]);
+const TESTED: Expected = ("present", Some("testing"), Some(true), &["sts-not-enforced"]);
+const RETIRED: Expected = ("present", Some("none"), None, &["sts-not-enforced"]);
+
+/// No policy, for this reason.
+const fn fault(findings: &'static [&'static str]) -> Expected {
+    ("error", None, None, findings)
+}
 
 const fn case(
     domain: &'static str,
@@ -59,25 +52,25 @@ const fn case(
 /// Every case.
 #[rustfmt::skip]
 pub(crate) static CASES: [Case; 14] = [
-    case("sts-enforce.test", Answer::Policy(r"version: STSv1\r\nmode: enforce\r\nmx: mx.sts-enforce.test\r\nmax_age: 86400\r\n"), SERVED, Expected::Policy("enforce", true)),
-    case("sts-testing.test", Answer::Policy(r"version: STSv1\nmode: testing\nmx: *.sts-testing.test\nmax_age: 86400\n"), SERVED, Expected::Policy("testing", true)),
-    case("sts-none.test", Answer::Policy(r"version: STSv1\nmode: none\nmax_age: 86400"), SERVED, Expected::Policy("none", false)),
-    case("sts-unlisted.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmx: mx.elsewhere.test\nmax_age: 86400\n"), SERVED, Expected::Policy("enforce", false)),
-    case("sts-deep-wildcard.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmx: *.test\nmax_age: 86400\n"), SERVED, Expected::Policy("enforce", false)),
-    case("sts-no-mx.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmax_age: 86400\n"), SERVED, INVALID),
-    case("sts-html.test", Answer::Html(r"version: STSv1\nmode: enforce\nmx: mx.sts-html.test\nmax_age: 86400\n"), SERVED, FETCH),
-    case("sts-redirect.test", Answer::Redirect, (0, "301"), FETCH),
-    case("sts-not-found.test", Answer::NotFound, (0, "404"), FETCH),
-    case("sts-closed.test", Answer::Closed, (7, "000"), FETCH),
-    case("sts-misnamed.test", Answer::Misnamed(r"version: STSv1\nmode: enforce\nmx: mx.sts-misnamed.test\nmax_age: 86400\n"), REFUSED, WEBPKI),
-    case("sts-expired.test", Answer::Expired(r"version: STSv1\nmode: enforce\nmx: mx.sts-expired.test\nmax_age: 86400\n"), REFUSED, WEBPKI),
+    case("sts-enforce.test", Answer::Policy(r"version: STSv1\r\nmode: enforce\r\nmx: mx.sts-enforce.test\r\nmax_age: 86400\r\n"), SERVED, ENFORCED),
+    case("sts-testing.test", Answer::Policy(r"version: STSv1\nmode: testing\nmx: *.sts-testing.test\nmax_age: 86400\n"), SERVED, TESTED),
+    case("sts-none.test", Answer::Policy(r"version: STSv1\nmode: none\nmax_age: 86400"), SERVED, RETIRED),
+    case("sts-unlisted.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmx: mx.elsewhere.test\nmax_age: 86400\n"), SERVED, UNLISTED),
+    case("sts-deep-wildcard.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmx: *.test\nmax_age: 86400\n"), SERVED, UNLISTED),
+    case("sts-no-mx.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmax_age: 86400\n"), SERVED, fault(&["sts-policy-invalid"])),
+    case("sts-html.test", Answer::Html(r"version: STSv1\nmode: enforce\nmx: mx.sts-html.test\nmax_age: 86400\n"), SERVED, fault(&["sts-policy-media-type"])),
+    case("sts-redirect.test", Answer::Redirect, (0, "301"), fault(&["sts-policy-redirected"])),
+    case("sts-not-found.test", Answer::NotFound, (0, "404"), fault(&["sts-policy-status"])),
+    case("sts-closed.test", Answer::Closed, (7, "000"), fault(&["sts-policy-fetch-error"])),
+    case("sts-misnamed.test", Answer::Misnamed(r"version: STSv1\nmode: enforce\nmx: mx.sts-misnamed.test\nmax_age: 86400\n"), REFUSED, fault(&["sts-webpki-invalid"])),
+    case("sts-expired.test", Answer::Expired(r"version: STSv1\nmode: enforce\nmx: mx.sts-expired.test\nmax_age: 86400\n"), REFUSED, fault(&["sts-webpki-invalid"])),
     Case {
         txt: "_mta-sts TXT \"v=STSv1;\"",
-        ..case("sts-no-id.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmx: mx.sts-no-id.test\nmax_age: 86400\n"), SERVED, Expected::NoRecord)
+        ..case("sts-no-id.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmx: mx.sts-no-id.test\nmax_age: 86400\n"), SERVED, fault(&["sts-record-invalid"]))
     },
     Case {
         txt: "_mta-sts TXT \"v=STSv1; id=1;\"\n_mta-sts TXT \"v=STSv1; id=2;\"",
-        ..case("sts-two-records.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmx: mx.sts-two-records.test\nmax_age: 86400\n"), SERVED, Expected::NoRecord)
+        ..case("sts-two-records.test", Answer::Policy(r"version: STSv1\nmode: enforce\nmx: mx.sts-two-records.test\nmax_age: 86400\n"), SERVED, fault(&["sts-record-invalid"]))
     },
 ];
 
@@ -96,36 +89,24 @@ impl Case {
         let status = curl.stdout.lines().last().unwrap_or_default();
         let ended = (curl.status.code(), status);
         ensure!(ended == (Some(self.curl.0), self.curl.1), "curl did not meet the case\n{curl}");
-        let (outcome, report) = world.evidence(self.domain)?;
-        let found = held(&report, &world.authority.file).with_context(|| outcome.to_string())?;
-        ensure!(
-            found == self.expected,
-            "mxray says {found:?}, expected {:?}\n{outcome}",
-            self.expected
-        );
+        let (outcome, report) = world.probe(self.domain, RESOLVER)?;
+        let (status, mode, listed, findings) = self.expected;
+        let expected = (Some(status), mode, listed, findings.to_vec());
+        let found = found(&report);
+        ensure!(found == expected, "mxray says {found:?}, expected {expected:?}\n{outcome}");
         Ok(())
     }
 }
 
-/// What a sender holds by the evidence of a report.
-fn held(report: &Report, ca: &Path) -> Result<Expected> {
-    let target = report.targets.first().context("no target")?;
-    let promised = &target.policies.mta_sts;
-    let evidence = PolicyEvidence {
-        mta_sts_record: promised.record.clone(),
-        mta_sts_fetch: promised.fetch.clone(),
-        tls_rpt_record: None,
-    };
-    let roots = Roots::webpki().with_pem(&fs::read(ca)?)?;
-    let exchange = target.routes.first().and_then(|route| route.exchanges.first());
-    let host = &exchange.context("no exchange")?.host;
-    match mta_sts::outcome(&evidence, &roots) {
-        Outcome::Policy { policy, .. } => {
-            Ok(Expected::Policy(policy.mode.word(), policy.lists(host)))
-        }
-        Outcome::Faulty { fault, .. } => {
-            Ok(fault.result_type().map_or(Expected::NoRecord, Expected::Fault))
-        }
-        other => bail!("neither a policy nor a fault: {other:?}"),
-    }
+/// What the report has of the domain's policy, its exchange, and what is wrong with either.
+fn found(report: &Value) -> (Option<&str>, Option<&str>, Option<bool>, Vec<&str>) {
+    let word = |pointer| report.pointer(pointer).and_then(Value::as_str);
+    let findings = report.pointer("/targets/0/findings").and_then(Value::as_array);
+    let ids = findings.into_iter().flatten().filter_map(|one| one.pointer("/id")?.as_str());
+    (
+        word("/targets/0/policies/mta_sts/status"),
+        word("/targets/0/policies/mta_sts/mode"),
+        report.pointer("/targets/0/policies/mta_sts/hosts/0/listed").and_then(Value::as_bool),
+        ids.filter(|id| id.starts_with("sts-")).collect(),
+    )
 }

@@ -89,7 +89,7 @@ impl World {
         let mut records = Records::default();
         dane.publish(&mut records).context("records for DANE")?;
         let sts = PolicyHosts::issue(&authority).context("certificates for MTA-STS")?;
-        sts.publish(&mut records);
+        PolicyHosts::publish(&mut records);
         levels::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
         let listeners = dane.listeners() + &sts.listener() + &levels::listeners(&authority)?;

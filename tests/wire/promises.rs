@@ -214,6 +214,23 @@ async fn a_policy_host_without_address_is_a_fetch_that_failed() {
     assert!(said.contains("mta-sts.example.net has no address"), "{said}");
 }
 
+/// No packet leaves: the dialler of these tests has no host at a public address.
+#[tokio::test]
+async fn a_public_domain_does_not_lead_us_to_a_web_server_behind_our_firewall() {
+    let public = "mx2.example.net";
+    let internet = with(PolicyHost::serving(POLICY)).domain(DOMAIN, &[(20, public)]).dns(|zone| {
+        zone.address(public, "8.8.8.8".parse().unwrap());
+    });
+    let report = report_on(internet, Asking::default()).await;
+    let fetch = report.policies.mta_sts.fetch.as_ref().unwrap();
+    assert_eq!((fetch.http_status, fetch.attempts.len()), (None, 2));
+    for attempt in &fetch.attempts {
+        assert!(attempt.error.as_ref().unwrap().contains("special-purpose"), "{attempt:?}");
+    }
+    let said = &finding(&report, "sts-policy-fetch-error").explanation;
+    assert!(said.contains("special-purpose address"), "{said}");
+}
+
 #[tokio::test]
 async fn an_mx_host_that_the_policy_does_not_list_is_said() {
     for (mode, consequence) in [("enforce", "do not deliver"), ("testing", "report it")] {

@@ -4,7 +4,7 @@
 use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
 use hickory_resolver::proto::rr::Record;
 use hickory_resolver::proto::rr::rdata::tlsa::{CertUsage, Matching, Selector};
-use hickory_resolver::proto::rr::rdata::{CNAME, TLSA, TXT};
+use hickory_resolver::proto::rr::rdata::{CNAME, NS, TLSA, TXT};
 
 use super::promises::{promising, tlsa};
 use super::*;
@@ -201,6 +201,40 @@ async fn a_stripped_ds_makes_no_zone_insecure() {
         }
         assert_eq!(resolver.tlsa(&good.exchanges[0], 25).await, None);
     }
+}
+
+/// A zone cut that is not there, below a signed one, "proven" unsigned by a genuine
+/// opt-out record of the zone above (RFC 5155 §8.6, RFC 6840 §4.1).
+#[tokio::test]
+async fn an_invented_delegation_makes_no_signed_host_insecure() {
+    let world = promising();
+    let anchor = world.root_dnskey();
+    let proof = world.opt_out("test.", MX);
+    let server = Server::twisted(world, move |asked, message| {
+        let owner = asked.query.name().clone();
+        let kind = asked.query.query_type();
+        if !name(MX).zone_of(&owner) {
+            return Some(message);
+        }
+        let mut forged = code(message, ResponseCode::NoError);
+        let data = match kind {
+            RecordType::A => RData::A(A(Ipv4Addr::new(198, 51, 100, 66))),
+            RecordType::TLSA => foreign_tlsa(),
+            RecordType::NS if owner == name(MX) => RData::NS(NS(name("ns.evil.test"))),
+            _ => {
+                forged.authorities.clone_from(&proof);
+                return Some(forged);
+            }
+        };
+        forged.answers.push(Record::from_rdata(owner, 3600, data));
+        Some(forged)
+    })
+    .await;
+    let resolver = resolver(&server, &anchor);
+    let address = resolver.ask(name(MX), RecordType::A).await;
+    assert_eq!((address.error, address.dnssec), (None, Dnssec::Bogus));
+    let records = resolver.ask(name(TLSA_NAME), RecordType::TLSA).await;
+    assert_eq!((records.error, records.dnssec), (None, Dnssec::Bogus));
 }
 
 fn without_signatures(mut message: Message) -> Message {

@@ -81,7 +81,13 @@ fn said(
 fn judged(facts: TlsFacts, status: DaneStatus, reasons: &[PkixReason]) -> TlsFacts {
     let valid = if reasons.is_empty() { PkixStatus::Valid } else { PkixStatus::Invalid };
     let names_match = Some(!reasons.contains(&PkixReason::NameMismatch));
-    let pkix = Pkix { status: valid, reasons: reasons.to_vec(), names_match, days_left: None };
+    let pkix = Pkix {
+        status: valid,
+        reasons: reasons.to_vec(),
+        names_match,
+        days_left: None,
+        public_root: None,
+    };
     let dane = Dane { status, record: None, reasons: vec!["validation-failure".into()] };
     TlsFacts { pkix: Some(pkix), dane: Some(dane), ..facts }
 }

@@ -6,16 +6,21 @@ mod consistency;
 mod dane;
 mod handshake;
 mod intercept;
+mod lifetime;
 mod mta_sts;
 mod offer;
 mod promise;
 mod reach;
 mod route;
 mod signature;
+mod staple;
 mod tls_rpt;
 
 use super::Scene;
+use super::address::Address;
+use super::catalogue::{Entry, on_address};
 use super::policies::Promised;
+use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Severity};
 use crate::model::verdict::{Status, Verdict};
@@ -34,7 +39,9 @@ pub(super) fn findings(
     found.extend(consistency::findings(scene));
     found.extend(signature::findings(scene));
     found.extend(handshake::findings(addresses));
-    found.extend(certificate::findings(addresses));
+    found.extend(certificate::findings(scene));
+    found.extend(lifetime::findings(addresses));
+    found.extend(staple::findings(addresses));
     found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
     found.extend(mta_sts::findings(evidence, promised));
@@ -50,5 +57,26 @@ pub(super) fn findings(
     }
     // A stable sort: within a severity the order of the rules and addresses stays.
     found.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.confidence)));
+    found
+}
+
+/// One finding for each kind that sessions show, in the words of the first, resting
+/// on every session that shows it.
+fn by_session(
+    address: &Address<'_>,
+    shown: impl Fn(&Reading<'_>) -> Vec<(Entry, String)>,
+) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for reading in &address.readings {
+        for (entry, text) in shown(reading) {
+            match found.iter_mut().find(|known| known.id == entry.id) {
+                Some(known) => known.evidence.push(reading.id()),
+                None => {
+                    let subject = on_address(&address.host, address.ip);
+                    found.push(entry.raised(subject, vec![reading.id()], text));
+                }
+            }
+        }
+    }
     found
 }

@@ -66,6 +66,8 @@ mod tests {
             signature: None,
             serial: None,
             self_signed: None,
+            must_staple: None,
+            scts: None,
             der: None,
         };
         Names::of(&leaf)

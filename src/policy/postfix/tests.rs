@@ -89,10 +89,19 @@ fn facts(names: &[&str], reasons: &[PkixReason]) -> TlsFacts {
             signature: None,
             serial: None,
             self_signed: None,
+            must_staple: None,
+            scts: None,
             der: None,
         }],
         ocsp_staple: None,
-        pkix: Some(Pkix { status, reasons: reasons.to_vec(), names_match: None, days_left: None }),
+        ocsp: None,
+        pkix: Some(Pkix {
+            status,
+            reasons: reasons.to_vec(),
+            names_match: None,
+            days_left: None,
+            public_root: None,
+        }),
         dane: None,
     }
 }

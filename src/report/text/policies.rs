@@ -136,7 +136,7 @@ mod tests {
     fn page(change: impl FnOnce(&mut TargetReport), verbose: u8) -> String {
         let mut target = samples::target("example.net", (Status::Intact, None, ""), Vec::new());
         change(&mut target);
-        let mut page = Page::new(78, false);
+        let mut page = Page::new(200, false);
         write(&mut page, &target, verbose);
         page.finish()
     }
