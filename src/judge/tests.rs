@@ -5,6 +5,7 @@ use std::time::Duration;
 
 mod controls;
 mod promises;
+mod time;
 
 use super::{CLAIMS, Context, judge};
 use crate::model::evidence::Evidence;
@@ -114,7 +115,7 @@ fn observation(place: usize, seen: &Seen) -> Observation {
     Observation {
         id: format!("o{}", place + 1),
         probe,
-        started_at: jiff::Timestamp::UNIX_EPOCH,
+        started_at: jiff::Timestamp::from_second(i64::try_from(place).unwrap()).unwrap(),
         transcript: seen.text.parse::<Transcript>().unwrap(),
     }
 }

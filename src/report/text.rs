@@ -56,6 +56,9 @@ pub fn render(report: &Report, style: &Style) -> String {
         }
         write_target(&mut page, report, target, style);
     }
+    if style.postfix {
+        postfix::write_presumptions(&mut page, report);
+    }
     controls::write(&mut page, report);
     machine::write(&mut page, report);
     evidence::write(&mut page, report);
