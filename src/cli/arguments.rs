@@ -156,6 +156,14 @@ pub(crate) struct ProbeOptions {
     #[arg(long, value_name = "N", default_value_t = budget::REPEATS)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(budget::MOST_REPEATS)))]
     pub(crate) repeats: u32,
+    /// Test servers for STARTTLS command injection: one more session at an address of
+    /// each host and family, with a NOOP behind STARTTLS
+    #[arg(long, conflicts_with = "implicit_tls")]
+    pub(crate) injection: bool,
+    /// Find all TLS versions, cipher suites and groups of each host, by up to 120
+    /// further connections to one of its addresses
+    #[arg(long)]
+    pub(crate) deep: bool,
 }
 
 /// Which other destinations are asked where something looks odd.

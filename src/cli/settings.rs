@@ -13,7 +13,7 @@ use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
 use mxray::model::probe::{Family, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::model::target::Target;
-use mxray::plan::{Intent, budget};
+use mxray::plan::{Closer, Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
@@ -93,6 +93,7 @@ fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<Intent, Fai
         limits: Limits { session: probe.timeout, greeting: budget::GREETING_PATIENCE },
         repeats: probe.repeats,
         other_ports: true,
+        closer: Closer { injection: probe.injection, range: probe.deep },
     })
 }
 

@@ -225,6 +225,11 @@ catalogue! {
         [],
         "replace the certificate: its issuer has revoked it",
         ["RFC 6960 §2.2"];
+    COMMAND_INJECTION: "command-injection", Warning,
+        "a NOOP sent in clear, in one write with STARTTLS, was answered inside TLS before anything was asked there",
+        [],
+        "update the mail server, or the proxy or firewall in front of it that ends TLS: it must forget what came behind STARTTLS (--injection tests for this again)",
+        ["CVE-2011-0411", "RFC 3207 §4.2", "RFC 3207 §6"];
     ADDRESS_NOT_REACHED: "address-not-reached", Notice,
         "no complete greeting came from the address",
         ["the server or its network was down for a moment", "this network blocks port 25 to it"],

@@ -16,6 +16,7 @@
 mod address;
 mod catalogue;
 mod claim;
+mod closer;
 mod compare;
 mod controls;
 mod dead_end;
@@ -35,6 +36,7 @@ pub use describe::PROGRAM;
 pub use table::CLAIMS;
 
 use address::Address;
+use closer::Closer;
 use controls::Controls;
 use interception::Tell;
 use reading::Reading;
@@ -61,6 +63,8 @@ struct Scene<'a> {
     readings: &'a [Reading<'a>],
     controls: Controls<'a>,
     tells: Vec<Tell>,
+    /// What closer looks at the servers showed.
+    closer: Closer,
 }
 
 impl<'a> Scene<'a> {
@@ -73,7 +77,8 @@ impl<'a> Scene<'a> {
         let addresses = address::group(evidence, readings);
         let controls = Controls::new(controls, control_readings, &addresses);
         let tells = interception::tells(&addresses, &controls);
-        Self { addresses, readings, controls, tells }
+        let closer = Closer::new(evidence);
+        Self { addresses, readings, controls, tells, closer }
     }
 }
 
@@ -81,7 +86,10 @@ impl<'a> Scene<'a> {
 /// The report holds all evidence fields; `report::json` leaves them out where
 /// they are not wanted.
 pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -> TargetReport {
-    let readings = reading::read_all(evidence, context);
+    let all = reading::read_all(evidence, context);
+    // What closer looks did, no sender does: no claim about the path rests on it.
+    let (readings, apart): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|reading| reading.observation.probe.role.is_judged());
     // A name that the target's certificates must have is not the controls'.
     let plain = Context { verify_name: None, ..context };
     let control_readings: Vec<_> =
@@ -99,10 +107,12 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
         routes: evidence.routes.clone(),
         hosts: verdict::of_hosts(&scene),
         policies: policies(&evidence.policies),
-        observations: readings.iter().map(describe::observation).collect(),
+        observations: readings.iter().chain(&apart).map(describe::observation).collect(),
         cells,
         contrasts,
         findings,
+        injections: scene.closer.injections,
+        tls_ranges: scene.closer.ranges,
     }
 }
 

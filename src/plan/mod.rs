@@ -4,11 +4,14 @@
 //! and clocks.
 
 pub mod budget;
+mod closer;
 mod control;
 mod first;
 mod follow_up;
+mod injection;
 mod second_look;
 
+pub use closer::{Closer, closer_probes};
 pub use control::{
     BUILT_IN_CONTROLS, CANARIES, CONTROLS_TRIED, CONTROLS_WANTED, canary, control_probes,
 };

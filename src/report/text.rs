@@ -14,6 +14,7 @@ mod dns;
 mod evidence;
 pub mod explain;
 mod findings;
+mod injection;
 mod machine;
 mod sessions;
 mod transcripts;
@@ -62,6 +63,7 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     sessions::write_cut_short(page, target);
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
+    injection::write(page, target);
     dns::write(page, report, target);
     advice::write(page, report, target);
     if style.transcript {

@@ -7,7 +7,9 @@
 pub mod dialogue;
 pub mod ehlo;
 pub mod mask;
+mod injection;
 mod read;
 pub mod reply;
 
+pub use injection::read as read_injection;
 pub use read::read;

@@ -9,7 +9,7 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use super::Event;
 use super::pace::Pace;
 use crate::model::observation::Observation;
-use crate::model::probe::Probe;
+use crate::model::probe::{Probe, Role};
 use crate::observe::{self, Dialler};
 use crate::plan;
 
@@ -21,6 +21,7 @@ pub(super) struct Key {
     port: u16,
     ehlo_name: Option<String>,
     repeat: u32,
+    role: Role,
 }
 
 impl Key {
@@ -31,6 +32,8 @@ impl Key {
             port: probe.port,
             ehlo_name: probe.ehlo_name.clone(),
             repeat: probe.repeat,
+            // A session that injects is another question than the same without.
+            role: if probe.role.is_judged() { Role::Target } else { probe.role },
         }
     }
 }

@@ -169,6 +169,17 @@ impl Running {
         if let Some(why) = judge::suspicion(&evidence, &self.survey.roots) {
             self.look_again(place, &evidence, why).await;
         }
+        self.look_closer(place, target).await;
+    }
+
+    /// What the user asked for besides, where TLS was seen to work.
+    async fn look_closer(&self, place: usize, target: &Target) {
+        let mut numbers = endpoints::Numbers::default();
+        let Some(evidence) = self.evidence(place, target, &mut numbers) else { return };
+        let probes = plan::closer_probes(&evidence, &self.survey.intent);
+        if !probes.is_empty() {
+            self.ask_round(place, target, probes).await;
+        }
     }
 
     /// A second look, round by round, beside the controls.

@@ -8,6 +8,7 @@
 mod capability;
 mod dns;
 mod forwarder;
+mod injection;
 mod middlebox;
 mod mta;
 mod oracle;

@@ -10,6 +10,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::dns::Dns;
+use crate::injection;
 use crate::middlebox;
 use crate::mta::Servers;
 use crate::pki::Authority;
@@ -32,7 +33,7 @@ pub(crate) struct World {
 }
 
 /// One trial: its title, and what it does.
-type Play = (String, Box<dyn Fn(&World) -> Result<()> + Send>);
+pub(crate) type Play = (String, Box<dyn Fn(&World) -> Result<()> + Send>);
 
 /// The premises, then the scenarios.
 fn plays() -> Vec<Play> {
@@ -41,7 +42,7 @@ fn plays() -> Vec<Play> {
     let scenarios = scenarios::all().into_iter().map(|scenario| -> Play {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
-    premises.chain(scenarios).collect()
+    premises.chain(injection::plays()).chain(scenarios).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -80,9 +81,19 @@ impl World {
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
     pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
+        self.probe_with(domain, resolver, &[])
+    }
+
+    /// The same with further options.
+    pub(crate) fn probe_with(
+        &self,
+        domain: &str,
+        resolver: &str,
+        options: &[&str],
+    ) -> Result<(Outcome, Value)> {
         let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
         mxray.args(["check", domain, "--json", "--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
-        mxray.args(["--no-controls", "--canary", "none"]);
+        mxray.args(["--no-controls", "--canary", "none"]).args(options);
         mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
         mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
         let outcome = process::observe(&mut mxray)?;

@@ -4,6 +4,7 @@
 mod certificate;
 mod consistency;
 mod handshake;
+mod injection;
 mod intercept;
 mod offer;
 mod reach;
@@ -24,6 +25,7 @@ pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict
     found.extend(signature::findings(scene));
     found.extend(handshake::findings(addresses));
     found.extend(certificate::findings(addresses));
+    found.extend(injection::findings(&scene.closer));
     found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
     // A fact about one address is critical where it is the state of the whole
