@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mxray::model::session::Stage;
+use mxray::plan::budget;
 use mxray::report::escape::{escape, escape_name};
 use mxray::survey::Event;
 
@@ -95,6 +96,11 @@ impl View {
             }
             Event::Stage { host, ip, stage } => self.set_row(host, *ip, stage_text(*stage)),
             Event::Again { host, ip, why } => self.set_row(host, *ip, why),
+            Event::Range { host, ip, sessions } => {
+                let most = budget::RANGE_SESSIONS;
+                let doing = format!("versions and suites, session {sessions} of up to {most}");
+                self.set_row(host, *ip, &doing);
+            }
             Event::Done { host, ip } => self.remove_row(host, *ip),
         }
     }
@@ -129,7 +135,10 @@ impl Count {
                 self.planned += probes;
             }
             Event::Done { .. } => self.done += 1,
-            Event::Stage { .. } | Event::Again { .. } | Event::Suspicion { .. } => {}
+            Event::Stage { .. }
+            | Event::Again { .. }
+            | Event::Range { .. }
+            | Event::Suspicion { .. } => {}
         }
     }
 

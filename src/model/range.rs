@@ -18,6 +18,8 @@ pub struct TlsRange {
     pub ip: IpAddr,
     /// Sessions that were made for it.
     pub sessions: u32,
+    /// Those sessions.
+    pub observations: Vec<String>,
     /// Whether every question was answered. If not, the lists hold what is known,
     /// and more may be spoken.
     pub complete: bool,

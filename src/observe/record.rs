@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::dial::{Dialled, Dialler, ending};
 use super::stream::Stream;
 use crate::model::observation::Observation;
-use crate::model::probe::{ClientHello, Probe, Role};
+use crate::model::probe::{ClientHello, Offer, Probe, Role};
 use crate::model::session::Stage;
 use crate::model::transcript::{Ended, Ending, Event, EventKind, Transcript};
 use crate::smtp::dialogue::{Action, Dialogue, MAX_RESIDUE};
@@ -246,6 +246,9 @@ impl Connection<'_> {
         if !residue.is_empty() {
             self.recorder.push(EventKind::Residue(residue));
         }
+        if let Some(offer) = &self.probe.offer {
+            return Ok(self.offer(stream, offer).await);
+        }
         if self.probe.client_hello == ClientHello::Legacy {
             return Ok(self.legacy(stream).await);
         }
@@ -265,6 +268,18 @@ impl Connection<'_> {
         let sni = self.probe.sni.as_deref();
         let handshake = tls::legacy::probe(&mut stream, sni, self.deadline).await;
         self.recorder.push(EventKind::HandshakeFailed(Box::new(handshake)));
+        self.dialogue.not_secured()
+    }
+
+    /// One question about the range; its bytes are the evidence.
+    async fn offer(&mut self, mut stream: TcpStream, offer: &Offer) -> Action {
+        let sni = self.probe.sni.as_deref();
+        let exchange = tls::legacy::ask(&mut stream, offer, sni, self.deadline).await;
+        self.recorder.push(EventKind::Sent(exchange.sent));
+        if !exchange.received.is_empty() {
+            self.recorder.push(EventKind::Received(exchange.received));
+        }
+        self.recorder.push(EventKind::HandshakeFailed(Box::new(exchange.handshake)));
         self.dialogue.not_secured()
     }
 

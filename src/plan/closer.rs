@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::first::Intent;
 use super::injection::injection_probes;
+use super::range::range_probes;
 use super::second_look::said_421;
 use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
@@ -28,6 +29,9 @@ pub fn closer_probes(evidence: &Evidence, intent: &Intent) -> Vec<Probe> {
     let mut probes = Vec::new();
     if intent.closer.injection {
         probes.extend(injection_probes(&working));
+    }
+    if intent.closer.range {
+        probes.extend(range_probes(&working));
     }
     probes
 }

@@ -9,6 +9,7 @@ mod control;
 mod first;
 mod follow_up;
 mod injection;
+mod range;
 mod second_look;
 
 pub use closer::{Closer, closer_probes};
@@ -17,4 +18,5 @@ pub use control::{
 };
 pub use first::{Intent, first_probes, named_route};
 pub use follow_up::follow_up;
+pub use range::next_in_range;
 pub use second_look::{greeted, said_421, second_look};

@@ -16,6 +16,7 @@ pub mod explain;
 mod findings;
 mod injection;
 mod machine;
+mod range;
 mod sessions;
 mod transcripts;
 pub(super) mod words;
@@ -64,6 +65,7 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
     injection::write(page, target);
+    range::write(page, target, style.verbose);
     dns::write(page, report, target);
     advice::write(page, report, target);
     if style.transcript {

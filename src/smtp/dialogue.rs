@@ -270,10 +270,7 @@ mod tests {
             let mut dialogue = Dialogue::new("p", Mode::Starttls).injecting();
             dialogue.received(b"220 mx\r\n");
             assert_eq!(sent(dialogue.received(b"250 STARTTLS\r\n")), "STARTTLS\r\nNOOP\r\n");
-            assert_eq!(
-                dialogue.received(b"220 go\r\n"),
-                Action::StartTls { residue: Vec::new() }
-            );
+            assert_eq!(dialogue.received(b"220 go\r\n"), Action::StartTls { residue: Vec::new() });
             assert_eq!(dialogue.secured(), Action::Listen);
             let next = match unasked {
                 Some(reply) => {

@@ -93,13 +93,13 @@ impl Reading {
     fn outcome(&self) -> InjectionOutcome {
         match self.phase {
             Phase::Before => InjectionOutcome::NotReached,
-            Phase::Injected => self.refused_if(match self.starttls {
+            Phase::Injected => refused_if(match self.starttls {
                 Some(421 | 500..=599) => true,
                 Some(_) => false,
                 None => self.is_closed(),
             }),
             // Silence is what a path that loses packets shows as well.
-            Phase::Accepted => self.refused_if(
+            Phase::Accepted => refused_if(
                 self.failure.as_deref().is_some_and(|failure| !failure.starts_with("silence"))
                     || (self.failure.is_none() && self.is_closed()),
             ),
@@ -120,17 +120,17 @@ impl Reading {
         }
         match self.asked.first() {
             Some(200..=299) => InjectionOutcome::Clear,
-            _ => self.refused_if(self.unasked.contains(&421) || self.is_closed()),
+            _ => refused_if(self.unasked.contains(&421) || self.is_closed()),
         }
     }
 
     fn is_closed(&self) -> bool {
         matches!(self.ended, Some(Ended::ByPeer | Ended::Reset))
     }
+}
 
-    fn refused_if(&self, refused: bool) -> InjectionOutcome {
-        if refused { InjectionOutcome::Refused } else { InjectionOutcome::NotReached }
-    }
+fn refused_if(refused: bool) -> InjectionOutcome {
+    if refused { InjectionOutcome::Refused } else { InjectionOutcome::NotReached }
 }
 
 #[cfg(test)]

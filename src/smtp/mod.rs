@@ -6,8 +6,8 @@
 
 pub mod dialogue;
 pub mod ehlo;
-pub mod mask;
 mod injection;
+pub mod mask;
 mod read;
 pub mod reply;
 

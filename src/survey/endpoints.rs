@@ -100,14 +100,13 @@ impl Endpoints {
         cell.get_or_init(|| self.ask_until_clear(probe)).await;
     }
 
-    /// Asks, and asks again as far as an odd answer earns it. A repeat is asked
-    /// once: its coordinates have had their other shapes of the `ClientHello`.
+    /// Asks, and asks again as far as an odd answer earns it, or a series goes on.
     async fn ask_until_clear(&self, first: Probe) {
-        let (host, ip, repeat) = (first.host.clone(), first.ip, first.repeat);
+        let (host, ip, role) = (first.host.clone(), first.ip, first.role);
         let key = Key::of(&first);
         let mut next = Some(first);
         while let Some(probe) = next {
-            let Some(_turn) = self.turn(&host, ip).await else { break };
+            let Some(_turn) = self.turn(&host, ip, role).await else { break };
             let mut stopped = self.stopped.subscribe();
             if *stopped.borrow() {
                 break;
@@ -117,23 +116,51 @@ impl Endpoints {
                 let _ = stopped.wait_for(|stopped| *stopped).await;
             };
             let progress = |stage| {
+                // A series has a view of its own.
+                if role == Role::Range {
+                    return;
+                }
                 let _ = self.events.send(Event::Stage { host: host.clone(), ip, stage });
             };
             let observation =
                 observe::observe(String::new(), probe, &self.dialler, &progress, stop).await;
-            next = if repeat == 0 { plan::follow_up(&observation) } else { None };
-            if next.is_some() {
-                let why = "no TLS came of it: asking again";
-                let _ = self.events.send(Event::Again { host: host.clone(), ip, why });
-            }
             self.keep(&key, observation);
+            next = self.follow_up(&key).await;
         }
         let _ = self.events.send(Event::Done { host, ip });
     }
 
+    /// What the last answer earns. A repeat is asked once: its coordinates have had
+    /// their other shapes of the `ClientHello`.
+    async fn follow_up(&self, key: &Key) -> Option<Probe> {
+        let (host, ip) = (key.host.clone(), key.ip);
+        let series = || {
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.get(key).cloned().unwrap_or_default()
+        };
+        match key.role {
+            Role::Injection => None,
+            Role::Range => {
+                let series = series();
+                let next = plan::next_in_range(&series)?;
+                let sessions = series.len();
+                let _ = self.events.send(Event::Range { host, ip, sessions });
+                tokio::time::sleep(plan::budget::RANGE_PAUSE).await;
+                Some(next)
+            }
+            _ if key.repeat > 0 => None,
+            _ => {
+                let next = plan::follow_up(series().last()?)?;
+                let why = "no TLS came of it: asking again";
+                let _ = self.events.send(Event::Again { host, ip, why });
+                Some(next)
+            }
+        }
+    }
+
     /// A turn, unless the address asked us to stop.
-    async fn turn(&self, host: &str, ip: IpAddr) -> Option<super::pace::Permit> {
-        let permit = self.pace.turn(host, ip).await?;
+    async fn turn(&self, host: &str, ip: IpAddr, role: Role) -> Option<super::pace::Permit> {
+        let permit = self.pace.turn(host, ip, role).await?;
         let left_alone = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
         (!left_alone.contains(&ip)).then_some(permit)
     }

@@ -94,6 +94,15 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+    /// An address is asked for the next part of its range of TLS.
+    Range {
+        /// The MX host.
+        host: String,
+        /// The address.
+        ip: IpAddr,
+        /// Sessions made for it so far.
+        sessions: usize,
+    },
     /// An address is done with.
     Done {
         /// The MX host.

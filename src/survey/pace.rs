@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::model::operator::operator;
+use crate::model::probe::Role;
 use crate::plan::budget;
 
 /// Permits for connections.
@@ -26,7 +27,7 @@ pub(super) struct Permit {
 
 impl Pace {
     /// Waits for a turn; `None` once the address has had all the sessions it may have.
-    pub(super) async fn turn(&self, host: &str, ip: IpAddr) -> Option<Permit> {
+    pub(super) async fn turn(&self, host: &str, ip: IpAddr, role: Role) -> Option<Permit> {
         let address = semaphore(&self.addresses, ip, 1).acquire_owned().await.ok()?;
         let most = budget::SESSIONS_PER_OPERATOR;
         let operator = semaphore(&self.operators, operator(host).to_owned(), most)
@@ -35,7 +36,7 @@ impl Pace {
             .ok()?;
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let sessions = spent.entry(ip).or_insert(0);
-        if *sessions >= budget::SESSIONS_PER_ADDRESS {
+        if *sessions >= budget::sessions_before(role) {
             return None;
         }
         *sessions += 1;
@@ -61,15 +62,18 @@ mod tests {
         let pace = Pace::default();
         let ip = IpAddr::from([192, 0, 2, 1]);
         for _ in 0..budget::SESSIONS_PER_ADDRESS {
-            let permit = pace.turn("mx.example.net", ip).await;
+            let permit = pace.turn("mx.example.net", ip, Role::Target).await;
             assert!(permit.is_some());
-            let second = pace.turn("mx.example.net", ip);
+            let second = pace.turn("mx.example.net", ip, Role::Target);
             tokio::select! {
                 biased;
                 _ = second => panic!("two sessions at once"),
                 () = tokio::task::yield_now() => {}
             }
         }
-        assert!(pace.turn("mx.example.net", ip).await.is_none());
+        assert!(pace.turn("mx.example.net", ip, Role::Target).await.is_none());
+        assert!(pace.turn("mx.example.net", ip, Role::Injection).await.is_some());
+        assert!(pace.turn("mx.example.net", ip, Role::Injection).await.is_none());
+        assert!(pace.turn("mx.example.net", ip, Role::Range).await.is_some());
     }
 }

@@ -18,6 +18,7 @@ mod openssl;
 mod pki;
 pub mod pkix;
 mod possession;
+pub mod range;
 mod recorder;
 pub mod roots;
 

@@ -7,4 +7,5 @@ mod common;
 mod hostile;
 mod injection;
 mod menu;
+mod range;
 mod servers;

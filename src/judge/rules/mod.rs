@@ -7,6 +7,7 @@ mod handshake;
 mod injection;
 mod intercept;
 mod offer;
+mod range;
 mod reach;
 mod route;
 mod signature;
@@ -26,6 +27,7 @@ pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict
     found.extend(handshake::findings(addresses));
     found.extend(certificate::findings(addresses));
     found.extend(injection::findings(&scene.closer));
+    found.extend(range::findings(&scene.closer));
     found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
     // A fact about one address is critical where it is the state of the whole

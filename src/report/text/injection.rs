@@ -23,9 +23,7 @@ fn words(outcome: InjectionOutcome) -> (Tone, &'static str) {
         InjectionOutcome::Vulnerable => {
             (Tone::Bad, "answers inside TLS what was sent in clear behind STARTTLS")
         }
-        InjectionOutcome::Clear => {
-            (Tone::Good, "forgets what was sent in clear behind STARTTLS")
-        }
+        InjectionOutcome::Clear => (Tone::Good, "forgets what was sent in clear behind STARTTLS"),
         InjectionOutcome::Refused => {
             (Tone::Good, "goes no further when something is sent behind STARTTLS")
         }
