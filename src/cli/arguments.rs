@@ -44,6 +44,19 @@ Examples:
 
 The exit status is explained by `mxray --help`.";
 
+const TLSA_EXAMPLES: &str = "\
+Examples:
+  mxray tlsa mx1.example.net
+  mxray tlsa mx1.example.net:587 mx2.example.net
+  mxray tlsa --json mx1.example.net | jq -r '.hosts[].proposals[].line'
+
+Exit status:
+  0  the records are printed, and what is published fits
+  1  published records exist and do not fit: senders that do DANE refuse
+  2  usage or configuration
+  3  an address presented no certificate
+  4  internal or output error";
+
 /// An X-ray of the path to a mail exchanger
 ///
 /// Speaks EHLO and STARTTLS with every IPv4 and IPv6 address of every MX host of a
@@ -66,6 +79,9 @@ pub(crate) enum Command {
     Check(Box<CheckArguments>),
     /// Judge saved evidence again and report it, without network
     Report(ReportArguments),
+    /// Print the TLSA records to publish for what a host presents now
+    #[command(after_long_help = TLSA_EXAMPLES, after_help = "More: --help")]
+    Tlsa(Box<TlsaArguments>),
     /// Show a check of a pretend internet inside this process, without network
     Demo(DemoArguments),
     /// Say what a verdict or a finding means, and what it rests on
@@ -88,6 +104,7 @@ impl Command {
         match self {
             Self::Check(arguments) => Some(&arguments.output),
             Self::Report(arguments) => Some(&arguments.output),
+            Self::Tlsa(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
             Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
         }
@@ -103,6 +120,9 @@ pub(crate) struct CheckArguments {
     /// What is probed, and as whom.
     #[command(flatten)]
     pub(crate) probe: ProbeOptions,
+    /// What is asked of servers besides.
+    #[command(flatten)]
+    pub(crate) closer: CloserOptions,
     /// Which other destinations are asked.
     #[command(flatten)]
     pub(crate) controls: ControlOptions,
@@ -156,12 +176,18 @@ pub(crate) struct ProbeOptions {
     #[arg(long, value_name = "N", default_value_t = budget::REPEATS)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(budget::MOST_REPEATS)))]
     pub(crate) repeats: u32,
-    /// Test servers for STARTTLS command injection: one more session at an address of
-    /// each host and family, with a NOOP behind STARTTLS
+}
+
+/// Closer looks at servers, each with sessions of its own.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Closer looks")]
+pub(crate) struct CloserOptions {
+    /// Test for STARTTLS command injection: one more session with each host and family,
+    /// in which a NOOP follows STARTTLS in the same write
     #[arg(long, conflicts_with = "implicit_tls")]
     pub(crate) injection: bool,
-    /// Find all TLS versions, cipher suites and groups of each host, by up to 120
-    /// further connections to one of its addresses
+    /// Find all TLS versions, cipher suites and groups, by up to 120 short sessions with
+    /// one address of each host
     #[arg(long)]
     pub(crate) deep: bool,
 }
@@ -231,6 +257,23 @@ pub(crate) struct ReportArguments {
     /// Exit with status 1 from this severity on
     #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
     pub(crate) fail_on: FailOn,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// `mxray tlsa`.
+#[derive(Debug, Args)]
+pub(crate) struct TlsaArguments {
+    /// A host, or host:port; its MX records are not looked up. - reads one a line
+    #[arg(value_name = "HOST", required = true)]
+    pub(crate) hosts: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,

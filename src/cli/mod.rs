@@ -16,6 +16,7 @@ pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod settings;
 pub(crate) mod terminal;
+pub(crate) mod tlsa;
 pub(crate) mod values;
 
 use clap::CommandFactory as _;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Report(arguments) => report::run(arguments, terminal),
         Command::Check(arguments) => check::run(arguments, terminal),
         Command::Explain { name } => explain::run(name.as_deref(), terminal),
+        Command::Tlsa(arguments) => tlsa::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
     }
 }

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
 use mxray::model::probe::{Family, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
-use mxray::model::target::Target;
+use mxray::model::target::{Target, TargetKind};
 use mxray::plan::{Closer, Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
 use crate::cli::arguments::{
-    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TrustOptions,
+    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
 
@@ -68,10 +68,11 @@ impl Settings {
         arguments: &CheckArguments,
         surroundings: Surroundings<'_>,
     ) -> Result<Self, Failure> {
-        let CheckArguments { probe, trust, .. } = arguments;
+        let CheckArguments { probe, closer, trust, .. } = arguments;
+        let closer = Closer { injection: closer.injection, range: closer.deep };
         Ok(Self {
             targets: targets(&arguments.targets, surroundings.input)?,
-            intent: intent(probe, surroundings.host_name)?,
+            intent: Intent { closer, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
             controls: controls(&arguments.controls)?,
             resolver: resolver(trust)?,
@@ -80,6 +81,46 @@ impl Settings {
             save: arguments.save.clone(),
             chain: arguments.chain.clone(),
         })
+    }
+}
+
+impl Settings {
+    /// Resolves the arguments of `mxray tlsa`: hosts as they are, and nobody else
+    /// is asked anything.
+    ///
+    /// # Errors
+    /// A host, a file or a combination can't be used.
+    pub(crate) fn for_hosts(
+        arguments: &TlsaArguments,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Self, Failure> {
+        let TlsaArguments { probe, trust, .. } = arguments;
+        let targets = targets(&arguments.hosts, surroundings.input)?;
+        Ok(Self {
+            targets: targets.into_iter().map(host).collect::<Result<_, _>>()?,
+            intent: Intent { other_ports: false, ..intent(probe, surroundings.host_name)? },
+            asked: asked(probe)?,
+            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
+            resolver: resolver(trust)?,
+            roots: roots(trust)?,
+            verify_name: trust.verify_name.clone(),
+            save: None,
+            chain: None,
+        })
+    }
+}
+
+/// A name without a port is a host here, not a mail domain.
+fn host(target: Target) -> Result<Target, Failure> {
+    match target.kind {
+        TargetKind::Domain(host) => {
+            Ok(Target { kind: TargetKind::Host { host, port: None }, ..target })
+        }
+        TargetKind::Host { .. } => Ok(target),
+        TargetKind::Address { ip, .. } => Err(Failure::usage(
+            format!("{ip} is an address, and TLSA records belong to a name"),
+            "name the host: mxray tlsa mx1.example.net",
+        )),
     }
 }
 
@@ -93,7 +134,7 @@ fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<Intent, Fai
         limits: Limits { session: probe.timeout, greeting: budget::GREETING_PATIENCE },
         repeats: probe.repeats,
         other_ports: true,
-        closer: Closer { injection: probe.injection, range: probe.deep },
+        closer: Closer::default(),
     })
 }
 
@@ -293,6 +334,7 @@ mod tests {
         assert_eq!(settings.asked.ipv6, FamilyUse::Usable);
         assert_eq!(settings.intent.ehlo_names, ["probe.example.org"]);
         assert_eq!(settings.intent.mode, Mode::Starttls);
+        assert_eq!(settings.intent.closer, Closer::default(), "only when asked for");
         assert_eq!(settings.intent.limits.session, budget::SESSION);
         assert_eq!(settings.resolver.servers, []);
     }

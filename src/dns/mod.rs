@@ -8,6 +8,7 @@
 //!    where all that led nowhere. `lookup`
 //! 3. the outcome read: records, CNAME links, error, status. `answer`
 //! 4. MX, then A and AAAA of every host: the route. `route`
+//! 5. what else is asked: `tlsa`, `txt`, `pointer`.
 //!
 //! Refuses to know SMTP, certificates, and what a status is worth.
 
@@ -18,10 +19,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::model::route::LookupError;
+
 mod anchor;
 mod answer;
 mod lookup;
+mod pointer;
 mod route;
+mod tlsa;
+mod txt;
 mod wire;
 
 #[cfg(test)]
@@ -30,6 +36,7 @@ mod testing;
 mod tests;
 
 pub use anchor::TrustAnchor;
+use answer::Answer;
 pub use lookup::Resolver;
 
 /// Longest wait for one attempt at a question, by default. There are two.
@@ -46,6 +53,10 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Most servers that are used.
 const MAX_SERVERS: usize = 8;
+
+/// Most TLSA or TXT records of one answer. What has more is not cut short, which
+/// might hide the one that matters, but counts as failed.
+pub const MAX_RECORDS: usize = 256;
 
 /// What a resolver needs to know.
 #[derive(Clone)]
@@ -123,4 +134,12 @@ fn nameservers(text: &str) -> Vec<SocketAddr> {
         ip.parse::<IpAddr>().ok()
     });
     addresses.map(|ip| SocketAddr::new(ip, DNS_PORT)).take(MAX_SERVERS).collect()
+}
+
+/// The answer, unless it has too many records to be meant.
+fn capped(answer: Answer) -> Answer {
+    if answer.records.len() <= MAX_RECORDS {
+        return answer;
+    }
+    Answer { records: Vec::new(), error: Some(LookupError::Other), ..answer }
 }

@@ -67,7 +67,7 @@ catalogue! {
         ["RFC 3207 §6"];
     STARTTLS_LOST_NEAR_VANTAGE: "starttls-lost-near-vantage", Critical,
         "an address does not offer or does not complete STARTTLS, controls of other operators do not either over the same family, and no control is clean there",
-        ["the controls have stopped offering STARTTLS themselves", "every one of these servers hides it from this client by policy", "a path that loses large packets, where handshakes meet with silence"],
+        ["the controls have stopped offering STARTTLS themselves, or never did", "every one of these servers hides it from this client by policy", "a path that loses large packets, where handshakes meet with silence"],
         "ask the target and the controls from another network; if they have STARTTLS there, a device near this machine removes it",
         ["RFC 3207 §6"];
     GREETING_FROM_NOWHERE: "greeting-from-nowhere", Critical,

@@ -1,8 +1,9 @@
 //! What may be claimed of one address, by the rules of docs/detection.md §1.
 
-use super::address::{Address, Standing};
-use super::controls::{self, Controls};
+use super::address::Address;
+use super::controls::{self, Control, Controls};
 use super::mask;
+use super::standing::Standing;
 use crate::model::verdict::{Confidence, PartVerdict, Place, Status};
 
 /// A verdict before its sentence is written.
@@ -88,24 +89,26 @@ pub(super) fn stripping(
         return Some(Confidence::Proven);
     }
     let lost = controls_lost(address, controls);
+    let surely = different_known(&lost);
     if address.hidden() {
-        return Some(hidden(address, all, lost > 0));
+        return Some(hidden(address, all, surely > 0));
     }
     if address.misplaced() {
         return None;
     }
     // Broken in a way that a path can cause, here and at controls that nobody
     // breaks at the same time.
+    let lost = controls::different_operators(&lost);
     if address.lacks() && address.steady() && lost >= 2 {
-        let silent = address.falls_silent();
-        return Some(if silent { Confidence::Suspected } else { Confidence::Corroborated });
+        let sure = surely >= 2 && !address.falls_silent();
+        return Some(if sure { Confidence::Corroborated } else { Confidence::Suspected });
     }
     if address.standing != Standing::NotOffered || address.offered() {
         return None;
     }
     let masked = address.masks_starttls();
     match (address.steady(), lost) {
-        (true, 1) if masked => Some(Confidence::Corroborated),
+        (true, 1) if masked && surely > 0 => Some(Confidence::Corroborated),
         (_, 1..) => Some(Confidence::Suspected),
         _ => masked.then_some(Confidence::Suspected),
     }
@@ -141,12 +144,15 @@ fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Co
     Confidence::Suspected
 }
 
-/// How many operators lose STARTTLS on the path of this address: over its family
+/// The controls that lose STARTTLS on the path of this address: over its family
 /// only, or everywhere. None counts where a control is clean on that path.
-pub(super) fn controls_lost(address: &Address<'_>, controls: &Controls<'_>) -> usize {
+pub(super) fn controls_lost<'c, 'a>(
+    address: &Address<'_>,
+    controls: &'c Controls<'a>,
+) -> Vec<&'c Control<'a>> {
     let family = address.family();
     if controls.clean_on(family) {
-        return 0;
+        return Vec::new();
     }
     let mut lost = controls.lost_on(family);
     let everywhere = controls.lost_everywhere(family);
@@ -155,12 +161,18 @@ pub(super) fn controls_lost(address: &Address<'_>, controls: &Controls<'_>) -> u
     if controls::different_operators(&everywhere) >= 2 {
         lost.extend(everywhere);
     }
-    controls::different_operators(&lost)
+    lost
+}
+
+/// How many operators these controls have, of those known to have STARTTLS.
+pub(super) fn different_known(lost: &[&Control<'_>]) -> usize {
+    let known = lost.iter().filter(|control| control.is_known_to_have());
+    controls::different_operators(&known.copied().collect::<Vec<_>>())
 }
 
 /// Where the cause seems to be, as far as this address and the controls say.
 fn place(address: &Address<'_>, all: &[Address<'_>], controls: &Controls<'_>) -> Option<Place> {
-    if controls_lost(address, controls) > 0 {
+    if !controls_lost(address, controls).is_empty() {
         return Some(Place::NearVantage);
     }
     let beside =

@@ -1,21 +1,27 @@
 //! What control destinations and the canary say about the path.
 //!
 //! A control counts only where its operator is not the target's: the same
-//! registrable domain is the same operator.
+//! registrable domain is the same operator, and so is the same network
+//! (`model::operator::network`).
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::address::{self, Address};
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
-use crate::model::operator::operator;
+use crate::model::operator::{BUILT_IN_CONTROLS, network, operator};
 use crate::model::probe::{Family, Role};
+use crate::model::route::{Dnssec, Exchange};
 
 /// One control destination.
 #[derive(Debug)]
 pub(super) struct Control<'a> {
     pub(super) name: String,
-    pub(super) operators: BTreeSet<String>,
+    operators: BTreeSet<String>,
+    networks: BTreeSet<IpAddr>,
+    /// Whether it is known from elsewhere to have STARTTLS: built in, or promised.
+    vouched: bool,
     pub(super) addresses: Vec<Address<'a>>,
 }
 
@@ -40,8 +46,25 @@ pub(super) struct Controls<'a> {
 }
 
 /// The operators of a set of addresses.
-pub(super) fn operators(addresses: &[Address<'_>]) -> BTreeSet<String> {
+fn operators(addresses: &[Address<'_>]) -> BTreeSet<String> {
     addresses.iter().map(|address| operator(&address.host).to_owned()).collect()
+}
+
+/// The networks of those that were asked.
+fn networks(addresses: &[Address<'_>]) -> BTreeSet<IpAddr> {
+    let asked = addresses.iter().filter(|address| !address.readings.is_empty());
+    asked.map(|address| network(address.ip)).collect()
+}
+
+/// Whether a destination is known to have STARTTLS whatever is seen today: one of
+/// the providers built in, or one with TLSA records in a secure zone (RFC 7672 §2.2).
+fn is_vouched(evidence: &Evidence) -> bool {
+    let promises = |exchange: &Exchange| {
+        let tlsa = exchange.tlsa.as_ref();
+        tlsa.is_some_and(|tlsa| tlsa.dnssec == Dnssec::Secure && !tlsa.records.is_empty())
+    };
+    BUILT_IN_CONTROLS.contains(&evidence.target.name().as_str())
+        || evidence.routes.iter().flat_map(|route| &route.exchanges).any(promises)
 }
 
 impl<'a> Controls<'a> {
@@ -51,7 +74,7 @@ impl<'a> Controls<'a> {
         readings: &'a [Vec<Reading<'a>>],
         target: &[Address<'_>],
     ) -> Self {
-        let ours = operators(target);
+        let (ours, nearby) = (operators(target), networks(target));
         let mut controls = Self::default();
         for (evidence, readings) in evidence.iter().zip(readings) {
             if evidence.role == Role::Canary {
@@ -59,10 +82,10 @@ impl<'a> Controls<'a> {
                 continue;
             }
             let addresses = address::group(evidence, readings);
-            let operators = operators(&addresses);
-            if operators.is_disjoint(&ours) {
-                let name = evidence.target.name();
-                controls.all.push(Control { name, operators, addresses });
+            let (operators, networks) = (operators(&addresses), networks(&addresses));
+            if operators.is_disjoint(&ours) && networks.is_disjoint(&nearby) {
+                let (name, vouched) = (evidence.target.name(), is_vouched(evidence));
+                controls.all.push(Control { name, operators, networks, vouched, addresses });
             }
         }
         controls
@@ -115,10 +138,16 @@ impl<'a> Controls<'a> {
     }
 }
 
-/// How many operators a set of controls has.
+/// How many of these controls have operators of their own: no two share a
+/// registrable domain or a network.
 pub(super) fn different_operators(controls: &[&Control<'_>]) -> usize {
-    let all: BTreeSet<&String> = controls.iter().flat_map(|control| &control.operators).collect();
-    all.len()
+    let mut apart: Vec<&Control<'_>> = Vec::new();
+    for control in controls {
+        if apart.iter().all(|other| control.is_apart_from(other)) {
+            apart.push(control);
+        }
+    }
+    apart.len()
 }
 
 pub(super) fn other(family: Family) -> Family {
@@ -129,6 +158,17 @@ pub(super) fn other(family: Family) -> Family {
 }
 
 impl Control<'_> {
+    fn is_apart_from(&self, other: &Self) -> bool {
+        self.operators.is_disjoint(&other.operators) && self.networks.is_disjoint(&other.networks)
+    }
+
+    /// Whether it is known to have STARTTLS: from elsewhere, or because it showed it
+    /// somewhere in this run. One that never did may never have had it.
+    pub(super) fn is_known_to_have(&self) -> bool {
+        let shows = |address: &Address<'_>| address.has() || address.offered() || address.hidden();
+        self.vouched || self.addresses.iter().any(shows)
+    }
+
     /// What it shows over one family.
     pub(super) fn over(&self, family: Family) -> Path {
         let here = || self.addresses.iter().filter(move |address| address.family() == family);

@@ -1,11 +1,12 @@
 //! Words and shapes for the report: the sentence of a verdict, the entry of an observation.
 
 use super::Scene;
-use super::address::{Address, Standing};
+use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
 use super::reading::Reading;
+use super::standing::Standing;
 use super::verdict::{self, BY_EHLO_NAME};
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;

@@ -7,8 +7,8 @@
 //!
 //! 1. `reading` reads each transcript back and judges its certificates.
 //! 2. `compare` groups readings into cells and contrasts them.
-//! 3. `address` says of each address how it stands, `mask` what was masked
-//!    there, `controls` of each control.
+//! 3. `address` gathers what was seen at each address, `standing` says how it
+//!    stands, `mask` what was masked there, `controls` how each control stands.
 //! 4. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
 //! 5. `rules` adds findings, one file per family of claims.
@@ -26,6 +26,7 @@ mod mask;
 mod reading;
 mod rules;
 mod signatures;
+mod standing;
 mod table;
 mod verdict;
 

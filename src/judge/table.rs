@@ -123,23 +123,24 @@ const GROUNDS: &[Ground] = &[
         Status::Stripped,
         CORROBORATED,
         "every address of one family lacks what every address of the other has, steady over \
-         repeats and by more than silence in handshakes, and controls of other operators lose STARTTLS over that family too, none being \
-         clean there",
+         repeats and by more than silence in handshakes, and controls of other operators, known to \
+         have it, lose STARTTLS over that family too, none being clean there",
         &[Place::NearVantage],
     ),
     ground(
         Status::Stripped,
         CORROBORATED,
         "not offered, or not completed in a way that a path can cause and by more than silence in \
-         handshakes, steady over repeats, and controls of two other operators lose STARTTLS over the same family, none being clean \
-         there; one is enough where a masked line stands in STARTTLS's place",
+         handshakes, steady over repeats, and controls of two other operators, known to have it, \
+         lose STARTTLS over the same family, none being clean there; one is enough where a masked \
+         line stands in STARTTLS's place",
         &[Place::NearVantage],
     ),
     ground(
         Status::Stripped,
         CORROBORATED,
-        "hidden but accepted, steady over repeats, and one of: controls lose STARTTLS over the \
-         same family; the other family of the host offers it with the same proven key; the \
+        "hidden but accepted, steady over repeats, and one of: controls known to have STARTTLS lose \
+         it over the same family; the other family of the host offers it with the same proven key; the \
          certificate behind it is valid for the host",
         ANYWHERE,
     ),

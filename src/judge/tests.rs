@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+mod controls;
+
 use super::{CLAIMS, Context, judge};
 use crate::model::evidence::Evidence;
 use crate::model::finding::Severity;
@@ -129,6 +131,7 @@ fn exchange(host: &str, all: &[Seen]) -> Exchange {
         host: host.into(),
         preference: Some(10),
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer::named(ipv4),
         ipv6: AddressAnswer::named(ipv6),
         tlsa: None,
@@ -150,17 +153,24 @@ fn route(exchanges: Vec<Exchange>) -> Route {
 
 const BOTH: Families = Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable };
 
-fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
+fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evidence {
     let observations = all.iter().enumerate().map(|(place, seen)| observation(place, seen));
-    let evidence = Evidence {
-        target: "example.net".parse().unwrap(),
+    Evidence {
+        target: target.parse().unwrap(),
         policies: crate::model::policy::PolicyEvidence::default(),
         routes: vec![route],
         observations: observations.collect(),
         role: Role::Target,
         families,
-    };
-    let report = judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None });
+    }
+}
+
+fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
+    judged(&evidence("example.net", route, all, families), &[])
+}
+
+fn judged(evidence: &Evidence, controls: &[Evidence]) -> TargetReport {
+    let report = judge(evidence, controls, Context { roots: &Roots::webpki(), verify_name: None });
     let verdict = &report.verdict;
     let grounds = CLAIMS.claims.iter();
     assert_eq!(grounds.filter(|ground| ground.allows(verdict)).take(1).count(), 1, "{verdict:?}");

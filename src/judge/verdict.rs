@@ -1,9 +1,10 @@
 //! One word for a host and for the whole target, by the tables of docs/detection.md §1.
 
 use super::Scene;
-use super::address::{Address, Standing};
+use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
+use super::standing::Standing;
 use super::{dead_end, describe, interception};
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;
@@ -81,15 +82,15 @@ pub(super) fn by_family(addresses: &[&Address<'_>], scene: &Scene<'_>) -> Option
         [Family::Ipv4, Family::Ipv6].into_iter().find(|family| splits(addresses, *family))?;
     let measured: Vec<_> = addresses.iter().filter(|address| address.greeted()).collect();
     let steady = measured.iter().all(|address| address.steady() && !address.falls_silent());
+    // All of one family: the same controls for each.
     let lost = addresses
         .iter()
-        .filter(|address| address.family() == without)
-        .map(|address| claim::controls_lost(address, &scene.controls))
-        .max();
+        .find(|address| address.family() == without)
+        .map(|address| claim::controls_lost(address, &scene.controls))?;
     let stripped = Claim::plain(Status::Stripped);
-    Some(match lost {
-        Some(1..) if steady => stripped.sure(Confidence::Corroborated).at(Place::NearVantage),
-        Some(1..) => stripped.sure(Confidence::Suspected).at(Place::NearVantage),
+    Some(match (lost.len(), claim::different_known(&lost)) {
+        (_, 1..) if steady => stripped.sure(Confidence::Corroborated).at(Place::NearVantage),
+        (1.., _) => stripped.sure(Confidence::Suspected).at(Place::NearVantage),
         // Separate listeners are more common than a box that picks one destination.
         _ => stripped.sure(Confidence::Suspected).at(Place::FamilyPath),
     })

@@ -22,5 +22,6 @@ pub mod session;
 pub mod special_purpose;
 pub mod target;
 pub mod tls;
+pub mod tlsa;
 pub mod transcript;
 pub mod verdict;

@@ -3,15 +3,11 @@
 use std::net::IpAddr;
 
 use super::first::{Intent, first_probes};
+pub use crate::model::operator::BUILT_IN_CONTROLS;
 use crate::model::probe::{Family, Probe, Role};
 use crate::model::report::Families;
 use crate::model::route::{AddressAnswer, Dnssec, Exchange, Route, RouteKind};
 use crate::model::target::{Target, TargetKind};
-
-/// Large providers that have offered STARTTLS at every address for years, each
-/// with an operator of its own.
-pub const BUILT_IN_CONTROLS: [&str; 6] =
-    ["gmail.com", "outlook.com", "yahoo.com", "icloud.com", "gmx.net", "proton.me"];
 
 /// Controls that have to have been measured before no further one is asked.
 pub const CONTROLS_WANTED: usize = 2;
@@ -56,6 +52,7 @@ pub fn canary(addresses: &[IpAddr], vantage: &str) -> Option<(Target, Route)> {
         host: first.to_string(),
         preference: None,
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer::named(ipv4.collect()),
         ipv6: AddressAnswer::named(ipv6.collect()),
         tlsa: None,

@@ -34,7 +34,8 @@ pub struct Intent {
 }
 
 impl Intent {
-    fn port_for(&self, target: &Target) -> u16 {
+    /// The port that a target is asked at: its own, the one typed, or the mode's.
+    pub fn port_for(&self, target: &Target) -> u16 {
         let default = match self.mode {
             Mode::Starttls => 25,
             Mode::ImplicitTls => 465,
@@ -58,6 +59,7 @@ pub fn named_route(target: &Target, vantage: &str) -> Option<Route> {
         host: ip.to_string(),
         preference: None,
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer::named(ipv4),
         ipv6: AddressAnswer::named(ipv6),
         tlsa: None,

@@ -18,6 +18,7 @@ mod injection;
 mod machine;
 mod range;
 mod sessions;
+pub mod tlsa;
 mod transcripts;
 pub(super) mod words;
 

@@ -22,10 +22,13 @@ use crate::sim::dns::{NameServer, Zone};
 use crate::sim::hop;
 use crate::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
 use crate::sim::pki::Pki;
+use crate::sim::policy_host::PolicyHost;
 use crate::sim::server::{Profile, Script, Server, Software};
 
 /// The port of SMTP between mail servers.
 const SMTP: u16 = 25;
+/// The port of HTTPS.
+const HTTPS: u16 = 443;
 /// Domains that are reserved for documentation and tests (RFC 2606).
 const RESERVED: [&str; 5] = ["example", "example.com", "example.net", "example.org", "test"];
 
@@ -114,6 +117,24 @@ impl Internet {
         let endpoints = endpoints.into_iter().collect();
         self.hosts.push(Host { name: name.to_owned(), endpoints, script: script.into() });
         self
+    }
+
+    /// The policy host of a domain at these addresses, port 443, and their A and
+    /// AAAA records. The record that announces a policy is not among them.
+    #[must_use]
+    pub fn policy_host(
+        mut self,
+        domain: &str,
+        addresses: impl IntoIterator<Item = IpAddr>,
+        host: PolicyHost,
+    ) -> Self {
+        let name = format!("mta-sts.{domain}");
+        let mut endpoints = Vec::new();
+        for address in addresses {
+            self.zone.address(&name, address);
+            endpoints.push(SocketAddr::new(address, HTTPS));
+        }
+        self.service(&name, endpoints, host)
     }
 
     /// A domain with its mail exchangers and their preferences.

@@ -12,6 +12,7 @@ mod hop;
 pub mod internet;
 pub mod middlebox;
 pub mod pki;
+pub mod policy_host;
 pub mod server;
 
 pub use self::internet::{Internet, Path, Running};

@@ -4,9 +4,11 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::endpoints::{Endpoints, Key, Numbers};
+use super::promises::Promises;
 use super::{Gathered, LOCAL, Survey, usable_families};
 use crate::model::evidence::Evidence;
 use crate::model::policy::PolicyEvidence;
@@ -77,7 +79,7 @@ impl Controls {
             if measured >= plan::CONTROLS_WANTED {
                 break;
             }
-            let mut work = tokio::task::JoinSet::new();
+            let mut work = Vec::new();
             let mut places = Vec::new();
             for target in few {
                 let gathered = super::gather_route(survey, target).await;
@@ -87,11 +89,19 @@ impl Controls {
                     gathered.families,
                     &survey.intent,
                 );
-                places.push(self.note(target.clone(), gathered, &probes, Role::Control));
-                let endpoints = endpoints.clone();
-                work.spawn(async move { endpoints.ask_all(probes).await });
+                let promises = Promises::of(survey, endpoints.events(), target, &gathered);
+                let place = self.note(target.clone(), gathered, &probes, Role::Control);
+                places.push(place);
+                work.push(async move {
+                    let promised = async {
+                        if let Some(promises) = promises {
+                            promises.gather(|policies| self.keep_policies(place, policies)).await;
+                        }
+                    };
+                    tokio::join!(endpoints.ask_all(probes), promised);
+                });
             }
-            while work.join_next().await.is_some() {}
+            join_all(work).await;
             measured += places.iter().filter(|place| self.greeted(**place, endpoints)).count();
         }
     }
@@ -121,6 +131,13 @@ impl Controls {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.push(Asked { target, gathered: Gathered { keys, ..gathered }, role });
         asked.len() - 1
+    }
+
+    fn keep_policies(&self, place: usize, policies: PolicyEvidence) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asked) = asked.get_mut(place) {
+            asked.gathered.policies = policies;
+        }
     }
 
     /// Whether a control was measured: it greeted over at least one family.

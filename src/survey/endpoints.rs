@@ -76,6 +76,11 @@ impl Endpoints {
         }
     }
 
+    /// Where progress is told.
+    pub(super) fn events(&self) -> &mpsc::UnboundedSender<Event> {
+        &self.events
+    }
+
     /// Gives up the connections under way, keeping what happened on them; no more
     /// are begun.
     pub(super) fn stop(&self) {

@@ -7,11 +7,13 @@
 mod controls;
 mod endpoints;
 mod pace;
+mod promises;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -31,6 +33,7 @@ use crate::tls::Roots;
 pub use controls::ControlSettings;
 use controls::Controls;
 use endpoints::Endpoints;
+use promises::Promises;
 
 /// The vantage that is this process.
 pub const LOCAL: &str = "local";
@@ -60,6 +63,16 @@ pub enum Event {
     /// A target's route is being looked up.
     Resolving {
         /// Canonical name of the target.
+        target: String,
+    },
+    /// A domain announces an MTA-STS policy, which is being fetched.
+    FetchingPolicy {
+        /// The domain.
+        target: String,
+    },
+    /// That fetch is over.
+    PolicyFetched {
+        /// The domain.
         target: String,
     },
     /// So many addresses will be asked.
@@ -169,8 +182,15 @@ impl Running {
         let gathered = gather_route(&self.survey, target).await;
         let intent = &self.survey.intent;
         let probes = plan::first_probes(target, &gathered.route, gathered.families, intent);
+        let promises = Promises::of(&self.survey, &self.events, target, &gathered);
         self.put(place, gathered);
-        self.ask_round(place, target, probes).await;
+        // No session waits for a promise; what looks odd may depend on it.
+        let promised = async {
+            if let Some(promises) = promises {
+                promises.gather(|policies| self.keep_policies(place, policies)).await;
+            }
+        };
+        tokio::join!(self.ask_round(place, target, probes), promised);
         let Some(evidence) = self.evidence(place, target, &mut endpoints::Numbers::default())
         else {
             return;
@@ -221,6 +241,13 @@ impl Running {
         let mut slots = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get_mut(place) {
             *slot = Some(gathered);
+        }
+    }
+
+    fn keep_policies(&self, place: usize, policies: PolicyEvidence) {
+        let mut slots = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(gathered)) = slots.get_mut(place) {
+            gathered.policies = policies;
         }
     }
 
@@ -300,12 +327,25 @@ async fn all(work: &mut JoinSet<()>) {
 async fn gather_route(survey: &Survey, target: &Target) -> Gathered {
     let route = match (plan::named_route(target, LOCAL), &survey.resolver) {
         (Some(route), _) => route,
-        (None, Some(resolver)) => resolver.route(target, LOCAL).await,
+        (None, Some(resolver)) => {
+            let mut route = resolver.route(target, LOCAL).await;
+            ask_tlsa(resolver, &mut route, survey.intent.port_for(target)).await;
+            route
+        }
         (None, None) => unresolved(),
     };
     let families = usable_families(&survey.dialler, &route, survey.asked);
     let policies = PolicyEvidence::default();
     Gathered { route, policies, families, keys: Vec::new() }
+}
+
+/// Fills in what the hosts that will be probed promise, all at once.
+async fn ask_tlsa(resolver: &Resolver, route: &mut Route, port: u16) {
+    let exchanges = || route.exchanges.iter().take(budget::HOSTS_PER_TARGET);
+    let answers = join_all(exchanges().map(|exchange| resolver.tlsa(exchange, port))).await;
+    for (exchange, answer) in route.exchanges.iter_mut().zip(answers) {
+        exchange.tlsa = answer;
+    }
 }
 
 /// A name, and nobody to ask.

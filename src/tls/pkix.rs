@@ -105,7 +105,7 @@ fn path_reasons(
 }
 
 /// Whether webpki finds a path to an anchor, all of it valid at that time.
-fn is_trusted(chain: &[Vec<u8>], at: Timestamp, store: &RootCertStore) -> bool {
+pub(super) fn is_trusted(chain: &[Vec<u8>], at: Timestamp, store: &RootCertStore) -> bool {
     let Some((leaf, rest)) = chain.split_first() else { return false };
     let leaf = CertificateDer::from(leaf.as_slice());
     let Ok(leaf) = ParsedCertificate::try_from(&leaf) else { return false };
@@ -251,7 +251,7 @@ fn is_anchor(cert: &X509Certificate<'_>, roots: &Roots) -> bool {
 }
 
 /// The content of a DER value, which is how trust anchors keep names and keys.
-fn content(der: &[u8]) -> &[u8] {
+pub(super) fn content(der: &[u8]) -> &[u8] {
     Any::from_der(der).map_or(der, |(_, any)| any.data)
 }
 

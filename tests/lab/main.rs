@@ -15,6 +15,7 @@ mod oracle;
 mod pki;
 mod premises;
 mod process;
+mod range;
 mod sandbox;
 mod scenarios;
 mod topology;

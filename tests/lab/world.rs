@@ -16,6 +16,7 @@ use crate::mta::Servers;
 use crate::pki::Authority;
 use crate::premises;
 use crate::process::{self, Outcome};
+use crate::range;
 use crate::scenarios;
 use crate::topology::{self, CLIENT};
 
@@ -42,7 +43,7 @@ fn plays() -> Vec<Play> {
     let scenarios = scenarios::all().into_iter().map(|scenario| -> Play {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
-    premises.chain(injection::plays()).chain(scenarios).collect()
+    premises.chain(injection::plays()).chain(range::plays()).chain(scenarios).collect()
 }
 
 /// Trials that build the world when the first of them runs.

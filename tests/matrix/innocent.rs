@@ -11,10 +11,11 @@ use mxray::sim::middlebox::{Behaviour, Scope};
 use mxray::sim::pki::Flaw;
 use mxray::sim::server::{Greeting, Hostile, Profile, Script, Software, Starttls};
 
-use crate::common::{DOMAIN, HOST, addresses};
+use crate::common::{Beside, DOMAIN, HOST, addresses};
 use crate::truth::Permitted;
 use crate::world::{
-    CONTROL_HOSTS, CONTROLS, Row, control_addresses, split, target, with_controls, with_controls_of,
+    CONTROL_HOSTS, CONTROLS, Row, STRANGERS, control_addresses, split, target, with_controls,
+    with_controls_of,
 };
 
 const SECOND: &str = "mx2.example.net";
@@ -462,18 +463,21 @@ fn odd_controls() -> Vec<Row> {
             ),
             not_offered(),
         ),
-        row(
-            group,
-            "neither ever had STARTTLS, nor has the target",
-            target(
-                with_controls_of(
-                    like(0, Starttls::Hidden).into(),
-                    like(1, Starttls::Hidden).into(),
+        Row {
+            beside: Beside { controls: STRANGERS.to_vec(), ..Beside::default() },
+            ..row(
+                group,
+                "neither ever had STARTTLS, nor has the target",
+                target(
+                    with_controls_of(
+                        like(0, Starttls::Hidden).into(),
+                        like(1, Starttls::Hidden).into(),
+                    ),
+                    with(Starttls::Hidden),
                 ),
-                with(Starttls::Hidden),
-            ),
-            Permitted::stripped(Confidence::Corroborated, "who names controls vouches for them"),
-        ),
+                Permitted::stripped(Confidence::Suspected, "nobody knows that they ever had it"),
+            )
+        },
     ]
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mxray::model::probe::Family;
 use mxray::model::report::TargetReport;
+use mxray::plan::BUILT_IN_CONTROLS;
 use mxray::sim::internet::{Internet, Path};
 use mxray::sim::server::{Profile, Script, Software};
 use mxray::survey::Outcome;
@@ -17,9 +18,12 @@ use crate::common::{self, Asking, Beside, DOMAIN, HOST, addresses};
 use crate::truth::Permitted;
 use crate::{blocking, innocent, menu, scopes};
 
-/// Control domains of two other operators.
+/// Control domains of two other operators. In what is judged they stand for two of
+/// those built in, whose names no pretend internet may have.
 pub(crate) const CONTROLS: [&str; 2] = ["control-a.example.com", "control-b.example.org"];
-/// Their MX hosts.
+/// Control domains of which nobody knows anything, at the same servers.
+pub(crate) const STRANGERS: [&str; 2] = ["stranger-a.example.com", "stranger-b.example.org"];
+/// The MX hosts of both.
 pub(crate) const CONTROL_HOSTS: [&str; 2] =
     ["mx.control-a.example.com", "mx.control-b.example.org"];
 
@@ -116,11 +120,10 @@ pub(crate) fn with_controls_of(a: Script, b: Script) -> Internet {
     let mut internet = Internet::builder();
     for (place, script) in [(0_u8, a), (1, b)] {
         let at = usize::from(place);
-        internet = internet.domain(CONTROLS[at], &[(10, CONTROL_HOSTS[at])]).host(
-            CONTROL_HOSTS[at],
-            control_addresses(place),
-            script,
-        );
+        internet = internet
+            .domain(CONTROLS[at], &[(10, CONTROL_HOSTS[at])])
+            .domain(STRANGERS[at], &[(10, CONTROL_HOSTS[at])])
+            .host(CONTROL_HOSTS[at], control_addresses(place), script);
     }
     internet
 }
@@ -188,7 +191,13 @@ fn share(rows: Vec<(usize, Row)>) -> Vec<(usize, Seen)> {
 
 async fn survey(row: Row) -> Seen {
     let running = row.internet.start().await.unwrap();
-    let outcome = common::outcome(&running, DOMAIN, row.asking, &row.beside).await;
+    let mut outcome = common::outcome(&running, DOMAIN, row.asking, &row.beside).await;
+    for control in &mut outcome.controls {
+        let place = CONTROLS.iter().position(|name| *name == control.target.name());
+        if let Some(place) = place {
+            control.target = BUILT_IN_CONTROLS[place].parse().unwrap();
+        }
+    }
     let report = common::judged_beside(&running, &outcome.evidence[0], &outcome.controls);
     Seen {
         group: row.group,

@@ -1,7 +1,8 @@
 //! Did the handshake come to its end, and with what?
 
-use crate::judge::address::{Address, Broken, Standing};
+use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
+use crate::judge::standing::{Broken, Standing};
 use crate::model::finding::Finding;
 use crate::model::probe::ClientHello;
 use crate::model::verdict::Confidence;

@@ -1,9 +1,10 @@
 //! Is STARTTLS offered, and does the command arrive? Masks, hiding, overwriting.
 
-use crate::judge::address::{Address, Broken, Standing};
+use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
 use crate::judge::controls::other;
 use crate::judge::reading::Reading;
+use crate::judge::standing::{Broken, Standing};
 use crate::judge::verdict::{by_family, splits};
 use crate::judge::{Scene, claim};
 use crate::model::finding::{Finding, Subject};
@@ -77,18 +78,21 @@ fn beside_controls(
         _ => return None,
     };
     let lost = claim::controls_lost(address, &scene.controls);
-    let confidence = confidence.filter(|_| lost > 0)?;
+    let confidence = confidence.filter(|_| !lost.is_empty())?;
     let family = address.family();
-    let mut controls = scene.controls.lost_on(family);
-    controls.extend(scene.controls.lost_everywhere(family));
-    let names: Vec<&str> = controls.iter().map(|control| control.name.as_str()).collect();
+    let names: Vec<&str> = lost.iter().map(|control| control.name.as_str()).collect();
     let mut evidence = address.evidence();
-    evidence.extend(controls.iter().flat_map(|control| control.evidence(family)));
+    evidence.extend(lost.iter().flat_map(|control| control.evidence(family)));
+    let known = if lost.iter().all(|control| control.is_known_to_have()) {
+        "which are known to"
+    } else {
+        "though nothing seen here says that all of those ever did"
+    };
     let finding = catalogue::STARTTLS_LOST_NEAR_VANTAGE.raised(
         about(address),
         evidence,
         format!(
-            "{} {what}, and neither do {} over {}, which are known to.",
+            "{} {what}, and neither do {} over {}, {known}.",
             address.label(),
             names.join(" and "),
             family.label()

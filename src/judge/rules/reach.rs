@@ -1,8 +1,9 @@
 //! Addresses of which nothing, or not enough, was learned.
 
-use crate::judge::address::{Address, Standing};
+use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address};
 use crate::judge::reading::Reading;
+use crate::judge::standing::Standing;
 use crate::model::finding::{Finding, Subject};
 use crate::model::verdict::{Status, Verdict};
 

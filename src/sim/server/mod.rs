@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::model::transcript::Transcript;
 use crate::sim::Error;
 use crate::sim::pki::{Flaw, Pki, TlsRange};
+use crate::sim::policy_host::{self, PolicyHost};
 
 pub use self::hostile::Hostile;
 pub use self::profile::{Greeting, Profile, Starttls};
@@ -44,11 +45,19 @@ pub enum Script {
     /// Several servers behind one address, each with its own key: connection
     /// after connection the next of them answers, and behind the last the first.
     Farm(Vec<Self>),
+    /// No mail server: the policy host of a domain.
+    PolicyHost(PolicyHost),
 }
 
 impl From<Profile> for Script {
     fn from(profile: Profile) -> Self {
         Self::Smtp(Box::new(profile))
+    }
+}
+
+impl From<PolicyHost> for Script {
+    fn from(host: PolicyHost) -> Self {
+        Self::PolicyHost(host)
     }
 }
 
@@ -108,6 +117,7 @@ impl Node {
     fn new(script: Script, host: &str, pki: &Pki) -> Result<Self, Error> {
         let (flaw, tls) = match &script {
             Script::Smtp(profile) => (profile.flaw, profile.tls),
+            Script::PolicyHost(host) => (host.flaw, TlsRange::default()),
             _ => (Flaw::None, TlsRange::default()),
         };
         let config = pki.issue(&[host.to_owned()], flaw)?.server_config(&tls)?;
@@ -119,6 +129,7 @@ impl Node {
             Script::Smtp(profile) => session::serve(profile, &self.acceptor, stream, client).await,
             Script::Hostile(hostile) => hostile::serve(*hostile, stream).await,
             Script::Replay(transcript) => replay::serve(transcript, &self.acceptor, stream).await,
+            Script::PolicyHost(host) => policy_host::serve(host, &self.acceptor, stream).await,
             // A farm of farms has no use: it hangs up.
             Script::Farm(_) => Ok(()),
         }

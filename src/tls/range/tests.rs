@@ -100,7 +100,7 @@ fn suites_are_open_until_the_rest_is_refused() {
     let closing = asked(Offer { suites: rest, ..whole(TLS12) }, ALERT);
     let tally = Tally::of(&[first(), closing]);
     let version = tally.version(TLS12).unwrap();
-    assert_eq!(version.open_suites(|_| true), []);
+    assert_eq!(version.open_suites(|_| true), [0_u16; 0]);
     assert_eq!((version.accepted, version.server_preference()), (Some(true), None));
     assert!(!version.open_groups().is_empty(), "a refusal of suites says nothing of groups");
 }
