@@ -7,7 +7,8 @@ use crate::model::probe::{Limits, Role};
 /// Sessions to one address in a run, one at a time.
 pub const SESSIONS_PER_ADDRESS: usize = 8;
 /// Sessions to one address that ask for its range of TLS, on top: one a suite, a
-/// version and a group that it speaks. OpenSSL's default list takes about 80.
+/// version and a group that it speaks. Measured: 27 for OpenSMTPD and 46 for Exim as
+/// Debian 12 has them, 63 for Postfix, 117 for a Postfix with every suite allowed.
 pub const RANGE_SESSIONS: usize = 120;
 /// The pause between two of them.
 pub const RANGE_PAUSE: Duration = Duration::from_millis(100);

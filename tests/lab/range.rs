@@ -90,6 +90,10 @@ fn agrees(world: &World, site: &Site, port: u16) -> Result<()> {
             ));
         }
     }
+    let (ours, theirs) = (groups(range), curves(&told)?);
+    if ours != theirs {
+        wrong.push(format!("groups: {ours:?}, and sslyze has {theirs:?}"));
+    }
     ensure!(wrong.is_empty(), "{target}: {wrong:#?}\n{range:#}");
     ensure!(range.pointer("/complete") == Some(&Value::Bool(true)), "not complete\n{range:#}");
     Ok(())
@@ -101,6 +105,25 @@ fn suites(range: &Value, version: &str) -> BTreeSet<String> {
         versions.filter(|one| one.pointer("/version").and_then(Value::as_str) == Some(version));
     let suites = of_version.filter_map(|one| one.pointer("/suites")?.as_array()).flatten();
     suites.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The groups found that sslyze asks for as well: curves, and neither finite fields
+/// nor hybrids.
+fn groups(range: &Value) -> BTreeSet<String> {
+    let groups = range.pointer("/groups").and_then(Value::as_array).into_iter().flatten();
+    let names = groups.filter_map(Value::as_str);
+    let curves = names.filter(|name| !name.starts_with("ffdhe") && !name.contains("MLKEM"));
+    curves.map(str::to_owned).collect()
+}
+
+/// The same as sslyze has it, in IANA's names.
+fn curves(told: &Value) -> Result<BTreeSet<String>> {
+    let curves = told
+        .pointer("/elliptic_curves/result/supported_curves")
+        .and_then(Value::as_array)
+        .with_context(|| format!("sslyze says nothing of curves\n{told:#}"))?;
+    let names = curves.iter().filter_map(|curve| curve.pointer("/name")?.as_str());
+    Ok(names.map(|name| name.replace("prime256v1", "secp256r1")).collect())
 }
 
 /// What sslyze tells of one address.

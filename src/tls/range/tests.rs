@@ -37,22 +37,22 @@ const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
 /// supported_versions TLS 1.3, key_share X25519.
 const RETRY: &[u8] = &[0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 29];
 
-fn asked(offer: Offer, received: &[u8]) -> Asked {
-    read(&transcript(&offer, received, "left"))
+fn asked(offer: &Offer, received: &[u8]) -> Asked {
+    read(&transcript(offer, received, "left"))
 }
 
 #[test]
 fn an_offer_survives_the_wire() {
     for version in VERSIONS {
         let offer = whole(version);
-        let read = asked(offer.clone(), ALERT);
+        let read = asked(&offer, ALERT);
         assert_eq!(read, Asked { offer: Some(offer), answer: Answer::Refused }, "{version:04x}");
     }
 }
 
 #[test]
 fn a_retry_request_names_version_suite_and_group() {
-    let Answer::Picked(flight) = asked(whole(TLS13), &server_hello(0x0303, 0x1301, RETRY)).answer
+    let Answer::Picked(flight) = asked(&whole(TLS13), &server_hello(0x0303, 0x1301, RETRY)).answer
     else {
         panic!("no answer");
     };
@@ -63,7 +63,7 @@ fn a_retry_request_names_version_suite_and_group() {
 #[test]
 fn what_was_not_offered_is_no_answer() {
     let unknown = |offer: Offer, received: &[u8]| {
-        assert_eq!(asked(offer, received).answer, Answer::Unknown);
+        assert_eq!(asked(&offer, received).answer, Answer::Unknown);
     };
     unknown(whole(TLS12), &server_hello(0x0303, 0x1301, &[]));
     unknown(whole(TLS11), &server_hello(0x0303, 0x002f, &[]));
@@ -82,22 +82,22 @@ fn what_was_not_offered_is_no_answer() {
 
 #[test]
 fn an_older_version_than_offered_counts_for_both() {
-    let tally = Tally::of(&[asked(whole(TLS12), &server_hello(0x0301, 0x002f, &[]))]);
+    let tally = Tally::of(&[asked(&whole(TLS12), &server_hello(0x0301, 0x002f, &[]))]);
     assert_eq!(tally.version(TLS12).unwrap().accepted, Some(false));
     assert_eq!(tally.version(TLS10).unwrap().accepted, Some(true));
     assert_eq!(tally.version(TLS10).unwrap().suites, [0x002f]);
     assert_eq!(tally.version(TLS13).unwrap().accepted, None);
-    assert_eq!(tally.old.unwrap().secure_renegotiation, false);
+    assert!(!tally.old.unwrap().secure_renegotiation);
 }
 
 #[test]
 fn suites_are_open_until_the_rest_is_refused() {
-    let first = || asked(whole(TLS12), &server_hello(0x0303, 0xc02f, &[]));
+    let first = || asked(&whole(TLS12), &server_hello(0x0303, 0xc02f, &[]));
     let tally = Tally::of(&[first()]);
     let version = tally.version(TLS12).unwrap();
     let rest = version.open_suites(|_| true);
     assert_eq!(rest.len() + 1, suites_of(TLS12).len());
-    let closing = asked(Offer { suites: rest, ..whole(TLS12) }, ALERT);
+    let closing = asked(&Offer { suites: rest, ..whole(TLS12) }, ALERT);
     let tally = Tally::of(&[first(), closing]);
     let version = tally.version(TLS12).unwrap();
     assert_eq!(version.open_suites(|_| true), [0_u16; 0]);
@@ -114,14 +114,14 @@ fn the_order_is_the_servers_where_turning_ours_round_changes_nothing() {
     let turned = || Offer { suites: vec![second, first], ..whole(TLS13) };
     let preference = |answer| {
         let all = [
-            asked(whole(TLS13), &hello(first)),
-            asked(rest.clone(), &hello(second)),
-            asked(turned(), &hello(answer)),
+            asked(&whole(TLS13), &hello(first)),
+            asked(&rest, &hello(second)),
+            asked(&turned(), &hello(answer)),
         ];
         Tally::of(&all).version(TLS13).unwrap().server_preference()
     };
     assert_eq!(preference(first), Some(true));
     assert_eq!(preference(second), Some(false));
-    let own = [asked(whole(TLS13), &hello(second)), asked(turned(), &hello(first))];
+    let own = [asked(&whole(TLS13), &hello(second)), asked(&turned(), &hello(first))];
     assert_eq!(Tally::of(&own).version(TLS13).unwrap().server_preference(), Some(true));
 }
