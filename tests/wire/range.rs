@@ -27,7 +27,7 @@ fn deep() -> Asking {
 fn one(report: &TargetReport) -> &TlsRange {
     let ranges = report.tls_ranges.as_ref().unwrap();
     assert_eq!(ranges.len(), 1, "one address a host");
-    &ranges[0]
+    ranges.first().unwrap()
 }
 
 fn spoken(range: &TlsRange) -> Vec<(&str, Option<bool>, usize)> {
@@ -65,7 +65,8 @@ async fn a_server_without_tls_13_has_its_groups_asked_in_tls_12() {
     let report = common::report_on(serving(|profile| profile.tls = Spoken::TLS12), deep()).await;
     let range = one(&report);
     assert!(range.complete, "{range:#?}");
-    assert_eq!(spoken(range)[..2], [("TLSv1.3", Some(false), 0), ("TLSv1.2", Some(true), 3)]);
+    let newest: Vec<_> = spoken(range).into_iter().take(2).collect();
+    assert_eq!(newest, [("TLSv1.3", Some(false), 0), ("TLSv1.2", Some(true), 3)]);
     let mut groups = range.groups.clone().unwrap();
     groups.sort();
     assert_eq!(groups, ["X25519", "secp256r1", "secp384r1"]);

@@ -103,3 +103,93 @@ fn suites_that(range: &TlsRange, of_kind: impl Fn(u16) -> bool) -> Option<String
         _ => Some(shown),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::finding::Severity;
+
+    fn version(name: &str, suites: &[&str]) -> VersionRange {
+        VersionRange {
+            version: name.into(),
+            accepted: Some(!suites.is_empty()),
+            suites: suites.iter().map(ToString::to_string).collect(),
+            complete: true,
+            server_preference: None,
+        }
+    }
+
+    fn range(versions: Vec<VersionRange>) -> TlsRange {
+        TlsRange {
+            host: "mx.example.net".into(),
+            ip: [192, 0, 2, 1].into(),
+            sessions: 9,
+            observations: vec!["o3".into(), "o4".into()],
+            complete: true,
+            versions,
+            groups: None,
+            groups_complete: None,
+            dh_bits: None,
+            compression: None,
+            secure_renegotiation: None,
+            extended_master_secret: None,
+        }
+    }
+
+    fn found(range: TlsRange) -> Vec<(String, Severity)> {
+        let closer = Closer { injections: None, ranges: Some(vec![range]) };
+        let found = findings(&closer);
+        assert!(found.iter().all(|finding| finding.evidence == ["o3", "o4"]));
+        found.into_iter().map(|finding| (finding.id, finding.severity)).collect()
+    }
+
+    const GOOD: &str = "TLS_AES_128_GCM_SHA256";
+    const STATIC: &str = "TLS_RSA_WITH_AES_128_CBC_SHA";
+
+    #[test]
+    fn a_modern_server_has_nothing_to_object_to() {
+        let ecdhe = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256";
+        let modern = vec![
+            version("TLSv1.3", &[GOOD]),
+            version("TLSv1.2", &[ecdhe]),
+            version("TLSv1.1", &[]),
+        ];
+        assert_eq!(found(range(modern)), []);
+    }
+
+    #[test]
+    fn each_weakness_has_its_finding_and_its_severity() {
+        let one = |versions, id: &str, severity| {
+            assert_eq!(found(range(versions)), [(id.to_owned(), severity)], "{id}");
+        };
+        let modern = || version("TLSv1.3", &[GOOD]);
+        one(vec![modern(), version("TLSv1.0", &[STATIC])], "old-tls-versions", Severity::Notice);
+        for suite in [
+            "TLS_RSA_WITH_RC4_128_SHA",
+            "TLS_RSA_WITH_NULL_SHA256",
+            "TLS_DH_anon_EXPORT_WITH_RC4_40_MD5",
+        ] {
+            let old = version("TLSv1.2", &[suite]);
+            one(vec![modern(), old], "broken-cipher-suites", Severity::Warning);
+        }
+        for suite in ["TLS_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_ECDH_anon_WITH_AES_128_CBC_SHA"] {
+            let old = version("TLSv1.2", &[suite]);
+            one(vec![modern(), old], "dated-cipher-suites", Severity::Notice);
+        }
+        let weak = TlsRange { dh_bits: Some(1024), ..range(vec![modern()]) };
+        assert_eq!(found(weak), [("weak-dh-group".to_owned(), Severity::Warning)]);
+    }
+
+    #[test]
+    fn what_was_not_measured_raises_nothing() {
+        let unknown = |name| VersionRange { accepted: None, complete: false, ..version(name, &[]) };
+        let static_only = version("TLSv1.2", &[STATIC]);
+        assert_eq!(found(range(vec![unknown("TLSv1.3"), static_only.clone()])), []);
+        let refused = version("TLSv1.3", &[]);
+        let cut_short = VersionRange { complete: false, ..static_only.clone() };
+        let ids = |range| found(range).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!(ids(range(vec![refused.clone(), cut_short])), ["tls13-missing"]);
+        let known = range(vec![refused, static_only]);
+        assert_eq!(ids(known), ["tls13-missing", "forward-secrecy-missing"]);
+    }
+}

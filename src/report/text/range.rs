@@ -90,3 +90,60 @@ fn by_products(range: &TlsRange) -> Vec<Line> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::verdict::Status;
+    use crate::report::samples;
+
+    fn version(name: &str, accepted: Option<bool>, suites: &[&str]) -> VersionRange {
+        VersionRange {
+            version: name.into(),
+            accepted,
+            suites: suites.iter().map(ToString::to_string).collect(),
+            complete: accepted.is_some(),
+            server_preference: (suites.len() > 1).then_some(true),
+        }
+    }
+
+    fn text(verbose: u8) -> String {
+        let mut target = samples::target("example.net", (Status::Intact, None, ""), Vec::new());
+        target.tls_ranges = Some(vec![TlsRange {
+            host: "mx\x1b[2J.example.net".into(),
+            ip: [192, 0, 2, 1].into(),
+            sessions: 12,
+            observations: Vec::new(),
+            complete: false,
+            versions: vec![
+                version(
+                    "TLSv1.3",
+                    Some(true),
+                    &["TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"],
+                ),
+                version("TLSv1.2", Some(false), &[]),
+                version("TLSv1.1", None, &[]),
+            ],
+            groups: Some(vec!["X25519".into(), "secp256r1".into()]),
+            groups_complete: Some(false),
+            dh_bits: Some(2048),
+            compression: Some(false),
+            secure_renegotiation: Some(true),
+            extended_master_secret: None,
+        }]);
+        let mut page = Page::new(80, false);
+        write(&mut page, &target, verbose);
+        page.finish()
+    }
+
+    #[test]
+    fn a_table_a_host_with_what_is_not_known() {
+        insta::assert_snapshot!(text(0));
+    }
+
+    #[test]
+    fn suites_are_named_on_request() {
+        assert!(!text(0).contains("TLS_AES"));
+        assert!(text(1).contains("TLS_AES_256_GCM_SHA384 TLS_AES_128_GCM_SHA256"));
+    }
+}
