@@ -37,6 +37,9 @@ impl<'a> Progress<'a> {
 
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event) {
+        if let Event::VantageFault { vantage, fault } = event {
+            self.warn(&format!("vantage point {vantage}: {fault}"));
+        }
         if let Some(view) = &mut self.view {
             view.show(event);
         }
@@ -93,6 +96,7 @@ impl View {
             Event::Resolving { .. }
             | Event::FetchingPolicy { .. }
             | Event::PolicyFetched { .. }
+            | Event::VantageFault { .. }
             | Event::Planned { .. } => {}
             Event::Suspicion { why, .. } => {
                 let row = self.why.get_or_insert_with(|| self.bars.insert_after(&self.head, row()));
@@ -144,7 +148,8 @@ impl Count {
             Event::Stage { .. }
             | Event::Again { .. }
             | Event::Range { .. }
-            | Event::Suspicion { .. } => {}
+            | Event::Suspicion { .. }
+            | Event::VantageFault { .. } => {}
         }
     }
 

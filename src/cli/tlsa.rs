@@ -8,7 +8,7 @@ use mxray::policy::dane::publish;
 use mxray::report::{json, text};
 
 use crate::cli::arguments::TlsaArguments;
-use crate::cli::check::block_on;
+use crate::cli::check::{block_on, own_sources};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::host_name;
@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: &TlsaArguments, terminal: &Terminal) -> Result<Exit
     let mut input = std::io::stdin().lock();
     let host_name = host_name::fully_qualified();
     let settings = Settings::for_hosts(arguments, Surroundings { input: &mut input, host_name })?;
+    own_sources(&settings.intent.sources)?;
     let intent = settings.intent.clone();
     let ports: Vec<u16> = settings.targets.iter().map(|target| intent.port_for(target)).collect();
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
@@ -50,9 +51,9 @@ fn rendered(
     Ok(text::tlsa::render(report, tlsa, &terminal.style()))
 }
 
-/// 1 where published records do not fit, 3 where an address showed nothing.
+/// 1 where published records do not fit, or somebody stands between; 3 where an address showed nothing.
 fn exit(tlsa: &TlsaReport) -> Exit {
-    if tlsa.hosts.iter().any(is_refused) {
+    if tlsa.hosts.iter().any(|host| is_refused(host) || host.is_doubtful()) {
         return Exit::Found;
     }
     let incomplete = |host: &TlsaHost| host.presented.is_empty() || !host.silent.is_empty();

@@ -6,6 +6,8 @@
 //! 2. the question, validated; again where the chain of trust could not be
 //!    fetched; with CD set where the resolver itself failed; without validation
 //!    where all that led nowhere. `lookup`
+//!    Or, where the user trusts a resolver on loopback, its AD bit instead of all
+//!    that. `trusted`
 //! 3. the outcome read: records, CNAME links, error, status. `answer`
 //! 4. MX, then A and AAAA of every host: the route. `route`
 //! 5. what else is asked: `tlsa`, `txt`, `pointer`.
@@ -23,10 +25,12 @@ use crate::model::route::LookupError;
 
 mod anchor;
 mod answer;
+mod denial;
 mod lookup;
 mod pointer;
 mod route;
 mod tlsa;
+mod trusted;
 mod txt;
 mod wire;
 
@@ -65,6 +69,10 @@ pub struct ResolverSettings {
     pub servers: Vec<SocketAddr>,
     /// Where chains of trust begin.
     pub anchor: TrustAnchor,
+    /// Whether the AD bit of the servers decides (RFC 4035 §3.2.3) instead of
+    /// validation here: only for servers on this host's loopback, to which nobody
+    /// stands between (RFC 4035 §4.9.3, RFC 7672 §2.2). They are asked over TCP.
+    pub trust_ad: bool,
     /// Longest wait for one attempt at a question; a lookup makes at most two.
     pub timeout: Duration,
     /// Told at once what somebody who waits wants to know.
@@ -77,6 +85,7 @@ impl Default for ResolverSettings {
         Self {
             servers: Vec::new(),
             anchor: TrustAnchor::root(),
+            trust_ad: false,
             timeout: DEFAULT_TIMEOUT,
             notice: None,
         }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 mod controls;
+mod promises;
 
 use super::{CLAIMS, Context, judge};
 use crate::model::evidence::Evidence;
@@ -12,6 +13,7 @@ use crate::model::observation::Observation;
 use crate::model::probe::{ClientHello, Limits, Mode, Probe, Role};
 use crate::model::report::{Families, FamilyUse, TargetReport};
 use crate::model::route::{AddressAnswer, Dnssec, Exchange, LookupError, Route, RouteKind};
+use crate::model::tls::{Certificate, Handshake, Pkix, PkixStatus, TlsFacts};
 use crate::model::transcript::Transcript;
 use crate::model::verdict::{Confidence, Place, Status};
 use crate::tls::Roots;
@@ -162,6 +164,7 @@ fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evi
         observations: observations.collect(),
         role: Role::Target,
         families,
+        elsewhere: std::collections::BTreeMap::new(),
     }
 }
 
@@ -522,4 +525,18 @@ fn keywords_missing_beside_another_view_name_a_product() {
     assert_eq!(finding.evidence, ["o1", "o2"]);
     assert!(finding.explanation.contains("F-Secure"), "{}", finding.explanation);
     assert!(!ids(&pair(HIDDEN)).contains(&"product-signature"));
+}
+
+/// A completed handshake with a valid leaf of these names.
+pub(super) fn shown(names: &[&str]) -> TlsFacts {
+    let handshake = Handshake::default();
+    let mut facts =
+        crate::tls::facts(&handshake, None, jiff::Timestamp::UNIX_EPOCH, &Roots::webpki(), false);
+    let leaf = crate::tls::certificate::facts(b"", false);
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    facts.chain = vec![Certificate { names, ..leaf }];
+    let (status, reasons) = (PkixStatus::Valid, Vec::new());
+    facts.pkix =
+        Some(Pkix { status, reasons, names_match: None, days_left: None, public_root: None });
+    facts
 }

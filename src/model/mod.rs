@@ -14,6 +14,7 @@ pub mod notation;
 pub mod observation;
 pub mod operator;
 pub mod policy;
+pub mod policy_map;
 pub mod probe;
 pub mod range;
 pub mod report;

@@ -4,10 +4,12 @@
 //! NXDOMAIN, NODATA, SERVFAIL, a time-out and a bogus answer are five different
 //! facts (RFC 5321 §5.1, RFC 4035 §4.3). Refuses to know how answers are got.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::model::target::{Target, TargetKind};
 
 /// The DNSSEC status of an answer (RFC 4035 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -90,6 +92,36 @@ pub struct Route {
     pub null_mx_beside_others: bool,
     /// The hosts, by preference, then by name.
     pub exchanges: Vec<Exchange>,
+}
+
+impl Route {
+    /// The route of a target that needs no DNS at all: an address.
+    pub fn of_address(target: &Target, vantage: &str) -> Option<Self> {
+        let TargetKind::Address { ip, .. } = target.kind else { return None };
+        let (ipv4, ipv6) = match ip {
+            IpAddr::V4(ip) => (vec![ip], vec![]),
+            IpAddr::V6(ip) => (vec![], vec![ip]),
+        };
+        let exchange = Exchange {
+            host: ip.to_string(),
+            preference: None,
+            cname: Vec::new(),
+            cname_dnssec: None,
+            ipv4: AddressAnswer::named(ipv4),
+            ipv6: AddressAnswer::named(ipv6),
+            tlsa: None,
+        };
+        Some(Self {
+            vantage: vantage.to_owned(),
+            kind: RouteKind::Address,
+            dnssec: Dnssec::Indeterminate,
+            error: None,
+            error_detail: None,
+            cname: Vec::new(),
+            null_mx_beside_others: false,
+            exchanges: vec![exchange],
+        })
+    }
 }
 
 /// One MX host and its addresses.

@@ -66,6 +66,8 @@ pub struct TlsFacts {
     pub chain: Vec<Certificate>,
     /// Stapled OCSP response, base64 of the DER; in evidence only.
     pub ocsp_staple: Option<String>,
+    /// What the stapled OCSP response says; `None` where none was stapled.
+    pub ocsp: Option<Ocsp>,
     /// Path, dates and name; `None` where no certificate was seen.
     pub pkix: Option<Pkix>,
     /// DANE; `None` while it is not judged.
@@ -100,6 +102,11 @@ pub struct Certificate {
     pub serial: Option<String>,
     /// Whether subject and issuer are the same.
     pub self_signed: Option<bool>,
+    /// How many signed certificate timestamps are embedded (RFC 6962 §3.3); `None`
+    /// where the list cannot be read.
+    pub scts: Option<u32>,
+    /// Whether it demands a stapled OCSP response (RFC 7633).
+    pub must_staple: Option<bool>,
     /// The certificate, base64 of the DER; in evidence only.
     pub der: Option<String>,
 }
@@ -116,6 +123,49 @@ pub struct Pkix {
     pub names_match: Option<bool>,
     /// Whole days from the observation to the leaf's end; negative once past.
     pub days_left: Option<i64>,
+    /// Whether the path leads to one of Mozilla's roots as compiled in, dates
+    /// apart, whatever was trusted in the run: whether a public authority issued it.
+    pub public_root: Option<bool>,
+}
+
+/// A stapled OCSP response, read at the time of the observation (RFC 6960 §4.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ocsp {
+    /// What it says about the leaf.
+    pub status: OcspStatus,
+    /// Whether the leaf's issuer, or a responder that it delegated to, signed the
+    /// response; `None` where that could not be tried: the issuer's certificate was
+    /// not sent and is no root, or the algorithm is unknown here.
+    pub signed: Option<bool>,
+    /// Whether the observation lies between `this_update` and `next_update`; `None`
+    /// where the response says nothing about the leaf.
+    pub current: Option<bool>,
+    /// When the response was signed.
+    pub produced_at: Option<Timestamp>,
+    /// From when on the status was known to be correct.
+    pub this_update: Option<Timestamp>,
+    /// By when newer information is available; `None` is "at any time".
+    pub next_update: Option<Timestamp>,
+    /// When the certificate was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What a stapled OCSP response says about the leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OcspStatus {
+    /// Not revoked.
+    Good,
+    /// Revoked.
+    Revoked,
+    /// The responder does not know the certificate.
+    Unknown,
+    /// The response is about other certificates only.
+    OtherCertificate,
+    /// The responder refused to answer: `tryLater`, `unauthorized`, …
+    Refused,
+    /// It cannot be read.
+    Malformed,
 }
 
 /// Whether the chain is valid.

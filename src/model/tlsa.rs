@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::report::Run;
 use crate::model::route::{Tlsa, TlsaAnswer};
 use crate::model::tls::Dane;
+use crate::model::verdict::{Status, Verdict};
 
 /// Version of the report of `mxray tlsa`.
 pub const TLSA_SCHEMA: &str = "mxray/tlsa/1";
@@ -76,6 +77,9 @@ pub struct TlsaHost {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// What the check made of it: where somebody may stand between, what was
+    /// presented may not be the host's own.
+    pub verdict: Verdict,
     /// Owner name of the records, with its trailing dot (RFC 6698 §3).
     pub owner: String,
     /// What DNS has now; `None` where it was not asked for.
@@ -134,6 +138,11 @@ pub struct TlsaPresented {
 }
 
 impl TlsaHost {
+    /// Whether somebody else may have presented what was seen.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(self.verdict.status, Status::Intercepted | Status::Stripped | Status::Inconsistent)
+    }
+
     /// How many different keys were presented: more than one want a record each.
     pub fn keys(&self) -> usize {
         let keys = self.presented.iter().filter_map(|one| one.spki_sha256.as_deref());

@@ -11,5 +11,6 @@ pub mod policy_host;
 mod record;
 mod stream;
 
-pub use dial::{Dialler, route_to};
+pub use dial::{Dialler, route_from, route_to};
+pub use link::addresses_of;
 pub use record::observe;

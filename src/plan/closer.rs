@@ -10,7 +10,7 @@ use super::range::range_probes;
 use super::second_look::said_421;
 use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
-use crate::model::probe::{Mode, Probe, Role};
+use crate::model::probe::{LOCAL, Mode, Probe, Role};
 use crate::model::session::Stage;
 use crate::smtp;
 
@@ -36,8 +36,8 @@ pub fn closer_probes(evidence: &Evidence, intent: &Intent) -> Vec<Probe> {
     probes
 }
 
-/// The sessions that came as far as a server's own words inside TLS, on the port
-/// that was asked, at addresses that never asked us to stop.
+/// This machine's sessions that came as far as a server's own words inside TLS, on
+/// the port that was asked, at addresses that never asked us to stop.
 fn working(observations: &[Observation]) -> Vec<&Observation> {
     let gone: BTreeSet<IpAddr> =
         observations.iter().filter(|seen| said_421(seen)).map(|seen| seen.probe.ip).collect();
@@ -52,6 +52,7 @@ fn working(observations: &[Observation]) -> Vec<&Observation> {
     observations
         .iter()
         .filter(|seen| seen.probe.role == Role::Target && Some(seen.probe.port) == port)
+        .filter(|seen| seen.probe.vantage == LOCAL)
         .filter(|seen| !gone.contains(&seen.probe.ip))
         .filter(inside)
         .collect()

@@ -1,5 +1,6 @@
 //! Controls and the canary: other destinations that tell the path from the host.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::first::{Intent, first_probes};
@@ -21,17 +22,17 @@ pub const CANARIES: [IpAddr; 2] = [
     IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0x25, 0, 0, 0, 0x25)),
 ];
 
-/// One session per family to a control: its first address of each.
+/// One session per family and source to a control: its first address of each.
 pub fn control_probes(
     target: &Target,
     route: &Route,
     families: Families,
     intent: &Intent,
 ) -> Vec<Probe> {
-    let all = first_probes(target, route, families, intent);
-    let of = |family| all.iter().find(|probe| probe.family() == family).cloned();
-    let chosen = [of(Family::Ipv4), of(Family::Ipv6)].into_iter().flatten();
-    chosen.map(|probe| Probe { role: Role::Control, ..probe }).collect()
+    let mut known = BTreeSet::new();
+    let all = first_probes(target, route, families, intent).into_iter();
+    let first = all.filter(|probe| known.insert((probe.family(), probe.source)));
+    first.map(|probe| Probe { role: Role::Control, ..probe }).collect()
 }
 
 /// The canary as a target and its route. Its session waits no longer than a

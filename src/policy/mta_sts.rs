@@ -247,6 +247,11 @@ pub fn certificate(fetch: &PolicyFetch, roots: &Roots) -> Option<Pkix> {
     pkix::judge(&handshake, Some(host_of(&fetch.url)), fetch.fetched_at, roots)
 }
 
+/// The leaf that the policy host presented, as DER.
+pub fn presented(fetch: &PolicyFetch) -> Option<Vec<u8>> {
+    BASE64_STANDARD.decode(fetch.chain.as_ref()?.first()?).ok()
+}
+
 /// The host in a URL that [`policy_url`] made.
 pub fn host_of(url: &str) -> &str {
     let rest = url.strip_prefix("https://").unwrap_or(url);

@@ -83,7 +83,7 @@ fn strip_target(target: &mut TargetReport) {
 
 /// A text of JSON with nothing in it that could steer a terminal: such characters
 /// stand inside strings only, and JSON can spell them out (RFC 8259 §7).
-fn harmless(text: String) -> String {
+pub(super) fn harmless(text: String) -> String {
     if text.chars().all(|letter| letter == '\n' || is_harmless(letter)) {
         return text;
     }

@@ -17,7 +17,7 @@ use crate::model::session::{
     EhloAnswer, EhloTls, Greeting, HelloVerb, Keyword, MaskKind, MaskedLine, ReplyText, Stage,
     Starttls, StarttlsOutcome,
 };
-use crate::model::tls::{Certificate, Pkix, PkixReason, PkixStatus, TlsFacts};
+use crate::model::tls::{Certificate, Ocsp, OcspStatus, Pkix, PkixReason, PkixStatus, TlsFacts};
 use crate::model::transcript::Ended;
 use crate::model::verdict::{Confidence, PartVerdict, Place, Status, Verdict};
 
@@ -281,11 +281,21 @@ fn tls(host: &str) -> TlsFacts {
         failure: None,
         chain: vec![certificate(host)],
         ocsp_staple: Some("MAMKAQA=".to_owned()),
+        ocsp: Some(Ocsp {
+            status: OcspStatus::Malformed,
+            signed: None,
+            current: None,
+            produced_at: None,
+            this_update: None,
+            next_update: None,
+            revoked_at: None,
+        }),
         pkix: Some(Pkix {
             status: PkixStatus::Valid,
             reasons: Vec::new(),
             names_match: Some(true),
             days_left: Some(72),
+            public_root: Some(true),
         }),
         dane: None,
     }
@@ -304,6 +314,8 @@ fn certificate(host: &str) -> Certificate {
         signature: Some("ecdsa-with-SHA256".to_owned()),
         serial: Some("0badcafe".to_owned()),
         self_signed: Some(false),
+        scts: Some(2),
+        must_staple: Some(false),
         der: Some("MIIB".to_owned()),
     }
 }
@@ -574,6 +586,7 @@ fn expired() -> ObservationReport {
         reasons: vec![PkixReason::Expired, PkixReason::NameMismatch],
         names_match: Some(false),
         days_left: Some(-3),
+        public_root: Some(true),
     });
     weak
 }

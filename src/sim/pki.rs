@@ -8,10 +8,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, PublicKeyData,
 };
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
 use crate::sim::Error;
@@ -43,7 +44,22 @@ pub enum Flaw {
     MissingIntermediate,
     /// It expired, and names another host.
     ExpiredWrongName,
+    /// It ends in 5 days.
+    EndsSoon,
+    /// What is sent as the leaf is no certificate.
+    UnreadableLeaf,
+    /// What is sent as the intermediate is no certificate.
+    UnreadableLink,
+    /// Leaf and intermediate, and others after them: 30 in all.
+    LongChain,
+    /// The leaf is followed by 64 KiB that look like a certificate.
+    Huge,
 }
+
+/// Certificates of [`Flaw::LongChain`].
+const LONG_CHAIN: usize = 30;
+/// Octets of the second certificate of [`Flaw::Huge`].
+const HUGE: usize = 64 * 1024;
 
 /// A key with a certificate that may sign others.
 #[derive(Debug)]
@@ -127,6 +143,7 @@ impl Pki {
         let starts_in = match flaw {
             Flaw::Expired | Flaw::ExpiredWrongName => -LEAF_DAYS - LEAF_AGE_DAYS,
             Flaw::NotYetValid => LEAF_AGE_DAYS,
+            Flaw::EndsSoon => 5 - LEAF_DAYS,
             _ => -LEAF_AGE_DAYS,
         };
         let params = leaf_params(names, starts_in)?;
@@ -135,12 +152,36 @@ impl Pki {
             return Ok(Identity::new(vec![leaf.der().clone()], &key));
         }
         let leaf = params.signed_by(&key, &self.intermediate.issuer)?;
-        let mut chain = vec![leaf.der().clone()];
-        if flaw != Flaw::MissingIntermediate {
-            chain.push(self.intermediate.certificate().clone());
-        }
-        Ok(Identity::new(chain, &key))
+        let link = self.intermediate.certificate().clone();
+        let sent = vec![leaf.der().clone(), link.clone()];
+        Ok(Identity::new(spoil(sent, &link, flaw), &key))
     }
+}
+
+/// What a flaw of the chain makes of it.
+fn spoil(
+    mut chain: Vec<CertificateDer<'static>>,
+    link: &CertificateDer<'static>,
+    flaw: Flaw,
+) -> Vec<CertificateDer<'static>> {
+    let junk = || CertificateDer::from(b"no certificate".to_vec());
+    match flaw {
+        Flaw::MissingIntermediate => chain.truncate(1),
+        Flaw::UnreadableLeaf => chain = vec![junk(), link.clone()],
+        Flaw::UnreadableLink => {
+            chain.truncate(1);
+            chain.push(junk());
+        }
+        Flaw::LongChain => chain.resize(LONG_CHAIN, link.clone()),
+        Flaw::Huge => {
+            // A SEQUENCE with its length in three octets.
+            let mut huge = vec![0x30, 0x83, 1, 0, 0];
+            huge.resize(HUGE, 0);
+            chain.push(huge.into());
+        }
+        _ => {}
+    }
+    chain
 }
 
 /// A chain as it is presented, leaf first, and the leaf's key.
@@ -148,11 +189,13 @@ impl Pki {
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    public_key: Vec<u8>,
 }
 
 impl Identity {
     fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
-        Self { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
+        let public_key = key.subject_public_key_info();
+        Self { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(), public_key }
     }
 
     /// The chain as it is presented, leaf first.
@@ -160,12 +203,20 @@ impl Identity {
         &self.chain
     }
 
+    /// The leaf's `SubjectPublicKeyInfo` in DER.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
     /// A server that presents this chain, within the limits of `tls`.
     pub fn server_config(&self, tls: &TlsRange) -> Result<Arc<ServerConfig>, Error> {
+        // Nobody looks whether key and leaf belong together: a leaf may be no certificate.
+        let key = tls.provider().key_provider.load_private_key(self.key.clone_key())?;
+        let certified = CertifiedKey::new(self.chain.clone(), key);
         let mut config = ServerConfig::builder_with_provider(Arc::new(tls.provider()))
             .with_protocol_versions(tls.versions)?
             .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         config.send_tls13_tickets = 0;
         Ok(Arc::new(config))
     }

@@ -152,14 +152,11 @@ async fn wait_for_end(mut stream: impl AsyncRead + Unpin) -> io::Result<()> {
 }
 
 fn response(status: u16, fields: &[(String, String)], body: &[u8]) -> Vec<u8> {
-    let mut octets = format!("HTTP/1.1 {status} Pretend\r\n");
-    for (name, value) in fields {
-        octets.push_str(&format!("{name}: {value}\r\n"));
-    }
-    octets.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-    let mut octets = octets.into_bytes();
-    octets.extend_from_slice(body);
-    octets
+    let fields: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let (fields, length) = (fields.concat(), body.len());
+    let head = format!("HTTP/1.1 {status} Pretend\r\n{fields}Content-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 /// A head with the media type of a policy and these fields.

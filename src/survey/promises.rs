@@ -11,13 +11,15 @@ use tokio::sync::mpsc;
 use super::{Event, Gathered, Survey};
 use crate::dns::Resolver;
 use crate::model::policy::{FetchAttempt, PolicyEvidence, PolicyFetch, TxtAnswer};
-use crate::model::probe::Family;
+use crate::model::probe::{Family, LOCAL};
 use crate::model::report::{Families, FamilyUse};
 use crate::model::route::{AddressAnswer, Exchange};
 use crate::model::special_purpose::is_public;
 use crate::model::target::{Target, TargetKind};
+use crate::observe::Dialler;
 use crate::observe::policy_host::{self, Patience, PolicyHost};
 use crate::policy::{mta_sts, tls_rpt};
+use crate::vantage::VantagePoint;
 
 /// Why a policy host is left alone.
 const SPECIAL_PURPOSE: &str = "a special-purpose address, which a policy host of a public domain \
@@ -27,6 +29,7 @@ const SPECIAL_PURPOSE: &str = "a special-purpose address, which a policy host of
 pub(super) struct Promises<'a> {
     survey: &'a Survey,
     resolver: &'a Resolver,
+    dialler: &'a Dialler,
     events: mpsc::UnboundedSender<Event>,
     domain: String,
     families: Families,
@@ -44,21 +47,22 @@ impl<'a> Promises<'a> {
         gathered: &Gathered,
     ) -> Option<Self> {
         let TargetKind::Domain(domain) = &target.kind else { return None };
-        let exchanges = &gathered.route.exchanges;
+        let local = survey.vantages.iter().find_map(VantagePoint::local)?;
+        let here = gathered.views.iter().find(|view| view.route.vantage == LOCAL)?;
+        let exchanges = &here.route.exchanges;
         exchanges.first()?;
         Some(Self {
             survey,
-            resolver: survey.resolver.as_ref()?,
+            resolver: local.resolver.as_ref()?,
+            dialler: &local.dialler,
             events: events.clone(),
             domain: domain.clone(),
-            families: gathered.families,
+            families: here.families,
             anywhere: is_special_purpose(exchanges),
         })
     }
 
-    /// Asks, and hands over what is known each time that it has grown: an
-    /// interrupted run keeps what it has.
-    pub(super) async fn gather(&self, keep: impl Fn(PolicyEvidence)) {
+    async fn gather(&self, keep: impl Fn(PolicyEvidence)) {
         let record = format!("{}.{}", mta_sts::RECORD_LABEL, self.domain);
         let report = format!("{}.{}", tls_rpt::RECORD_LABEL, self.domain);
         let (record, report) = tokio::join!(self.resolver.txt(&record), self.resolver.txt(&report));
@@ -97,7 +101,15 @@ impl<'a> Promises<'a> {
         let refused = refused.take(policy_host::ADDRESSES_TRIED).collect();
         let sources = self.survey.intent.sources.clone();
         let host = PolicyHost { domain: self.domain.clone(), addresses, refused, sources, error };
-        policy_host::fetch(&host, &self.survey.dialler, Patience::default()).await
+        policy_host::fetch(&host, self.dialler, Patience::default()).await
+    }
+}
+
+/// Asks, and hands over what is known each time that it has grown: an interrupted
+/// run keeps what it has. Nothing is asked where there is nothing to ask.
+pub(super) async fn gather(promises: Option<Promises<'_>>, keep: impl Fn(PolicyEvidence)) {
+    if let Some(promises) = promises {
+        promises.gather(keep).await;
     }
 }
 

@@ -9,7 +9,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, Der, TrustAnchor};
 
 use super::certificate;
-use super::pkix::{content, is_trusted};
+use super::certificate::content;
+use super::pkix::is_trusted;
 
 /// A trust anchor, as DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
-use x509_parser::asn1_rs::Oid;
+use x509_parser::asn1_rs::{Any, Oid};
 use x509_parser::prelude::{
     ASN1Time, AttributeTypeAndValue, FromDer, GeneralName, SubjectPublicKeyInfo, X509Certificate,
     X509Name,
@@ -20,6 +20,11 @@ use x509_parser::public_key::PublicKey;
 
 use super::name::Presented;
 use crate::model::tls::Certificate;
+
+/// The extension with embedded signed certificate timestamps (RFC 6962 §3.3).
+const SCT_LIST: &str = "1.3.6.1.4.1.11129.2.4.2";
+/// The extension with TLS features (RFC 7633 §6).
+const TLS_FEATURE: &str = "1.3.6.1.5.5.7.1.24";
 
 /// The facts of one certificate; with `evidence`, its DER as well.
 pub fn facts(der: &[u8], evidence: bool) -> Certificate {
@@ -37,6 +42,8 @@ pub fn facts(der: &[u8], evidence: bool) -> Certificate {
         signature: parsed.as_ref().map(|cert| signature(&cert.signature_algorithm.algorithm)),
         serial: tbs.map(|tbs| hex(tbs.raw_serial())),
         self_signed: tbs.map(|tbs| tbs.subject.as_raw() == tbs.issuer.as_raw()),
+        scts: parsed.as_ref().and_then(scts),
+        must_staple: parsed.as_ref().and_then(must_staple),
         der: evidence.then(|| BASE64_STANDARD.encode(der)),
     }
 }
@@ -70,6 +77,44 @@ pub fn names_with_common(der: &[u8]) -> Option<Presented> {
         names.domains.extend(common.map(escape));
     }
     Some(names)
+}
+
+/// The content of a DER value, its header left out.
+pub(super) fn content(der: &[u8]) -> &[u8] {
+    Any::from_der(der).map_or(der, |(_, any)| any.data)
+}
+
+/// RFC 6962 §3.3: an OCTET STRING with a list in the presentation language of TLS,
+/// a length of two octets before the list and before each of its elements.
+fn scts(certificate: &X509Certificate<'_>) -> Option<u32> {
+    let Some(value) = extension(certificate, SCT_LIST) else { return Some(0) };
+    let (_, octets) = Any::from_der(value).ok().filter(|(rest, _)| rest.is_empty())?;
+    let (mut list, after) = prefixed(octets.data)?;
+    let mut count = 0;
+    while !list.is_empty() {
+        (_, list) = prefixed(list)?;
+        count += 1;
+    }
+    after.is_empty().then_some(count)
+}
+
+/// A vector behind its length of two octets, and what follows it.
+fn prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+}
+
+/// RFC 7633 §4.1: a list of TLS extensions; 5 is `status_request`.
+fn must_staple(certificate: &X509Certificate<'_>) -> Option<bool> {
+    let Some(value) = extension(certificate, TLS_FEATURE) else { return Some(false) };
+    let (_, features) = Vec::<u16>::from_der(value).ok()?;
+    Some(features.contains(&5))
+}
+
+fn extension<'a>(certificate: &'a X509Certificate<'_>, oid: &str) -> Option<&'a [u8]> {
+    let mut extensions = certificate.extensions().iter();
+    let found = extensions.find(|extension| extension.oid.to_id_string() == oid);
+    found.map(|extension| extension.value)
 }
 
 /// SHA-256 in lower-case hexadecimal.
@@ -292,7 +337,7 @@ pub(super) fn signature(oid: &Oid<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::pki::{Authority, RSA1024, SHA1, V1, der, server};
+    use crate::tls::pki::{Authority, RSA1024, SHA1, STAPLED, V1, der, server};
 
     /// `openssl x509 -in sha1.pem -outform DER | sha256sum`
     const CERTIFICATE_SHA256: &str =
@@ -333,6 +378,20 @@ mod tests {
         assert_eq!(facts.names, names);
         assert_eq!(facts.not_before, Some("2026-01-01T00:00:00Z".parse().unwrap()));
         assert_eq!(facts.not_after, Some("2028-01-01T00:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn timestamps_are_counted_and_a_broken_list_is_no_number() {
+        let stapled = facts(&der(STAPLED), false);
+        assert_eq!((stapled.scts, stapled.must_staple), (Some(2), Some(true)));
+        let plain = facts(&der(SHA1), false);
+        assert_eq!((plain.scts, plain.must_staple), (Some(0), Some(false)));
+        // The second timestamp claims to be longer than its list.
+        let mut broken = der(STAPLED);
+        let place = broken.windows(5).position(|octets| octets == b"\0\x03def").unwrap();
+        broken[place + 1] = 4;
+        let broken = facts(&broken, false);
+        assert_eq!((broken.scts, broken.names.len()), (None, 1));
     }
 
     #[test]

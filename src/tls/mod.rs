@@ -22,6 +22,7 @@ mod possession;
 pub mod range;
 mod recorder;
 pub mod roots;
+mod signed;
 
 pub use failure::alert_in;
 pub use handshake::{Outcome, connect, connect_alpn};
@@ -58,6 +59,7 @@ pub fn facts(
         failure: handshake.failure.clone(),
         chain: handshake.chain.iter().map(|der| certificate::facts(der, evidence)).collect(),
         ocsp_staple: staple.map(|der| BASE64_STANDARD.encode(der)),
+        ocsp: ocsp::read(handshake, at, roots),
         pkix: pkix::judge(handshake, reference, at, roots),
         dane: None,
     }

@@ -85,4 +85,6 @@ pub(crate) const V1: &str = include_str!("../../testdata/certs/v1.pem");
 pub(crate) const RSA1024: &str = include_str!("../../testdata/certs/rsa1024.pem");
 pub(crate) const OLD_CA: &str = include_str!("../../testdata/certs/ca.pem");
 pub(crate) const SHA1: &str = include_str!("../../testdata/certs/sha1.pem");
+pub(crate) const STAPLED: &str = include_str!("../../testdata/certs/stapled.pem");
+pub(crate) const STAPLED_CA: &str = include_str!("../../testdata/certs/stapled-ca.pem");
 pub(crate) const SNAKEOIL: &str = include_str!("../../testdata/certs/snakeoil.pem");

@@ -5,6 +5,7 @@
 //! stops at the first, so path, dates, name, keys and digests are asked apart.
 //! Refuses to know policies: whether a bad certificate matters is for `judge`.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,19 +14,25 @@ use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
-use x509_parser::asn1_rs::{Any, FromDer};
 use x509_parser::prelude::{X509Certificate, X509Version};
 
-use super::certificate::{self, curve_bits, rsa_bits, timestamp};
+use super::certificate::{self, content, curve_bits, rsa_bits, timestamp};
 use super::name;
 use super::ocsp;
 use super::roots::Roots;
-use crate::model::tls::{Handshake, Pkix, PkixReason, PkixStatus};
+use super::signed::{Key, Signed};
+use crate::model::tls::{Handshake, OcspStatus, Pkix, PkixReason, PkixStatus};
 
 const SECONDS_A_DAY: i64 = 24 * 60 * 60;
 /// NIST SP 800-131A: below these, keys are no longer allowed.
 const MIN_RSA_BITS: usize = 2048;
 const MIN_CURVE_BITS: usize = 224;
+
+/// Links that [`completion`] adds at the most.
+const MAX_LINKS: usize = 3;
+
+/// Mozilla's roots, whatever a run trusts.
+static PUBLIC: LazyLock<Roots> = LazyLock::new(Roots::webpki);
 
 /// Judges the chain of a handshake at the time at which it was recorded.
 ///
@@ -39,33 +46,83 @@ pub fn judge(
 ) -> Option<Pkix> {
     let (leaf_der, rest) = handshake.chain.split_first()?;
     let Some(leaf) = certificate::parse(leaf_der) else {
-        return Some(verdict(vec![PkixReason::Malformed], None, None));
+        return Some(verdict(vec![PkixReason::Malformed], None));
     };
     let names_match =
         reference.map(|reference| name::matches(reference, &certificate::presented(&leaf)));
-    let staple = handshake.ocsp_staple.as_deref();
-    let revoked =
-        staple.is_some_and(|staple| ocsp::is_revoked(staple, leaf.tbs_certificate.raw_serial()));
+    // Nobody forges a testimony that revokes his own certificate: it counts unless
+    // the signature is known to be wrong.
+    let revoked = ocsp::read(handshake, at, roots)
+        .is_some_and(|ocsp| ocsp.status == OcspStatus::Revoked && ocsp.signed != Some(false));
     let days_left = timestamp(leaf.validity().not_after)
         .map(|end| (end.as_second() - at.as_second()).div_euclid(SECONDS_A_DAY));
 
-    let others = rest.iter().filter_map(|der| certificate::parse(der)).collect();
-    let path = Path::follow(leaf, others, roots);
+    let path = Path::follow(leaf, parsed(rest), roots);
     let mut reasons = path_reasons(&path, &handshake.chain, at, roots);
     reasons.extend((names_match == Some(false)).then_some(PkixReason::NameMismatch));
     reasons.extend(revoked.then_some(PkixReason::Revoked));
-    Some(verdict(reasons, names_match, days_left))
+    let public_root = path.leads_to_public_root(&handshake.chain);
+    Some(Pkix { days_left, public_root, ..verdict(reasons, names_match) })
 }
 
-fn verdict(
-    mut reasons: Vec<PkixReason>,
-    names_match: Option<bool>,
-    days_left: Option<i64>,
-) -> Pkix {
+fn verdict(mut reasons: Vec<PkixReason>, names_match: Option<bool>) -> Pkix {
     reasons.sort_unstable();
     reasons.dedup();
     let status = if reasons.is_empty() { PkixStatus::Valid } else { PkixStatus::Invalid };
-    Pkix { status, reasons, names_match, days_left }
+    Pkix { status, reasons, names_match, days_left: None, public_root: None }
+}
+
+/// The certificates out of `others` that continue a chain whose next link was not
+/// sent, up to a trusted root; `None` where they do not lead there.
+///
+/// Whose they are matters not: a certificate proves itself by its signature.
+pub fn completion<'a>(
+    chain: &[Vec<u8>],
+    others: &[&'a [u8]],
+    at: Timestamp,
+    roots: &Roots,
+) -> Option<Vec<&'a [u8]>> {
+    complete(chain, others, at, roots, MAX_LINKS)
+}
+
+fn complete<'a>(
+    chain: &[Vec<u8>],
+    others: &[&'a [u8]],
+    at: Timestamp,
+    roots: &Roots,
+    links: usize,
+) -> Option<Vec<&'a [u8]>> {
+    let path = Path::of(chain, roots)?;
+    if is_trusted_in_time(&path, chain, at, roots) {
+        return Some(Vec::new());
+    }
+    if links == 0 {
+        return None;
+    }
+    let last = path.certificates.last()?;
+    let link = others.iter().find(|der| issued(der, last))?;
+    let longer: Vec<Vec<u8>> = chain.iter().cloned().chain([link.to_vec()]).collect();
+    let mut found = complete(&longer, others, at, roots, links - 1)?;
+    found.insert(0, link);
+    Some(found)
+}
+
+/// Whether the holder of this certificate issued that one: by its name, and by its
+/// key as far as that can be told.
+fn issued(der: &[u8], subject: &X509Certificate<'_>) -> bool {
+    let Some(cert) = certificate::parse(der) else { return false };
+    let named = cert.subject().as_raw() == subject.issuer().as_raw() && !is_self_issued(&cert);
+    let key = Key::of(content(cert.public_key().raw));
+    let signed = Signed::parse(content(subject.as_raw()));
+    let proof = signed.zip(key).and_then(|(signed, key)| signed.is_signed_by(&key));
+    named && proof != Some(false)
+}
+
+/// Trusted at that time, or at one inside every certificate's validity.
+fn is_trusted_in_time(path: &Path<'_>, chain: &[Vec<u8>], at: Timestamp, roots: &Roots) -> bool {
+    let store = roots.store();
+    is_trusted(chain, at, store)
+        || path.common_time().is_some_and(|time| is_trusted(chain, time, store))
 }
 
 /// The reasons that lie in the path: fitness, dates, trust.
@@ -137,7 +194,17 @@ struct Path<'a> {
     leaf_is_anchor: bool,
 }
 
+fn parsed(certificates: &[Vec<u8>]) -> Vec<X509Certificate<'_>> {
+    certificates.iter().filter_map(|der| certificate::parse(der)).collect()
+}
+
 impl<'a> Path<'a> {
+    /// The path of a presented chain.
+    fn of(chain: &'a [Vec<u8>], roots: &Roots) -> Option<Self> {
+        let (leaf, rest) = chain.split_first()?;
+        Some(Self::follow(certificate::parse(leaf)?, parsed(rest), roots))
+    }
+
     /// Goes from the leaf to its issuer and on, each certificate at most once.
     /// Trust anchors stay out, even if they were sent: only their names and keys
     /// count.
@@ -173,6 +240,13 @@ impl<'a> Path<'a> {
     /// itself. webpki would refuse a CA as a leaf.
     fn is_anchor(&self) -> bool {
         self.leaf_is_anchor
+    }
+
+    /// Whether a public authority stands at its end; unknown where a link is missing,
+    /// or no time is common to all.
+    fn leads_to_public_root(&self, chain: &[Vec<u8>]) -> Option<bool> {
+        let time = self.common_time()?;
+        (self.end != End::Missing).then(|| is_trusted(chain, time, PUBLIC.store()))
     }
 
     fn dates(&self, at: Timestamp) -> Vec<PkixReason> {
@@ -250,11 +324,6 @@ fn is_anchor(cert: &X509Certificate<'_>, roots: &Roots) -> bool {
     roots.holds(content(cert.subject().as_raw()), content(cert.public_key().raw))
 }
 
-/// The content of a DER value, which is how trust anchors keep names and keys.
-pub(super) fn content(der: &[u8]) -> &[u8] {
-    Any::from_der(der).map_or(der, |(_, any)| any.data)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -263,7 +332,8 @@ mod tests {
     use super::PkixReason::*;
     use super::*;
     use crate::tls::pki::{
-        Authority, OLD_CA, RSA1024, SHA1, SNAKEOIL, V1, at, authority, der, server, valid,
+        Authority, OLD_CA, RSA1024, SHA1, SNAKEOIL, STAPLED, STAPLED_CA, V1, at, authority, der,
+        server, valid,
     };
 
     const MX: &str = "mx.example.net";
@@ -420,6 +490,46 @@ mod tests {
         assert_eq!(reasons(SHA1, good_staple), [WeakSignature]);
         assert_eq!(reasons(RSA1024, staple), [SelfSigned, WeakKey]);
         assert_eq!(reasons(SHA1, b"garbage"), [WeakSignature]);
+    }
+
+    #[test]
+    fn a_revocation_that_the_issuer_did_not_sign_is_not_heard() {
+        let stranger = include_bytes!("../../testdata/certs/staple-stranger.der");
+        let reasons = |chain: Vec<Vec<u8>>| {
+            let ocsp_staple = Some(stranger.to_vec());
+            let handshake = Handshake { chain, ocsp_staple, ..Handshake::default() };
+            judge(&handshake, None, at(), &Roots::webpki()).unwrap().reasons
+        };
+        assert_eq!(reasons(vec![der(STAPLED), der(STAPLED_CA)]), [UnknownIssuer]);
+        // Whose signature it is cannot be told: taken at its word against itself.
+        assert_eq!(reasons(vec![der(STAPLED)]), [IncompleteChain, Revoked]);
+    }
+
+    #[test]
+    fn a_missing_link_seen_elsewhere_completes_the_path() {
+        let root = Authority::root("root");
+        let upper = root.intermediate(authority("upper"));
+        let lower = upper.intermediate(authority("lower"));
+        let chain = vec![lower.leaf(&server(&[MX]))];
+        let stranger = Authority::root("lower");
+        let found = |others: &[&[u8]]| {
+            let found = completion(&chain, others, at(), &root.trusted())?;
+            Some(found.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>())
+        };
+        let whole = Some(vec![lower.der.clone(), upper.der.clone()]);
+        assert_eq!(found(&[&upper.der, &stranger.der, b"none", &lower.der]), whole);
+        assert_eq!(found(&[&stranger.der, &upper.der]), None, "a name proves nothing");
+        assert_eq!(found(&[&lower.der]), None);
+        assert_eq!(completion(&chain, &[&upper.der, &lower.der], at(), &Roots::webpki()), None);
+    }
+
+    #[test]
+    fn what_a_run_trusts_beside_is_no_public_root() {
+        let root = Authority::root("root");
+        let leaf = root.leaf(&server(&[MX]));
+        let trusted = judged(vec![leaf.clone()], MX, &root.trusted());
+        assert_eq!((trusted.status, trusted.public_root), (PkixStatus::Valid, Some(false)));
+        assert_eq!(judged(vec![leaf], MX, &Roots::webpki()).public_root, None, "a link is missing");
     }
 
     #[test]

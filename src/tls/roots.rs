@@ -100,6 +100,12 @@ impl Roots {
         Ok(self)
     }
 
+    /// Whether these are the public authorities that senders trust, and not what this
+    /// machine happens to.
+    pub fn is_public(&self) -> bool {
+        self.source == Source::Webpki
+    }
+
     /// What was trusted, for the report.
     pub fn describe(&self) -> Trust {
         let (roots, version) = match self.source {
@@ -134,6 +140,12 @@ impl Roots {
     /// SEQUENCE header left out.
     pub(super) fn has_subject(&self, subject: &[u8]) -> bool {
         self.store().roots.iter().any(|anchor| anchor.subject.as_ref() == subject)
+    }
+
+    /// The keys of the anchors with this subject, each as the content of its DER.
+    pub(super) fn keys_of(&self, subject: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let named = self.store().roots.iter().filter(move |one| one.subject.as_ref() == subject);
+        named.map(|anchor| anchor.subject_public_key_info.as_ref())
     }
 
     /// Whether an anchor has this subject and this key, both as the content of

@@ -6,18 +6,22 @@
 //! `MXRAY_LAB=required` every scenario fails instead.
 
 mod capability;
+mod dane;
 mod dns;
 mod forwarder;
 mod injection;
+mod levels;
 mod middlebox;
 mod mta;
 mod oracle;
 mod pki;
+mod policy_host;
 mod premises;
 mod process;
 mod range;
 mod sandbox;
 mod scenarios;
+mod sts;
 mod topology;
 mod world;
 

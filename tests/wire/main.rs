@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a pretend internet that does not start fails the test")]
 
+mod agent;
+mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
 mod injection;
 mod menu;
+mod promises;
 mod range;
 mod servers;
+mod tlsa;

@@ -3,41 +3,84 @@
 
 mod certificate;
 mod consistency;
+mod dane;
 mod handshake;
 mod injection;
 mod intercept;
+mod lifetime;
+mod mta_sts;
 mod offer;
+mod promise;
 mod range;
 mod reach;
 mod route;
 mod signature;
+mod staple;
+mod tls_rpt;
 
 use super::Scene;
+use super::address::Address;
+use super::catalogue::{Entry, on_address};
+use super::policies::Promised;
+use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Severity};
 use crate::model::verdict::{Status, Verdict};
 
 /// Everything found, the gravest first.
-pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
+pub(super) fn findings(
+    evidence: &Evidence,
+    scene: &Scene<'_>,
+    promised: &Promised,
+    verdict: &Verdict,
+) -> Vec<Finding> {
     let addresses = &scene.addresses;
-    let mut found = offer::findings(scene, verdict);
+    let mut found = promise::findings(scene);
+    found.extend(offer::findings(scene, verdict));
     found.extend(intercept::findings(scene));
     found.extend(consistency::findings(scene));
     found.extend(signature::findings(scene));
     found.extend(handshake::findings(addresses));
-    found.extend(certificate::findings(addresses));
+    found.extend(certificate::findings(scene));
+    found.extend(lifetime::findings(addresses));
+    found.extend(staple::findings(addresses));
     found.extend(injection::findings(&scene.closer));
     found.extend(range::findings(&scene.closer));
     found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
+    found.extend(mta_sts::findings(evidence, promised));
+    found.extend(tls_rpt::findings(evidence, promised));
+    found.extend(dane::findings(scene));
     // A fact about one address is critical where it is the state of the whole
     // domain; beside addresses that do better it is a warning.
-    if !matches!(verdict.status, Status::NotOffered | Status::TlsBroken) {
+    let states = [Status::NotOffered, Status::TlsBroken, Status::PolicyFailed];
+    if !states.contains(&verdict.status) {
         for finding in found.iter_mut().filter(|finding| finding.confidence.is_none()) {
             finding.severity = finding.severity.min(Severity::Warning);
         }
     }
     // A stable sort: within a severity the order of the rules and addresses stays.
     found.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.confidence)));
+    found
+}
+
+/// One finding for each kind that sessions show, in the words of the first, resting
+/// on every session that shows it.
+fn by_session(
+    address: &Address<'_>,
+    shown: impl Fn(&Reading<'_>) -> Vec<(Entry, String)>,
+) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for reading in &address.readings {
+        for (entry, text) in shown(reading) {
+            match found.iter_mut().find(|known| known.id == entry.id) {
+                Some(known) => known.evidence.push(reading.id()),
+                None => {
+                    let subject = on_address(&address.host, address.ip);
+                    found.push(entry.raised(subject, vec![reading.id()], text));
+                }
+            }
+        }
+    }
     found
 }

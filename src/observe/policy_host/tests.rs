@@ -191,7 +191,7 @@ async fn what_never_ends_is_ended() {
 
 #[tokio::test]
 async fn what_is_no_http_is_an_error() {
-    let many: String = (0..200).map(|number| format!("X-{number}: y\r\n")).collect();
+    let many = "X: y\r\n".repeat(2 * MAX_FIELDS);
     let long = format!("X: {}\r\n", "y".repeat(HEAD_CAP));
     let head = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n").into_bytes();
     for octets in [

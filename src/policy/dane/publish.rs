@@ -27,6 +27,7 @@ pub fn publish(target: &TargetReport, port: u16) -> TlsaHost {
     TlsaHost {
         host: target.target.clone(),
         port,
+        verdict: target.verdict.clone(),
         owner: format!("_{port}._tcp.{}.", host.base_domain),
         published: host.published.clone(),
         requirement: host.requirement.word().to_owned(),

@@ -220,7 +220,11 @@ fn certificate_cell(tls: Option<&TlsFacts>) -> Line {
         return Line::of(Tone::Faint, VOID);
     };
     if pkix.status == PkixStatus::Valid {
-        let days = pkix.days_left.map(|days| format!(", {days} days")).unwrap_or_default();
+        let days = pkix.days_left.map(|days| match days {
+            1 => ", 1 day left".to_owned(),
+            days => format!(", {days} days left"),
+        });
+        let days = days.unwrap_or_default();
         return Line::of(Tone::Good, "valid").plain(&days);
     }
     let reasons: Vec<&str> =

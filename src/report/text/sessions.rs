@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use crate::model::probe::Mode;
 use crate::model::report::{ObservationReport, TargetReport};
 use crate::model::session::{EhloAnswer, Stage, StarttlsOutcome};
-use crate::model::tls::TlsFacts;
+use crate::model::tls::{Ocsp, TlsFacts};
 use crate::model::transcript::Ended;
 use crate::report::page::{Line, Page, Tone};
 
@@ -113,6 +113,7 @@ pub(super) fn notes(session: &ObservationReport, verbose: u8) -> Vec<Line> {
         notes.extend(timing_note(session));
         notes.extend(session.ehlo.as_ref().map(keywords_note));
         notes.extend(session.tls.as_ref().into_iter().flat_map(chain_notes));
+        notes.extend(session.tls.as_ref().and_then(|tls| tls.ocsp.as_ref()).map(staple_note));
     }
     notes
 }
@@ -192,12 +193,31 @@ fn chain_notes(tls: &TlsFacts) -> Vec<Line> {
             if let Some(key) = &certificate.key {
                 line = line.plain(", ").plain(key);
             }
+            if let Some(scts @ 1..) = certificate.scts {
+                line = line.plain(&format!(", {scts} SCTs"));
+            }
             if !certificate.names.is_empty() {
                 line = line.plain(", names: ").plain(&certificate.names.join(" "));
             }
             line
         })
         .collect()
+}
+
+/// What is stapled, and what of it was verified.
+fn staple_note(ocsp: &Ocsp) -> Line {
+    let mut line = Line::of(Tone::Faint, "OCSP response: ").plain(words::ocsp_status(ocsp.status));
+    if let Some(signed) = ocsp.signed {
+        line = line.plain(if signed {
+            ", signed by the issuer"
+        } else {
+            ", not signed by the issuer"
+        });
+    }
+    match ocsp.next_update {
+        Some(next) => line.plain(&format!(", until {}", next.strftime("%Y-%m-%d"))),
+        None => line,
+    }
 }
 
 /// A text from the wire, cut where it is long.

@@ -11,6 +11,11 @@ use crate::report::page::{Line, Page, Tone};
 
 use super::{Style, machine, sessions, transcripts};
 
+/// The issuer's certificate usage (RFC 7218).
+const DANE_TA: u8 = 2;
+/// The server's own certificate usage (RFC 7218).
+const DANE_EE: u8 = 3;
+
 /// Most characters of a record's data where it only has to be recognised.
 const RECOGNISABLE: usize = 16;
 
@@ -36,17 +41,19 @@ pub fn render(report: &Report, tlsa: &TlsaReport, style: &Style) -> String {
 
 fn write_host(page: &mut Page, host: &TlsaHost, target: &TargetReport) {
     page.hanging(0, 2, &summary(host, target));
-    let (fitting, unfit): (Vec<_>, Vec<_>) = host.proposals.iter().partition(|one| one.works);
-    if !fitting.is_empty() {
-        page.heading("Publish");
-        fitting.iter().for_each(|proposal| write_proposal(page, proposal));
+    if host.is_doubtful() && !host.presented.is_empty() {
+        let line = Line::of(Tone::Bad, "Do not publish yet")
+            .plain(
+                ": somebody may stand between, and what was presented may not be the host's own: ",
+            )
+            .plain(&host.verdict.summary);
+        page.hanging(2, 2, &line.sentence());
     }
-    for proposal in unfit {
-        page.hanging(2, 2, &unfit_line(proposal));
-    }
+    write_proposals(page, "Publish", host, DANE_EE);
+    write_proposals(page, "Or, only for an issuer of your own", host, DANE_TA);
     write_published(page, host);
     if !host.proposals.is_empty() {
-        page.heading("Renewal");
+        page.heading("Advice");
         for advice in advice(host) {
             page.hanging(2, 2, &Line::of(Tone::Plain, advice));
         }
@@ -75,6 +82,22 @@ fn summary(host: &TlsaHost, target: &TargetReport) -> Line {
         .sentence()
 }
 
+fn write_proposals(page: &mut Page, heading: &str, host: &TlsaHost, usage: u8) {
+    let proposals: Vec<_> =
+        host.proposals.iter().filter(|proposal| proposal.record.usage == usage).collect();
+    if proposals.is_empty() {
+        return;
+    }
+    page.heading(heading);
+    for proposal in proposals {
+        if proposal.works {
+            write_proposal(page, proposal);
+        } else {
+            page.hanging(2, 2, &unfit_line(proposal));
+        }
+    }
+}
+
 fn write_proposal(page: &mut Page, proposal: &TlsaProposal) {
     // A line of a zone file is there to be copied.
     page.fixed(2, &Line::of(Tone::Strong, &proposal.line));
@@ -93,7 +116,7 @@ fn whose(proposal: &TlsaProposal) -> String {
     let at = list(&proposal.addresses);
     let until = proposal.not_after.map(|end| format!(" until {}", end.strftime("%Y-%m-%d")));
     match proposal.record.usage {
-        2 => format!("the issuer {subject}{}, sent by {at}", until.unwrap_or_default()),
+        DANE_TA => format!("the issuer {subject}{}, sent by {at}", until.unwrap_or_default()),
         _ => format!("the server's own key ({subject}), at {at}"),
     }
 }
@@ -150,10 +173,7 @@ fn published_line(host: &TlsaHost, place: usize, record: &Tlsa) -> Line {
     let (fits, fails): (Vec<_>, Vec<_>) =
         views.iter().partition(|(_, view)| view.accepted == Some(true));
     let Some((_, fitting)) = fits.first() else {
-        let reasons = deduplicated(views.iter().flat_map(|(_, view)| &view.reasons));
-        return line
-            .toned(Tone::Bad, "fits nothing that is presented")
-            .plain(&format!(" ({reasons})"));
+        return unfitting(line, host, &views);
     };
     let line = line.toned(Tone::Good, "fits");
     let line = if fails.is_empty() {
@@ -163,6 +183,22 @@ fn published_line(host: &TlsaHost, place: usize, record: &Tlsa) -> Line {
         line.toned(Tone::Bad, &format!(", but not at {without}"))
     };
     line.plain("; ").plain(&outlook(fitting))
+}
+
+/// A record that senders refuse everywhere: one for something else, or one whose
+/// issuer was presented and does not do.
+fn unfitting(line: Line, host: &TlsaHost, views: &[(IpAddr, &RecordView)]) -> Line {
+    let close = views.iter().filter(|(_, view)| view.certificate.is_some());
+    let reasons = deduplicated(close.flat_map(|(_, view)| &view.reasons));
+    if !reasons.is_empty() {
+        return line.toned(Tone::Bad, "names what is presented, and is refused: ").plain(&reasons);
+    }
+    let all = host.presented.iter().flat_map(|one| &one.records);
+    if all.into_iter().any(|view| view.accepted == Some(true)) {
+        let words = "fits nothing that is presented: the next key's, or left behind by a renewal";
+        return line.toned(Tone::Doubtful, words);
+    }
+    line.toned(Tone::Bad, "fits nothing that is presented")
 }
 
 /// What a renewal does to a record that fits.
@@ -182,7 +218,10 @@ fn outlook(view: &RecordView) -> String {
 }
 
 fn advice(host: &TlsaHost) -> Vec<&'static str> {
-    let mut advice = Vec::new();
+    let mut advice = vec![
+        "These are the keys as seen from here: compare them with the host's own certificate before \
+         you publish.",
+    ];
     if host.keys() > 1 {
         advice.push(
             "Different keys are presented: publish a record for each of them, or give every \
@@ -194,7 +233,7 @@ fn advice(host: &TlsaHost) -> Vec<&'static str> {
          beside the present one, wait for two TTLs, and only then change the server; take the old \
          record away afterwards.",
     );
-    if host.proposals.iter().any(|proposal| proposal.works && proposal.record.usage == 2) {
+    if host.proposals.iter().any(|proposal| proposal.works && proposal.record.usage == DANE_TA) {
         advice.push(
             "A 2 1 1 record fails on the day the issuer changes, and public authorities change \
              theirs without notice: publish one only for an issuer of your own.",

@@ -5,7 +5,7 @@
 use crate::model::finding::Severity;
 use crate::model::route::{Dnssec, LookupError};
 use crate::model::session::{Stage, StarttlsOutcome};
-use crate::model::tls::PkixReason;
+use crate::model::tls::{OcspStatus, PkixReason};
 use crate::model::transcript::Ended;
 use crate::model::verdict::{Confidence, Place, Status};
 use crate::report::page::Tone;
@@ -185,6 +185,18 @@ pub(super) fn pkix_reason(reason: PkixReason) -> &'static str {
         PkixReason::WeakKey => "weak key",
         PkixReason::WeakSignature => "weak signature",
         PkixReason::Malformed => "malformed",
+    }
+}
+
+/// What a stapled OCSP response says.
+pub(super) fn ocsp_status(status: OcspStatus) -> &'static str {
+    match status {
+        OcspStatus::Good => "good",
+        OcspStatus::Revoked => "revoked",
+        OcspStatus::Unknown => "certificate unknown to the responder",
+        OcspStatus::OtherCertificate => "about another certificate",
+        OcspStatus::Refused => "the responder refused",
+        OcspStatus::Malformed => "not readable",
     }
 }
 

@@ -84,6 +84,8 @@ pub struct Server {
 struct Node {
     script: Script,
     acceptor: TlsAcceptor,
+    /// `SubjectPublicKeyInfo` in DER.
+    key: Vec<u8>,
 }
 
 impl Server {
@@ -95,6 +97,11 @@ impl Server {
         };
         let nodes = scripts.into_iter().map(|script| Node::new(script, host, pki));
         Ok(Self { nodes: nodes.collect::<Result<_, _>>()?, connections: AtomicUsize::new(0) })
+    }
+
+    /// The public key of each node, `SubjectPublicKeyInfo` in DER.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        self.nodes.iter().map(|node| node.key.clone()).collect()
     }
 
     /// Carries one session to its end; `client` is the address that replies name.
@@ -120,8 +127,10 @@ impl Node {
             Script::PolicyHost(host) => (host.flaw, TlsRange::default()),
             _ => (Flaw::None, TlsRange::default()),
         };
-        let config = pki.issue(&[host.to_owned()], flaw)?.server_config(&tls)?;
-        Ok(Self { script, acceptor: TlsAcceptor::from(config) })
+        let identity = pki.issue(&[host.to_owned()], flaw)?;
+        let config = identity.server_config(&tls)?;
+        let key = identity.public_key().to_vec();
+        Ok(Self { script, acceptor: TlsAcceptor::from(config), key })
     }
 
     async fn act(&self, stream: TcpStream, client: IpAddr) -> io::Result<()> {

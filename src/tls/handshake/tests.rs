@@ -14,8 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::model::tls::OcspStatus;
+use crate::tls::Roots;
 use crate::tls::alert_in;
-use crate::tls::pki::{Authority, SNAKEOIL, der, server};
+use crate::tls::pki::{Authority, SNAKEOIL, STAPLED, STAPLED_CA, der, server};
 
 const MX: &str = "mx.example.net";
 
@@ -122,6 +124,25 @@ async fn failure(stream: DuplexStream) -> Handshake {
     let outcome = connect(stream, Some(MX), ClientHello::Default, later()).await;
     assert!(outcome.stream.is_none());
     outcome.handshake
+}
+
+#[tokio::test]
+async fn a_staple_is_asked_for_and_verified() {
+    let staple = include_bytes!("../../../testdata/certs/staple-delegated.der");
+    let at = "2027-01-01T12:00:00Z".parse().unwrap();
+    let chain = vec![der(STAPLED), der(STAPLED_CA)];
+    for versions in [vec![&TLS13], vec![&TLS12]] {
+        let bare = Server { versions, chain: chain.clone(), ..Server::new() };
+        let facts = |handshake: &Handshake| {
+            let facts = crate::tls::facts(handshake, None, at, &Roots::webpki(), false);
+            (facts.chain[0].must_staple, facts.ocsp.map(|ocsp| (ocsp.status, ocsp.signed)))
+        };
+        let missing = bare.meet(ClientHello::Default).await.handshake;
+        assert_eq!(facts(&missing), (Some(true), None));
+        let stapled = Server { staple: Some(staple.to_vec()), ..bare };
+        let handshake = stapled.meet(ClientHello::Default).await.handshake;
+        assert_eq!(facts(&handshake), (Some(true), Some((OcspStatus::Good, Some(true)))));
+    }
 }
 
 #[tokio::test]
