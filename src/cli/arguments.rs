@@ -158,6 +158,9 @@ pub(crate) struct CheckArguments {
     /// What is probed, and as whom.
     #[command(flatten)]
     pub(crate) probe: ProbeOptions,
+    /// What is asked of servers besides.
+    #[command(flatten)]
+    pub(crate) closer: CloserOptions,
     /// Which other destinations are asked.
     #[command(flatten)]
     pub(crate) controls: ControlOptions,
@@ -242,6 +245,20 @@ pub(crate) struct ProbeOptions {
     #[arg(long, value_name = "N", default_value_t = budget::REPEATS)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(budget::MOST_REPEATS)))]
     pub(crate) repeats: u32,
+}
+
+/// Closer looks at servers, each with sessions of its own.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Closer looks")]
+pub(crate) struct CloserOptions {
+    /// Test for STARTTLS command injection: one more session with each host and family,
+    /// in which a NOOP follows STARTTLS in the same write
+    #[arg(long, conflicts_with = "implicit_tls")]
+    pub(crate) injection: bool,
+    /// Find all TLS versions, cipher suites and groups, by up to 120 short sessions with
+    /// one address of each host
+    #[arg(long)]
+    pub(crate) deep: bool,
 }
 
 /// Which other destinations are asked where something looks odd.

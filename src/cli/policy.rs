@@ -10,7 +10,7 @@ use mxray::observe::Dialler;
 use mxray::policy::postfix;
 use mxray::report::policy_map;
 
-use crate::cli::arguments::{CheckArguments, PolicyArguments};
+use crate::cli::arguments::{CheckArguments, CloserOptions, PolicyArguments};
 use crate::cli::check::block_on;
 use crate::cli::deliver::save;
 use crate::cli::exit::{Exit, FailOn};
@@ -41,6 +41,7 @@ fn as_check(arguments: &PolicyArguments) -> CheckArguments {
     CheckArguments {
         targets: arguments.targets.clone(),
         probe: arguments.probe.clone(),
+        closer: CloserOptions::default(),
         controls: arguments.controls.clone(),
         trust: arguments.trust.clone(),
         save: arguments.save.clone(),

@@ -310,6 +310,7 @@ pub fn probe(report: &ProbeReport) -> Probe {
         ehlo_name: report.ehlo_name.clone(),
         mode: report.mode,
         client_hello: report.client_hello,
+        offer: None,
         sni: report.sni.clone(),
         repeat: report.repeat,
         role: report.role,
