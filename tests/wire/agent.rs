@@ -40,10 +40,9 @@ fn probe_to(endpoint: SocketAddr) -> Probe {
 }
 
 async fn fault_of(command: &str) -> Fault {
-    match Agent::start(command).await {
-        Ok(_) => panic!("{command}: it started"),
-        Err(fault) => fault,
-    }
+    let started = Agent::start(command).await;
+    assert!(started.is_err(), "{command}: it started");
+    started.err().unwrap()
 }
 
 #[tokio::test]
