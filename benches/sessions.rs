@@ -175,7 +175,7 @@ impl Full {
             repeats: 0,
             other_ports: false,
         };
-        let route = plan::named_route(&target, "local").unwrap();
+        let route = Route::of_address(&target, "local").unwrap();
         let probe = plan::first_probes(&target, &route, families, &intent).remove(0);
         Self { target, probe, route, families, dialler: Dialler::direct(), roots: Roots::webpki() }
     }
@@ -193,6 +193,7 @@ impl Full {
             observations: vec![observation],
             role: Role::Target,
             families: self.families,
+            elsewhere: std::collections::BTreeMap::new(),
         };
         judge::judge(&evidence, &[], Context { roots: &self.roots, verify_name: None })
     }

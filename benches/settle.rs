@@ -25,6 +25,8 @@ use mxray::sim::middlebox::{Behaviour, Refusal, Scope};
 use mxray::sim::server::{Profile, Software};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
+use mxray::vantage::VantagePoint;
+use mxray::vantage::local::Local;
 
 /// One way; there and back is twice this.
 const LATENCY: Duration = Duration::from_millis(50);
@@ -67,8 +69,11 @@ fn survey_of(running: &Running) -> Survey {
     let settings = ResolverSettings { servers, anchor, ..ResolverSettings::default() };
     let sources = vec![IpAddr::from(CLIENT_IPV4), IpAddr::from(CLIENT_IPV6)];
     Survey {
-        resolver: Some(Resolver::new(settings).unwrap()),
-        dialler: Dialler::pretend(running.endpoints().clone(), sources),
+        vantages: [VantagePoint::here(Local {
+            resolver: Some(Resolver::new(settings).unwrap()),
+            dialler: Dialler::pretend(running.endpoints().clone(), sources),
+        })]
+        .into(),
         intent: Intent {
             ehlo_names: vec!["probe.example.org".to_owned()],
             sources: Vec::new(),

@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         }
         Err(failure) => return Terminal::default().conclude(Err(failure)),
     };
-    let terminal = Terminal::new(arguments.command.output_options());
+    let terminal =
+        Terminal::new(arguments.command.output_options(), arguments.command.show_options());
     let outcome = cli::run(&arguments.command, &terminal);
     terminal.conclude(outcome)
 }

@@ -43,7 +43,7 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_the_program_and_of_each_command() {
-    for command in ["", "check", "report", "demo", "explain", "schema", "completions"] {
+    for command in ["", "check", "report", "tlsa", "demo", "explain", "schema", "completions"] {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         let name = if command.is_empty() { "mxray" } else { command };
         arguments.push("--help");
@@ -64,6 +64,7 @@ fn mistakes_are_answered_with_what_to_type() {
         refused(&["check", "--tiemout", "3", "gmail.com"]),
         refused(&["check", "--roots", "mozilla", "gmail.com"]),
         refused(&["check", "-4", "-6", "gmail.com"]),
+        refused(&["check", "--trust-ad", "--resolver", "192.0.2.53", "gmail.com"]),
         refused(&["check", "--json", "--ndjson", "gmail.com"]),
         refused(&["check", "--ehlo", "a\r\nQUIT", "gmail.com"]),
         refused(&["check", "https://gmail.com/"]),

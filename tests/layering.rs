@@ -20,9 +20,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("dns", &["model", "policy"]),
     ("plan", &["model", "smtp"]),
     ("observe", &["model", "smtp", "tls", "policy"]),
-    ("vantage", &["model"]),
+    ("vantage", &["model", "smtp", "dns", "observe"]),
     ("judge", &["model", "smtp", "tls", "policy"]),
-    ("survey", &["model", "dns", "tls", "policy", "observe", "judge", "plan"]),
+    ("survey", &["model", "dns", "tls", "policy", "observe", "vantage", "judge", "plan"]),
     ("report", &["model"]),
     ("sim", &["model"]),
 ];

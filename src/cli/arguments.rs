@@ -15,6 +15,7 @@ use mxray::plan::budget;
 
 use crate::cli::exit::FailOn;
 use crate::cli::failure::{Complaint, Failure};
+use crate::cli::settings::NamedVantage;
 use crate::cli::values;
 
 const EXAMPLES: &str = "\
@@ -44,6 +45,39 @@ Examples:
 
 The exit status is explained by `mxray --help`.";
 
+const AGENT_EXAMPLES: &str = "\
+Examples:
+  mxray check --vantage berlin='ssh berlin mxray agent --stdio' example.net
+  mxray check --vantage clean='ip netns exec clean mxray agent --stdio' example.net
+
+An agent looks names up and makes connections as its client plans them, and sends
+back what it saw. It connects to the ports 25, 465 and 587 of public addresses and
+to nothing else, unless its own options say so; it never sends mail.";
+
+const POLICY_EXAMPLES: &str = "\
+Examples:
+  mxray policy example.net                          one line, with comments
+  mxray policy - < domains.txt > tls_policy         a whole map; then: postmap tls_policy
+  mxray policy -v '[mx1.example.net]:25'            and what each address keeps
+
+A line is printed only for what every address of every exchange kept; comments say
+what it needs, and why there is none. Exit status: 0, or 3 where something could not
+be determined.";
+
+const TLSA_EXAMPLES: &str = "\
+Examples:
+  mxray tlsa mx1.example.net
+  mxray tlsa mx1.example.net:587 mx2.example.net
+  mxray tlsa --json mx1.example.net | jq -r '.hosts[].proposals[].line'
+
+Exit status:
+  0  the records are printed, and what is published fits
+  1  published records exist and do not fit, so that senders that do DANE refuse;
+     or somebody may stand between, and what was presented is not the host's own
+  2  usage or configuration
+  3  an address presented no certificate
+  4  internal or output error";
+
 /// An X-ray of the path to a mail exchanger
 ///
 /// Speaks EHLO and STARTTLS with every IPv4 and IPv6 address of every MX host of a
@@ -64,10 +98,19 @@ pub(crate) enum Command {
     /// Probe the mail exchangers of domains, hosts or addresses
     #[command(after_long_help = CHECK_EXAMPLES, after_help = "More: --help")]
     Check(Box<CheckArguments>),
+    /// Print the lines for Postfix's smtp_tls_policy_maps that a check supports
+    #[command(after_long_help = POLICY_EXAMPLES, after_help = "More: --help")]
+    Policy(Box<PolicyArguments>),
     /// Judge saved evidence again and report it, without network
     Report(ReportArguments),
+    /// Print the TLSA records to publish for what a host presents now
+    #[command(after_long_help = TLSA_EXAMPLES, after_help = "More: --help")]
+    Tlsa(Box<TlsaArguments>),
     /// Show a check of a pretend internet inside this process, without network
     Demo(DemoArguments),
+    /// Observe for an mxray elsewhere: look up and connect here, judge there
+    #[command(after_long_help = AGENT_EXAMPLES, after_help = "More: --help")]
+    Agent(AgentArguments),
     /// Say what a verdict or a finding means, and what it rests on
     Explain {
         /// A verdict's word or a finding's id, as in a report [default: list all]
@@ -83,13 +126,25 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What a text report shows besides, where the command makes one.
+    pub(crate) fn show_options(&self) -> ShowOptions {
+        match self {
+            Self::Check(arguments) => arguments.show,
+            Self::Report(arguments) => arguments.show,
+            Self::Demo(arguments) => arguments.show,
+            _ => ShowOptions::default(),
+        }
+    }
+
     /// How results are wanted, where the command gives a choice.
     pub(crate) fn output_options(&self) -> Option<&OutputOptions> {
         match self {
             Self::Check(arguments) => Some(&arguments.output),
+            Self::Policy(arguments) => Some(&arguments.output),
             Self::Report(arguments) => Some(&arguments.output),
+            Self::Tlsa(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
-            Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
+            Self::Agent(_) | Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
         }
     }
 }
@@ -118,22 +173,53 @@ pub(crate) struct CheckArguments {
     /// Exit with status 1 from this severity on
     #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
     pub(crate) fail_on: FailOn,
+    /// What a text report shows besides.
+    #[command(flatten)]
+    pub(crate) show: ShowOptions,
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
 
-/// What is probed, and as whom.
+/// `mxray agent`.
 #[derive(Debug, Args)]
+pub(crate) struct AgentArguments {
+    /// Speak over standard input and output
+    #[arg(long, required = true)]
+    pub(crate) stdio: bool,
+    /// Port that may be connected to, beside 25, 465 and 587
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) allow_port: Vec<u16>,
+    /// Allow special-purpose addresses too: loopback, private networks, documentation
+    #[arg(long)]
+    pub(crate) allow_special: bool,
+    /// Recursive resolver to ask [default: the system's]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = values::resolver)]
+    pub(crate) resolver: Vec<SocketAddr>,
+    /// DNSKEY or DS records in zone-file form to begin DNSSEC validation with
+    /// [default: the root's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust_anchor: Option<PathBuf>,
+}
+
+/// What is probed, and as whom.
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Probing")]
 pub(crate) struct ProbeOptions {
     /// Name to greet with [default: this host's fully qualified name, or else its
     /// address]; a second one is tried where something looks odd
     #[arg(long, value_name = "NAME", value_parser = values::ehlo_name)]
     pub(crate) ehlo: Vec<String>,
-    /// Address to connect from; once a family
+    /// Address of this machine to connect from; several are compared with each other
     #[arg(long, value_name = "IP")]
     pub(crate) source: Vec<IpAddr>,
+    /// Connect from every global address of this network interface
+    #[arg(long, value_name = "NAME", conflicts_with = "source")]
+    pub(crate) interface: Option<String>,
+    /// Observe from elsewhere too: COMMAND runs `mxray agent --stdio` there, by ssh,
+    /// `ip netns exec`, `docker exec -i` or the like
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = values::vantage)]
+    pub(crate) vantage: Vec<NamedVantage>,
     /// Only IPv4
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub(crate) ipv4: bool,
@@ -159,7 +245,7 @@ pub(crate) struct ProbeOptions {
 }
 
 /// Which other destinations are asked where something looks odd.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Controls")]
 pub(crate) struct ControlOptions {
     /// Domain that is known to offer STARTTLS, to tell the path from the target; may
@@ -185,15 +271,20 @@ pub(crate) enum Canary {
 }
 
 /// Whom to believe.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Trust")]
 pub(crate) struct TrustOptions {
-    /// Resolver to ask; may be repeated [default: the system's]
+    /// Resolver to ask; may be repeated [default: the system's]; its answers are
+    /// validated here, unless --trust-ad
     #[arg(long, value_name = "IP[:PORT]", value_parser = values::resolver)]
     pub(crate) resolver: Vec<SocketAddr>,
     /// DNSKEY or DS records to begin DNSSEC with, in zone-file form [default: the root's]
     #[arg(long, value_name = "FILE")]
     pub(crate) trust_anchor: Option<PathBuf>,
+    /// Take DNSSEC status from the AD bit of the resolver, which must validate and be on
+    /// this host's loopback, instead of validating here
+    #[arg(long, conflicts_with = "trust_anchor")]
+    pub(crate) trust_ad: bool,
     /// Further CA certificates, as PEM; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Vec<PathBuf>,
@@ -214,6 +305,29 @@ pub(crate) enum RootSet {
     Native,
 }
 
+/// `mxray policy`.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArguments {
+    /// A domain, mail address, [host]:port, host:port, or address; - reads one a line
+    #[arg(value_name = "DOMAIN", required = true)]
+    pub(crate) targets: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Which other destinations are asked.
+    #[command(flatten)]
+    pub(crate) controls: ControlOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+    /// Write the report with all evidence to FILE, for `mxray report FILE`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) save: Option<PathBuf>,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
 /// `mxray report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
@@ -223,6 +337,26 @@ pub(crate) struct ReportArguments {
     /// Exit with status 1 from this severity on
     #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
     pub(crate) fail_on: FailOn,
+    /// What a text report shows besides.
+    #[command(flatten)]
+    pub(crate) show: ShowOptions,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// `mxray tlsa`.
+#[derive(Debug, Args)]
+pub(crate) struct TlsaArguments {
+    /// A host, or host:port; its MX records are not looked up. - reads one a line
+    #[arg(value_name = "HOST", required = true)]
+    pub(crate) hosts: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,
@@ -234,15 +368,17 @@ pub(crate) struct DemoArguments {
     /// Write the report with all evidence to FILE, for `mxray report FILE`
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) save: Option<PathBuf>,
+    /// What a text report shows besides.
+    #[command(flatten)]
+    pub(crate) show: ShowOptions,
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }
 
 /// How results are wanted.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
-#[expect(clippy::struct_excessive_bools, reason = "one a switch of the command line")]
 pub(crate) struct OutputOptions {
     /// Print one JSON object
     #[arg(long)]
@@ -253,9 +389,6 @@ pub(crate) struct OutputOptions {
     /// Write results to FILE instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Add what was said on each connection, byte for byte
-    #[arg(long, conflicts_with_all = ["json", "ndjson"])]
-    pub(crate) transcript: bool,
     /// When to colour; auto honours NO_COLOR and CLICOLOR
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
@@ -265,6 +398,18 @@ pub(crate) struct OutputOptions {
     /// No progress and no warnings on standard error
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+}
+
+/// What a text report shows besides.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ShowOptions {
+    /// Add what was said on each connection, byte for byte
+    #[arg(long, conflicts_with_all = ["json", "ndjson"])]
+    pub(crate) transcript: bool,
+    /// Add what Postfix would do with each address at each of its TLS security levels
+    #[arg(long, conflicts_with_all = ["json", "ndjson"])]
+    pub(crate) postfix: bool,
 }
 
 /// When to colour.

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use mxray::model::probe::Family;
 use mxray::model::report::Report;
-use mxray::observe::Dialler;
+use mxray::observe::{self, Dialler};
 use mxray::report::escape::escape_name;
 
 use crate::cli::arguments::CheckArguments;
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
     let mut input = std::io::stdin().lock();
     let host_name = host_name::fully_qualified();
     let settings = Settings::resolve(arguments, Surroundings { input: &mut input, host_name })?;
+    own_sources(&settings.intent.sources)?;
     let (evidence, certificates) = (settings.save.clone(), settings.chain.clone());
     let sources = settings.intent.sources.clone();
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
@@ -50,6 +52,22 @@ fn unused(sources: &[IpAddr], report: &Report) -> Vec<IpAddr> {
         sessions.any(|session| session.probe.family == family)
     };
     sources.iter().copied().filter(|source| !asked(Family::of(*source))).collect()
+}
+
+/// A source that is not ours, or has no route, is named before anything is sent.
+pub(crate) fn own_sources(sources: &[IpAddr]) -> Result<(), Failure> {
+    for source in sources {
+        observe::route_from(*source).map_err(|error| {
+            let (wrong, hint) = match error.kind() {
+                ErrorKind::AddrNotAvailable => {
+                    ("is not an address of this machine", "`ip address` lists them")
+                }
+                _ => ("has no route to the internet", "`ip route get` shows what it has"),
+            };
+            Failure::usage(format!("--source {source} {wrong}: {error}"), hint)
+        })?;
+    }
+    Ok(())
 }
 
 /// Runs a future to its end on this thread: the work is waiting, not computing.

@@ -83,6 +83,7 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
             other_ports: false,
         },
         controls: ControlSettings { named: targets_named(&[CLEAN])?, ..ControlSettings::default() },
+        vantages: Vec::new(),
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         resolver: ResolverSettings {
             servers: vec![running.resolver()],

@@ -3,6 +3,8 @@
 //! Owns the default of `--ehlo`. Asks no name server: a name that only a look-up
 //! would tell is better named by the user.
 
+use mxray::smtp::argument::is_domain_name;
+
 /// This host's fully qualified name, from the kernel or from `/etc/hosts`;
 /// `None` where neither has one that other hosts could know.
 pub(crate) fn fully_qualified() -> Option<String> {
@@ -40,18 +42,6 @@ fn is_fully_qualified(name: &str) -> bool {
         && first != "localhost"
         && !matches!(last, "localhost" | "localdomain")
         && !last.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Letters, digits and hyphens in labels of 1 to 63 octets, 253 octets at most
-/// (RFC 1123 §2.1, RFC 5321 §4.1.2).
-pub(crate) fn is_domain_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 #[cfg(test)]

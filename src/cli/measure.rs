@@ -6,22 +6,27 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use mxray::dns::{Notice, Resolver, ResolverError};
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
 use mxray::model::probe::Family;
-use mxray::model::report::{
-    Families, FamilyUse, Report, Run, SCHEMA, TargetReport, Vantage, VantageKind,
-};
+use mxray::model::report::{Families, FamilyUse, Report, Run, SCHEMA, TargetReport, Vantage};
 use mxray::model::target::TargetKind;
 use mxray::observe::Dialler;
 use mxray::survey::{self, Outcome, Survey};
+use mxray::vantage::command::{Agent, Fault};
+use mxray::vantage::local::Local;
+use mxray::vantage::{Observer, VantagePoint};
 use tokio::sync::mpsc;
 
 use crate::cli::failure::Failure;
-use crate::cli::settings::Settings;
+use crate::cli::settings::{NamedVantage, Settings};
 use crate::cli::terminal::Terminal;
+
+/// From this offset on a vantage point's clock is worth a warning, in milliseconds.
+const LARGEST_CLOCK_OFFSET: i64 = 2000;
 
 /// Surveys the targets and judges what came of it.
 ///
@@ -36,12 +41,14 @@ pub(crate) async fn report(
     let clock = Instant::now();
     let ehlo_names = settings.intent.ehlo_names.clone();
     let asked = settings.asked;
-    let outcome = surveyed(&settings, dialler, terminal).await?;
+    let (notices, said) = mpsc::unbounded_channel();
+    let local = Local { resolver: resolver(&settings, notices)?, dialler };
+    let vantages = vantages(local, &settings.vantages, terminal).await?;
+    let outcome = surveyed(&settings, vantages.clone(), said, terminal).await;
     let Settings { roots, verify_name, .. } = settings;
     let context = Context { roots: &roots, verify_name: verify_name.as_deref() };
     let beside = &outcome.controls;
-    let targets: Vec<TargetReport> =
-        outcome.evidence.iter().map(|evidence| judge::judge(evidence, beside, context)).collect();
+    let targets = judge::judge_all(&outcome.evidence, beside, context);
     let plain = Context { verify_name: None, ..context };
     let controls = beside.iter().map(|control| judge::judge(control, &[], plain)).collect();
     let run = Run {
@@ -51,23 +58,60 @@ pub(crate) async fn report(
         ehlo_names,
         trust: roots.describe(),
         verify_name,
-        vantages: vec![local(&outcome, &targets, asked)],
+        vantages: vantages
+            .iter()
+            .map(|vantage| described(vantage, &outcome, &targets, asked))
+            .collect(),
         interrupted: outcome.interrupted,
     };
     Ok(Report { schema: SCHEMA.to_owned(), run, targets, controls })
 }
 
+/// This process and the agents that were named, each of which has said who it is.
+async fn vantages(
+    local: Local,
+    named: &[NamedVantage],
+    terminal: &Terminal,
+) -> Result<Arc<[VantagePoint]>, Failure> {
+    let mut vantages = vec![VantagePoint::here(local)];
+    let starts = named.iter().map(|named| Agent::start(&named.command));
+    for (named, started) in named.iter().zip(join_all(starts).await) {
+        let agent = started.map_err(|fault| unusable(named, &fault))?;
+        let offset = agent.clock().milliseconds();
+        if offset.abs() > LARGEST_CLOCK_OFFSET {
+            terminal.warning(&format!(
+                "the clock at vantage point {} is {offset} ms from this one; its times are \
+                 corrected by that",
+                named.name
+            ));
+        }
+        let observer = Observer::Command(agent);
+        vantages.push(VantagePoint { id: named.name.clone(), observer });
+    }
+    Ok(vantages.into())
+}
+
+/// A vantage point that never began is a fault of what was typed, or of that machine.
+fn unusable(named: &NamedVantage, fault: &Fault) -> Failure {
+    Failure::usage(
+        format!("vantage point {}: {fault}", named.name),
+        format!(
+            "run `{}` by hand: it should print one line that begins with {{\"hello\", and wait",
+            named.command
+        ),
+    )
+}
+
 /// Runs the survey and shows what it is doing.
 async fn surveyed(
     settings: &Settings,
-    dialler: Dialler,
+    vantages: Arc<[VantagePoint]>,
+    mut said: mpsc::UnboundedReceiver<Notice>,
     terminal: &Terminal,
-) -> Result<Outcome, Failure> {
-    let (notices, mut said) = mpsc::unbounded_channel();
+) -> Outcome {
     let (events, mut happening) = mpsc::unbounded_channel();
     let survey = Survey {
-        resolver: resolver(settings, notices)?,
-        dialler,
+        vantages,
         intent: settings.intent.clone(),
         asked: settings.asked,
         controls: settings.controls.clone(),
@@ -78,7 +122,7 @@ async fn surveyed(
     let mut progress = terminal.progress();
     loop {
         tokio::select! {
-            outcome = &mut survey => return Ok(outcome),
+            outcome = &mut survey => return outcome,
             Some(event) = happening.recv() => progress.show(&event),
             Some(notice) = said.recv() => progress.warn(&words(&notice)),
         }
@@ -125,27 +169,37 @@ async fn interrupted() {
     }
 }
 
-/// This process as a vantage point.
-fn local(outcome: &Outcome, targets: &[TargetReport], asked: Families) -> Vantage {
+/// A vantage point as the report describes it.
+fn described(
+    vantage: &VantagePoint,
+    outcome: &Outcome,
+    targets: &[TargetReport],
+    asked: Families,
+) -> Vantage {
     let observations = targets.iter().flat_map(|target| &target.observations);
-    let sources: BTreeSet<_> =
-        observations.filter_map(|observation| observation.probe.source).collect();
+    let ours = observations.filter(|observation| observation.probe.vantage == vantage.id);
+    let seen = ours.filter_map(|observation| observation.probe.source);
+    let sources: BTreeSet<_> = seen.chain(vantage.sources().iter().copied()).collect();
+    let agent = match &vantage.observer {
+        Observer::Local(_) => None,
+        Observer::Command(agent) => Some(agent),
+    };
     Vantage {
-        id: survey::LOCAL.to_owned(),
-        kind: VantageKind::Local,
+        id: vantage.id.clone(),
+        kind: vantage.kind(),
         sources: sources.into_iter().collect(),
-        families: families(&outcome.evidence, asked),
-        clock_offset_ms: Some(0),
-        tool: judge::PROGRAM.to_owned(),
-        error: None,
-        resolver: outcome.resolver.clone(),
+        families: families(&outcome.evidence, &vantage.id, asked),
+        clock_offset_ms: Some(agent.map_or(0, |agent| agent.clock().milliseconds())),
+        tool: agent.map_or_else(|| judge::PROGRAM.to_owned(), |agent| agent.hello().tool.clone()),
+        error: outcome.faults.get(&vantage.id).cloned(),
+        resolver: outcome.resolvers.get(&vantage.id).cloned(),
     }
 }
 
 /// A family is usable if it was for any target.
-fn families(evidence: &[Evidence], asked: Families) -> Families {
+fn families(evidence: &[Evidence], vantage: &str, asked: Families) -> Families {
     let state = |family: Family| {
-        let states = || evidence.iter().map(|evidence| evidence.families.of(family));
+        let states = || evidence.iter().map(|evidence| evidence.families_at(vantage).of(family));
         if asked.of(family) == FamilyUse::NotAsked {
             FamilyUse::NotAsked
         } else if states().any(|state| state == FamilyUse::Usable) {

@@ -3,6 +3,7 @@
 //! Owns arguments, settings, exit codes, progress and the terminal. Uses all of
 //! the library; nothing of the library knows it.
 
+pub(crate) mod agent;
 pub(crate) mod arguments;
 pub(crate) mod check;
 pub(crate) mod deliver;
@@ -12,10 +13,12 @@ pub(crate) mod explain;
 pub(crate) mod failure;
 pub(crate) mod host_name;
 pub(crate) mod measure;
+pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod settings;
 pub(crate) mod terminal;
+pub(crate) mod tlsa;
 pub(crate) mod values;
 
 use clap::CommandFactory as _;
@@ -31,8 +34,11 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Schema => schema(terminal),
         Command::Completions { shell } => completions(*shell, terminal),
         Command::Report(arguments) => report::run(arguments, terminal),
+        Command::Agent(arguments) => agent::run(arguments),
         Command::Check(arguments) => check::run(arguments, terminal),
+        Command::Policy(arguments) => policy::run(arguments, terminal),
         Command::Explain { name } => explain::run(name.as_deref(), terminal),
+        Command::Tlsa(arguments) => tlsa::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
     }
 }

@@ -36,6 +36,9 @@ impl<'a> Progress<'a> {
 
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event) {
+        if let Event::VantageFault { vantage, fault } = event {
+            self.warn(&format!("vantage point {vantage}: {fault}"));
+        }
         if let Some(view) = &mut self.view {
             view.show(event);
         }
@@ -73,6 +76,7 @@ struct View {
 #[derive(Debug, Default)]
 struct Count {
     resolving: Vec<String>,
+    fetching: Vec<String>,
     planned: usize,
     done: usize,
 }
@@ -88,7 +92,11 @@ impl View {
         self.count.add(event);
         self.head.set_message(self.count.text());
         match event {
-            Event::Resolving { .. } | Event::Planned { .. } => {}
+            Event::Resolving { .. }
+            | Event::FetchingPolicy { .. }
+            | Event::PolicyFetched { .. }
+            | Event::VantageFault { .. }
+            | Event::Planned { .. } => {}
             Event::Suspicion { why, .. } => {
                 let row = self.why.get_or_insert_with(|| self.bars.insert_after(&self.head, row()));
                 row.set_message(escape(why).into_owned());
@@ -124,24 +132,35 @@ impl Count {
     fn add(&mut self, event: &Event) {
         match event {
             Event::Resolving { target } => self.resolving.push(target.clone()),
+            Event::FetchingPolicy { target } => self.fetching.push(target.clone()),
+            Event::PolicyFetched { target } => self.fetching.retain(|name| name != target),
             Event::Planned { target, probes } => {
                 self.resolving.retain(|name| name != target);
                 self.planned += probes;
             }
             Event::Done { .. } => self.done += 1,
-            Event::Stage { .. } | Event::Again { .. } | Event::Suspicion { .. } => {}
+            Event::Stage { .. }
+            | Event::Again { .. }
+            | Event::Suspicion { .. }
+            | Event::VantageFault { .. } => {}
         }
     }
 
     fn text(&self) -> String {
-        let lookups = match self.resolving.as_slice() {
-            [] => String::new(),
-            [target] => format!("; looking up {}", escape_name(target)),
-            [target, others @ ..] => {
-                format!("; looking up {} and {} more", escape_name(target), others.len())
-            }
-        };
-        format!("{} of {} addresses done{lookups}", self.done, self.planned)
+        let lookups = doing("looking up", &self.resolving);
+        let fetches = doing("fetching the policy of", &self.fetching);
+        format!("{} of {} addresses done{lookups}{fetches}", self.done, self.planned)
+    }
+}
+
+/// What is done for these targets; nothing where there are none.
+fn doing(what: &str, targets: &[String]) -> String {
+    match targets {
+        [] => String::new(),
+        [target] => format!("; {what} {}", escape_name(target)),
+        [target, others @ ..] => {
+            format!("; {what} {} and {} more", escape_name(target), others.len())
+        }
     }
 }
 
@@ -227,6 +246,10 @@ mod tests {
             count.add(&Event::Planned { target: target.to_owned(), probes: 2 });
         }
         count.add(&done(1));
+        assert_eq!(count.text(), "1 of 4 addresses done");
+        count.add(&Event::FetchingPolicy { target: "a.example".to_owned() });
+        assert_eq!(count.text(), "1 of 4 addresses done; fetching the policy of a.example");
+        count.add(&Event::PolicyFetched { target: "a.example".to_owned() });
         assert_eq!(count.text(), "1 of 4 addresses done");
     }
 

@@ -10,15 +10,16 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
-use mxray::model::probe::{Family, Limits, Mode};
+use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
-use mxray::model::target::Target;
+use mxray::model::target::{Target, TargetKind};
+use mxray::observe;
 use mxray::plan::{Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
 use crate::cli::arguments::{
-    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TrustOptions,
+    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
 
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) asked: Families,
     /// Which other destinations may be asked when something looks odd.
     pub(crate) controls: ControlSettings,
+    /// Who else observes.
+    pub(crate) vantages: Vec<NamedVantage>,
     /// Whom to ask for names.
     pub(crate) resolver: ResolverSettings,
     /// Whose certificates to trust.
@@ -49,6 +52,15 @@ pub(crate) struct Settings {
     pub(crate) save: Option<PathBuf>,
     /// Where the certificates that were presented go.
     pub(crate) chain: Option<PathBuf>,
+}
+
+/// Another vantage point, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedVantage {
+    /// Its id in the report.
+    pub(crate) name: String,
+    /// What the shell runs.
+    pub(crate) command: String,
 }
 
 /// What is taken from this machine.
@@ -74,6 +86,7 @@ impl Settings {
             intent: intent(probe, surroundings.host_name)?,
             asked: asked(probe)?,
             controls: controls(&arguments.controls)?,
+            vantages: vantages(&probe.vantage)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
@@ -83,10 +96,51 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Resolves the arguments of `mxray tlsa`: hosts as they are, and nobody else
+    /// is asked anything.
+    ///
+    /// # Errors
+    /// A host, a file or a combination can't be used.
+    pub(crate) fn for_hosts(
+        arguments: &TlsaArguments,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Self, Failure> {
+        let TlsaArguments { probe, trust, .. } = arguments;
+        let targets = targets(&arguments.hosts, surroundings.input)?;
+        Ok(Self {
+            targets: targets.into_iter().map(host).collect::<Result<_, _>>()?,
+            intent: Intent { other_ports: false, ..intent(probe, surroundings.host_name)? },
+            asked: asked(probe)?,
+            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
+            vantages: vantages(&probe.vantage)?,
+            resolver: resolver(trust)?,
+            roots: roots(trust)?,
+            verify_name: trust.verify_name.clone(),
+            save: None,
+            chain: None,
+        })
+    }
+}
+
+/// A name without a port is a host here, not a mail domain.
+fn host(target: Target) -> Result<Target, Failure> {
+    match target.kind {
+        TargetKind::Domain(host) => {
+            Ok(Target { kind: TargetKind::Host { host, port: None }, ..target })
+        }
+        TargetKind::Host { .. } => Ok(target),
+        TargetKind::Address { ip, .. } => Err(Failure::usage(
+            format!("{ip} is an address, and TLSA records belong to a name"),
+            "name the host: mxray tlsa mx1.example.net",
+        )),
+    }
+}
+
 fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<Intent, Failure> {
     Ok(Intent {
         ehlo_names: ehlo_names(probe, host_name),
-        sources: sources(&probe.source)?,
+        sources: sources(probe)?,
         port: probe.port,
         mode: if probe.implicit_tls { Mode::ImplicitTls } else { Mode::Starttls },
         sni: probe.sni.clone(),
@@ -100,15 +154,41 @@ fn ehlo_names(probe: &ProbeOptions, host_name: Option<String>) -> Vec<String> {
     if probe.ehlo.is_empty() { host_name.into_iter().collect() } else { probe.ehlo.clone() }
 }
 
-fn sources(named: &[IpAddr]) -> Result<Vec<IpAddr>, Failure> {
-    let families: HashSet<Family> = named.iter().map(|ip| Family::of(*ip)).collect();
-    if families.len() == named.len() {
-        return Ok(named.to_vec());
+/// The sources that were named, each once.
+fn sources(probe: &ProbeOptions) -> Result<Vec<IpAddr>, Failure> {
+    let named = match &probe.interface {
+        None => probe.source.clone(),
+        Some(interface) => match observe::addresses_of(interface) {
+            Some(addresses) if !addresses.is_empty() => addresses,
+            _ => {
+                return Err(Failure::usage(
+                    format!("--interface {interface}: it has no global address, or does not exist"),
+                    "`ip address` lists the interfaces and their addresses",
+                ));
+            }
+        },
+    };
+    let mut known = HashSet::new();
+    let wanted = |ip: &IpAddr| !(probe.ipv4 && ip.is_ipv6() || probe.ipv6 && ip.is_ipv4());
+    // Of an interface only the families that are wanted; a source that was typed
+    // and left out is a mistake, which `asked` names.
+    let keep = |ip: &IpAddr| probe.interface.is_none() || wanted(ip);
+    Ok(named.into_iter().filter(|ip| keep(ip) && known.insert(*ip)).collect())
+}
+
+fn vantages(named: &[NamedVantage]) -> Result<Vec<NamedVantage>, Failure> {
+    let mut known = HashSet::from([LOCAL]);
+    match named.iter().find(|vantage| !known.insert(&vantage.name)) {
+        None => Ok(named.to_vec()),
+        Some(twice) if twice.name == LOCAL => Err(Failure::usage(
+            format!("--vantage {LOCAL}: that is this machine's own name"),
+            "give the vantage point another name",
+        )),
+        Some(twice) => Err(Failure::usage(
+            format!("--vantage names {} twice", twice.name),
+            "each vantage point has a name of its own",
+        )),
     }
-    Err(Failure::usage(
-        "--source names two addresses of one family",
-        "name one IPv4 and one IPv6 address at most, and run it again for others",
-    ))
 }
 
 fn asked(probe: &ProbeOptions) -> Result<Families, Failure> {
@@ -137,14 +217,18 @@ fn controls(options: &ControlOptions) -> Result<ControlSettings, Failure> {
     Ok(ControlSettings { named, built_in: !options.no_controls, canary, no_canary })
 }
 
+/// Where chains of trust begin.
+pub(crate) fn anchor(file: Option<&Path>) -> Result<TrustAnchor, Failure> {
+    let Some(path) = file else { return Ok(TrustAnchor::root()) };
+    TrustAnchor::from_file(path)
+        .map_err(|ResolverError { message, hint }| Failure::usage(message, hint))
+}
+
 fn resolver(trust: &TrustOptions) -> Result<ResolverSettings, Failure> {
-    let anchor = match &trust.trust_anchor {
-        Some(path) => TrustAnchor::from_file(path)
-            .map_err(|ResolverError { message, hint }| Failure::usage(message, hint))?,
-        None => TrustAnchor::root(),
-    };
+    let anchor = anchor(trust.trust_anchor.as_deref())?;
     let servers = trust.resolver.clone();
-    Ok(ResolverSettings { servers, anchor, ..ResolverSettings::default() })
+    let trust_ad = trust.trust_ad;
+    Ok(ResolverSettings { servers, anchor, trust_ad, ..ResolverSettings::default() })
 }
 
 fn roots(trust: &TrustOptions) -> Result<Roots, Failure> {
@@ -294,6 +378,7 @@ mod tests {
         assert_eq!(settings.intent.mode, Mode::Starttls);
         assert_eq!(settings.intent.limits.session, budget::SESSION);
         assert_eq!(settings.resolver.servers, []);
+        assert!(!settings.resolver.trust_ad);
     }
 
     #[test]
@@ -313,6 +398,11 @@ mod tests {
         assert_eq!(settings.resolver.servers, ["192.0.2.53:53".parse().unwrap()]);
         assert_eq!(settings.save, Some(PathBuf::from("s")));
         assert_eq!(settings.chain, Some(PathBuf::from("c")));
+    }
+
+    #[test]
+    fn the_ad_bit_is_trusted_only_where_that_is_said() {
+        assert!(settings("--trust-ad --resolver 127.0.0.1").resolver.trust_ad);
     }
 
     #[test]
@@ -336,7 +426,8 @@ mod tests {
 
     #[test]
     fn what_cannot_go_together_is_refused() {
-        refused("mxray check --source 192.0.2.1 --source 192.0.2.2 a.example", b"");
+        refused("mxray check --vantage a=true --vantage a=false a.example", b"");
+        refused("mxray check --vantage local=true a.example", b"");
         refused("mxray check -6 --source 192.0.2.1 a.example", b"");
     }
 

@@ -12,7 +12,7 @@ use anstyle::{AnsiColor, Style};
 use mxray::report::escape::escape;
 use mxray::report::text;
 
-use crate::cli::arguments::{Color, OutputOptions};
+use crate::cli::arguments::{Color, OutputOptions, ShowOptions};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
@@ -29,19 +29,19 @@ pub(crate) struct Terminal {
     color: Color,
     quiet: bool,
     verbose: u8,
-    transcript: bool,
+    show: ShowOptions,
     output: Option<PathBuf>,
 }
 
 impl Terminal {
     /// As the options of a command say; without any, as a terminal is by default.
-    pub(crate) fn new(options: Option<&OutputOptions>) -> Self {
+    pub(crate) fn new(options: Option<&OutputOptions>, show: ShowOptions) -> Self {
         let Some(options) = options else { return Self::default() };
         Self {
             color: options.color,
             quiet: options.quiet,
             verbose: options.verbose,
-            transcript: options.transcript,
+            show,
             output: options.output.clone(),
         }
     }
@@ -51,7 +51,8 @@ impl Terminal {
         text::Style {
             width: width(),
             colour: self.colours_results(),
-            transcript: self.transcript,
+            transcript: self.show.transcript,
+            postfix: self.show.postfix,
             verbose: self.verbose,
         }
     }

@@ -1,10 +1,12 @@
 //! Single values of the command line, from text.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use mxray::smtp::argument::{is_domain_name, is_ehlo_argument};
+
 use crate::cli::arguments::Canary;
-use crate::cli::host_name::is_domain_name;
+use crate::cli::settings::NamedVantage;
 
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
@@ -18,15 +20,7 @@ const SHORTEST_SESSION: Duration = Duration::from_millis(10);
 /// An argument of EHLO: a domain name or an address literal (RFC 5321 §4.1.1.1,
 /// §4.1.3). Nothing else may stand in the line that we send.
 pub(crate) fn ehlo_name(typed: &str) -> Result<String, String> {
-    let literal = typed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let is_valid = match literal {
-        Some(literal) => match literal.strip_prefix("IPv6:") {
-            Some(ipv6) => ipv6.parse::<Ipv6Addr>().is_ok(),
-            None => literal.parse::<Ipv4Addr>().is_ok(),
-        },
-        None => is_domain_name(typed),
-    };
-    if is_valid {
+    if is_ehlo_argument(typed) {
         return Ok(typed.to_owned());
     }
     Err("neither a domain name nor an address literal such as [192.0.2.1]".to_owned())
@@ -69,6 +63,27 @@ pub(crate) fn seconds(typed: &str) -> Result<Duration, String> {
         Ok(time) if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&time) => Ok(time),
         _ => Err("not between 0.01 and 3600 seconds".to_owned()),
     }
+}
+
+/// Longest name of a vantage point.
+const LONGEST_VANTAGE: usize = 32;
+
+/// `NAME=COMMAND`: who else observes, and what runs its agent.
+pub(crate) fn vantage(typed: &str) -> Result<NamedVantage, String> {
+    let Some((name, command)) = typed.split_once('=') else {
+        return Err("not NAME=COMMAND, as in berlin='ssh berlin mxray agent --stdio'".to_owned());
+    };
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if !(1..=LONGEST_VANTAGE).contains(&name.len()) || !name.chars().all(is_plain) {
+        return Err(format!(
+            "the name of a vantage point has 1 to {LONGEST_VANTAGE} letters, digits, dots, \
+             hyphens or underscores"
+        ));
+    }
+    if command.trim().is_empty() {
+        return Err("there is no command behind the =".to_owned());
+    }
+    Ok(NamedVantage { name: name.to_owned(), command: command.to_owned() })
 }
 
 #[cfg(test)]

@@ -8,14 +8,17 @@ use std::io;
 
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::dnssec::Proof;
-use hickory_resolver::proto::dnssec::rdata::DNSSECRData;
-use hickory_resolver::proto::op::{DnsResponse, Query, ResponseCode};
+use hickory_resolver::proto::op::{DnsResponse, Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
+use super::denial::{is_nonexistent, signature};
 use crate::model::route::{Dnssec, LookupError};
 
 /// Most CNAME links that are followed from one name.
 pub(super) const MAX_LINKS: usize = 8;
+
+/// What is said of links beyond [`MAX_LINKS`], or in a loop.
+pub(super) const ENDLESS: &str = "the CNAME links do not end";
 
 /// The answer to a question, with the CNAME links followed on the way to it.
 #[derive(Clone, Debug)]
@@ -77,6 +80,11 @@ pub(super) fn lowest(one: Dnssec, other: Dnssec) -> Dnssec {
     if rank(one) <= rank(other) { one } else { other }
 }
 
+/// Whether the last link leads back to where the others have already been.
+pub(super) fn is_loop(first: &Name, links: &[Name]) -> bool {
+    links.split_last().is_some_and(|(last, before)| last == first || before.contains(last))
+}
+
 /// Reads the outcome of one exchange. Without validation no status is told.
 pub(super) fn read(
     question: &Query,
@@ -90,6 +98,10 @@ pub(super) fn read(
         }
         Err(NetError::Dns(DnsError::Nsec { response, proof, .. })) => {
             let code = response.response_code;
+            // Said of NSEC3 with too many iterations only (RFC 9276 §3.2), and that
+            // may be a record of a zone further up.
+            let is_weak = proof == Proof::Insecure;
+            let proof = if is_weak { Proof::Indeterminate } else { proof };
             Sections::of(*response, Some(proof)).step(question, code)
         }
         Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
@@ -105,6 +117,22 @@ pub(super) fn read(
     if is_validated { step } else { step.undetermined() }
 }
 
+/// Reads what a resolver said that has validated it itself: one status for all of it.
+/// How the answer came to be, by a wildcard or a DNAME, is settled with that.
+pub(super) fn read_vouched(question: &Query, message: Message, vouched: Proof) -> Step {
+    let code = message.metadata.response_code;
+    if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
+        return Step::failed(rcode(code), rcode_text(code));
+    }
+    let is_kept =
+        |record: &Record| !matches!(record.record_type(), RecordType::RRSIG | RecordType::DNAME);
+    let mut answers: Vec<Record> = message.answers.into_iter().filter(is_kept).collect();
+    for record in &mut answers {
+        record.proof = vouched;
+    }
+    Sections { answers, authorities: Vec::new(), denial: Some(vouched) }.step(question, code)
+}
+
 /// What an error without an answer means.
 fn failure(error: &NetError) -> (LookupError, String) {
     match error {
@@ -116,7 +144,7 @@ fn failure(error: &NetError) -> (LookupError, String) {
     }
 }
 
-fn io_failure(kind: io::ErrorKind) -> LookupError {
+pub(super) fn io_failure(kind: io::ErrorKind) -> LookupError {
     match kind {
         io::ErrorKind::TimedOut => LookupError::Timeout,
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => LookupError::Other,
@@ -172,7 +200,7 @@ impl Sections {
             .map(|r| r.data.clone())
             .collect();
         if links.len() > MAX_LINKS {
-            return Step::failed(LookupError::Other, "the CNAME links do not end");
+            return Step { links, ..Step::failed(LookupError::Other, ENDLESS) };
         }
         if !records.is_empty() {
             dnssec = lowest(dnssec, self.rrset_status(owner, kind));
@@ -208,37 +236,58 @@ impl Sections {
             };
             dnssec = lowest(dnssec, self.rrset_status(owner, RecordType::CNAME));
             links.push(target);
+            if is_loop(question.name(), &links) {
+                break;
+            }
         }
         (links, dnssec)
     }
 
-    /// Status of one RRset: the lowest proof of its records, RRSIGs left out.
+    /// Status of one RRset: the lowest proof of its records, RRSIGs left out. What
+    /// the validator thinks of a denial beside it is of no matter: resolvers hand
+    /// NSEC records over with an alias, or with a delegation that is not signed.
     fn rrset_status(&self, owner: &Name, kind: RecordType) -> Dnssec {
         let proofs = self.answers.iter().filter(|r| r.record_type() == kind && r.name == *owner);
-        let status = proofs.map(|r| status(r.proof)).fold(Dnssec::Secure, lowest);
-        let status = self.denial.map_or(status, |proof| lowest(status, self::status(proof)));
-        if status != Dnssec::Insecure && self.is_expanded(owner, kind) {
-            return Dnssec::Indeterminate;
+        let own = proofs.map(|r| status(r.proof)).fold(Dnssec::Secure, lowest);
+        if own == Dnssec::Insecure {
+            return own;
         }
-        status
+        match self.expansion(owner, kind) {
+            Expansion::None => own,
+            // The validator often calls the proof beside it bogus, so it is read here.
+            Expansion::Wildcard { next_closer, zone }
+                if own == Dnssec::Secure
+                    && is_nonexistent(&next_closer, &zone, &self.authorities) =>
+            {
+                Dnssec::Secure
+            }
+            Expansion::Wildcard { .. } | Expansion::Alias => Dnssec::Indeterminate,
+        }
     }
 
     /// Whether an RRset may have been made by the server: from a wildcard, where
     /// its RRSIG counts fewer labels than its owner (RFC 4035 §5.3.4), or a CNAME
     /// from a DNAME (RFC 6672 §5.3.1). The validator errs about both at times.
-    fn is_expanded(&self, owner: &Name, kind: RecordType) -> bool {
-        self.answers.iter().any(|record| match &record.data {
-            RData::DNSSEC(DNSSECRData::RRSIG(signature)) => {
-                let input = signature.input();
-                record.name == *owner
-                    && (input.type_covered == kind && input.num_labels < owner.num_labels()
-                        || input.type_covered == RecordType::DNAME)
-            }
-            _ => {
+    fn expansion(&self, owner: &Name, kind: RecordType) -> Expansion {
+        let is_alias = |record: &Record| match signature(record) {
+            Some((RecordType::DNAME, _, _)) => record.name == *owner,
+            Some(_) => false,
+            None => {
                 record.record_type() == RecordType::DNAME
                     && kind == RecordType::CNAME
                     && record.name.zone_of(owner)
             }
+        };
+        if self.answers.iter().any(is_alias) {
+            return Expansion::Alias;
+        }
+        let signatures = self.answers.iter().filter(|r| r.name == *owner).filter_map(signature);
+        let expanded = signatures
+            .filter(|(covered, labels, _)| *covered == kind && *labels < owner.num_labels())
+            .min_by_key(|(_, labels, _)| *labels);
+        expanded.map_or(Expansion::None, |(_, labels, zone)| Expansion::Wildcard {
+            next_closer: owner.trim_to(usize::from(labels) + 1),
+            zone: zone.clone(),
         })
     }
 
@@ -259,6 +308,17 @@ impl Sections {
         let has_wildcard = self.authorities.iter().any(|r| r.name.is_wildcard());
         if status == Dnssec::Bogus && has_wildcard { Dnssec::Indeterminate } else { status }
     }
+}
+
+/// How an RRset came to be that no zone file holds.
+enum Expansion {
+    /// It did not.
+    None,
+    /// By a wildcard of a zone, if the name one label below the wildcard's parent
+    /// does not exist.
+    Wildcard { next_closer: Name, zone: Name },
+    /// By a DNAME.
+    Alias,
 }
 
 fn status(proof: Proof) -> Dnssec {

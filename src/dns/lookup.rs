@@ -9,6 +9,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{Either, join_all, select};
 use hickory_resolver::net::dnssec::DnssecDnsHandle;
@@ -19,7 +20,8 @@ use hickory_resolver::proto::rr::{Name, Record, RecordType};
 use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
-use super::answer::{Answer, MAX_LINKS, Step, lowest, read};
+use super::answer::{Answer, ENDLESS, MAX_LINKS, Step, is_loop, lowest, read};
+use super::trusted;
 use super::wire::{Servers, Wire};
 use super::{Notice, RESOLV_CONF, ResolverError, ResolverSettings, SILENCE, system_servers};
 use crate::model::report::{DnssecSource, ResolverUsed};
@@ -29,11 +31,13 @@ use crate::model::route::{Dnssec, LookupError};
 ///
 /// Cheap until the first question. Bound to the runtime of its first question.
 pub struct Resolver {
-    settings: ResolverSettings,
+    pub(super) settings: ResolverSettings,
     servers: OnceLock<Arc<Servers>>,
     /// The keys that validation begins with; `None` once it is known that the
     /// resolver does not pass DNSSEC on.
     preflight: OnceCell<Option<Arc<TrustAnchors>>>,
+    /// With `trust_ad`, instead of the keys: whether the resolver sets the AD bit.
+    pub(super) sets_ad: OnceCell<bool>,
     validators: Mutex<Validators>,
     has_noticed: AtomicBool,
 }
@@ -56,28 +60,40 @@ impl Resolver {
     /// A resolver by these settings. Asks nothing yet.
     ///
     /// # Errors
-    /// No server was named and the system names none either. Where only addresses
-    /// are to be probed no resolver is needed.
+    /// No server was named and the system names none either; or the AD bit is to be
+    /// trusted of a server that is not on loopback. Where only addresses are to be
+    /// probed no resolver is needed.
     pub fn new(mut settings: ResolverSettings) -> Result<Self, ResolverError> {
         if settings.servers.is_empty() {
             settings.servers = system_servers(Path::new(RESOLV_CONF))?;
+        }
+        if settings.trust_ad {
+            trusted::only_loopback(&settings.servers)?;
         }
         Ok(Self {
             settings,
             servers: OnceLock::new(),
             preflight: OnceCell::new(),
+            sets_ad: OnceCell::new(),
             validators: Mutex::default(),
             has_noticed: AtomicBool::new(false),
         })
     }
 
     /// The servers, and how far DNSSEC status can be told through them.
-    /// `None` before the first lookup.
+    /// `None` before the first lookup, and where no server has answered anything:
+    /// of such a one nothing is known.
     pub fn described(&self) -> Option<ResolverUsed> {
-        let dnssec = match self.preflight.get()? {
-            Some(_) => DnssecSource::Validated,
-            None => DnssecSource::Unavailable,
+        let validates = self.preflight.get().map(Option::is_some);
+        let dnssec = match (validates, self.sets_ad.get()) {
+            (Some(true), _) => DnssecSource::Validated,
+            (_, Some(true)) => DnssecSource::TrustedAd,
+            (Some(false), _) | (_, Some(false)) => DnssecSource::Unavailable,
+            (None, None) => return None,
         };
+        if !self.servers().have_answered() {
+            return None;
+        }
         Some(ResolverUsed { servers: self.server_names(), dnssec })
     }
 
@@ -121,19 +137,19 @@ impl Resolver {
     async fn followed(&self, name: Name, kind: RecordType) -> Answer {
         let mut links = Vec::new();
         let mut dnssec = Dnssec::Secure;
-        let mut question = Query::query(name, kind);
+        let mut question = Query::query(name.clone(), kind);
         loop {
             let step = self.asked(&question).await;
             dnssec = lowest(dnssec, step.dnssec);
             let is_open = step.records.is_empty() && !step.links.is_empty();
             links.extend(step.links);
-            if is_open && links.len() <= MAX_LINKS {
+            if is_open && links.len() <= MAX_LINKS && !is_loop(&name, &links) {
                 let end = links.last().cloned().unwrap_or_default();
                 question = Query::query(end, kind);
                 continue;
             }
             let (error, detail) = if is_open {
-                (Some(LookupError::Other), Some("the CNAME links do not end".into()))
+                (Some(LookupError::Other), Some(ENDLESS.into()))
             } else {
                 (step.error, step.detail)
             };
@@ -152,6 +168,9 @@ impl Resolver {
     /// The answer with its status. `None` where validation is unavailable. The
     /// preflight and the first question go out together.
     async fn judged(&self, question: &Query) -> Option<Step> {
+        if self.settings.trust_ad {
+            return self.vouched(question).await;
+        }
         let preflight = pin!(self.preflight());
         let Some(keys) = self.settings.anchor.keys() else {
             let keys = preflight.await?;
@@ -175,8 +194,7 @@ impl Resolver {
     async fn fetched_keys(&self) -> Option<Arc<TrustAnchors>> {
         let zones = self.settings.anchor.zones().into_iter();
         let fetches = zones.map(|zone| self.keys_of(zone));
-        let limit = self.settings.timeout.mul_f32(PREFLIGHT_SHARE);
-        let answers = timeout(limit, join_all(fetches)).await.ok()?;
+        let answers = timeout(self.preflight_limit(), join_all(fetches)).await.ok()?;
         let records: Vec<Record> = answers.into_iter().flatten().collect();
         let is_signed = records.iter().any(|record| record.record_type() == RecordType::RRSIG);
         is_signed.then(|| self.settings.anchor.matched(&records))
@@ -257,7 +275,11 @@ impl Resolver {
         read(question, outcome, false)
     }
 
-    fn servers(&self) -> Arc<Servers> {
+    pub(super) fn preflight_limit(&self) -> Duration {
+        self.settings.timeout.mul_f32(PREFLIGHT_SHARE)
+    }
+
+    pub(super) fn servers(&self) -> Arc<Servers> {
         let make = || Arc::new(Servers::new(&self.settings.servers, self.settings.timeout));
         self.servers.get_or_init(make).clone()
     }

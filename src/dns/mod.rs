@@ -6,8 +6,11 @@
 //! 2. the question, validated; again where the chain of trust could not be
 //!    fetched; with CD set where the resolver itself failed; without validation
 //!    where all that led nowhere. `lookup`
+//!    Or, where the user trusts a resolver on loopback, its AD bit instead of all
+//!    that. `trusted`
 //! 3. the outcome read: records, CNAME links, error, status. `answer`
 //! 4. MX, then A and AAAA of every host: the route. `route`
+//! 5. what else is asked: `tlsa`, `txt`, `pointer`.
 //!
 //! Refuses to know SMTP, certificates, and what a status is worth.
 
@@ -18,10 +21,17 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::model::route::LookupError;
+
 mod anchor;
 mod answer;
+mod denial;
 mod lookup;
+mod pointer;
 mod route;
+mod tlsa;
+mod trusted;
+mod txt;
 mod wire;
 
 #[cfg(test)]
@@ -30,6 +40,7 @@ mod testing;
 mod tests;
 
 pub use anchor::TrustAnchor;
+use answer::Answer;
 pub use lookup::Resolver;
 
 /// Longest wait for one attempt at a question, by default. There are two.
@@ -47,6 +58,10 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Most servers that are used.
 const MAX_SERVERS: usize = 8;
 
+/// Most TLSA or TXT records of one answer. What has more is not cut short, which
+/// might hide the one that matters, but counts as failed.
+pub const MAX_RECORDS: usize = 256;
+
 /// What a resolver needs to know.
 #[derive(Clone)]
 pub struct ResolverSettings {
@@ -54,6 +69,10 @@ pub struct ResolverSettings {
     pub servers: Vec<SocketAddr>,
     /// Where chains of trust begin.
     pub anchor: TrustAnchor,
+    /// Whether the AD bit of the servers decides (RFC 4035 §3.2.3) instead of
+    /// validation here: only for servers on this host's loopback, to which nobody
+    /// stands between (RFC 4035 §4.9.3, RFC 7672 §2.2). They are asked over TCP.
+    pub trust_ad: bool,
     /// Longest wait for one attempt at a question; a lookup makes at most two.
     pub timeout: Duration,
     /// Told at once what somebody who waits wants to know.
@@ -66,6 +85,7 @@ impl Default for ResolverSettings {
         Self {
             servers: Vec::new(),
             anchor: TrustAnchor::root(),
+            trust_ad: false,
             timeout: DEFAULT_TIMEOUT,
             notice: None,
         }
@@ -123,4 +143,12 @@ fn nameservers(text: &str) -> Vec<SocketAddr> {
         ip.parse::<IpAddr>().ok()
     });
     addresses.map(|ip| SocketAddr::new(ip, DNS_PORT)).take(MAX_SERVERS).collect()
+}
+
+/// The answer, unless it has too many records to be meant.
+fn capped(answer: Answer) -> Answer {
+    if answer.records.len() <= MAX_RECORDS {
+        return answer;
+    }
+    Answer { records: Vec::new(), error: Some(LookupError::Other), ..answer }
 }

@@ -118,11 +118,53 @@ impl Resolver {
         Route { dnssec, error: Some(error), error_detail: Some(detail), ..route }
     }
 
-    /// Both families of one host, at once.
+    /// The addresses of a host in A-labels, both families at once.
+    ///
+    /// Never fails: each answer carries its own error and status.
+    pub async fn addresses(
+        &self,
+        host: &str,
+    ) -> (AddressAnswer<Ipv4Addr>, AddressAnswer<Ipv6Addr>) {
+        let Some(name) = absolute(host) else {
+            let (error, dnssec) = (Some(LookupError::Other), Dnssec::Indeterminate);
+            return (
+                AddressAnswer { addresses: Vec::new(), dnssec, error },
+                AddressAnswer { addresses: Vec::new(), dnssec, error },
+            );
+        };
+        let (a, aaaa) = self.both_families(&name).await;
+        (addresses(&a, v4), addresses(&aaaa, v6))
+    }
+
+    async fn both_families(&self, host: &Name) -> (Answer, Answer) {
+        join(self.ask(host.clone(), RecordType::A), self.ask(host.clone(), RecordType::AAAA)).await
+    }
+
+    /// Status of the first CNAME link from a host. Where all links and the
+    /// addresses at their end are secure it is known from them; else the link is
+    /// asked for alone (RFC 7672 §2.1.3).
+    async fn link_status(&self, host: &Name, a: &Answer, aaaa: &Answer) -> Option<Dnssec> {
+        if a.links.is_empty() && aaaa.links.is_empty() {
+            return None;
+        }
+        let is_secure =
+            |answer: &Answer| !answer.links.is_empty() && answer.dnssec == Dnssec::Secure;
+        if is_secure(a) || is_secure(aaaa) {
+            return Some(Dnssec::Secure);
+        }
+        let link = self.ask(host.clone(), RecordType::CNAME).await;
+        // A link that was there a moment ago and is not any more is no statement.
+        Some(if link.error.is_none() {
+            link.dnssec
+        } else {
+            lowest(link.dnssec, Dnssec::Indeterminate)
+        })
+    }
+
+    /// Both families of one host, and the first of its links.
     async fn exchange(&self, host: Name, preference: Option<u16>) -> Hosted {
-        let (a, aaaa) =
-            join(self.ask(host.clone(), RecordType::A), self.ask(host.clone(), RecordType::AAAA))
-                .await;
+        let (a, aaaa) = self.both_families(&host).await;
+        let cname_dnssec = self.link_status(&host, &a, &aaaa).await;
         let mut notes = Vec::new();
         if let Some(literal) = literal(&host) {
             notes.push(format!("{literal} is named as a host, and is an address (RFC 5321 §5.1)"));
@@ -144,6 +186,7 @@ impl Resolver {
             host: plain(&host),
             preference,
             cname: links.iter().map(plain).collect(),
+            cname_dnssec,
             ipv4: addresses(&a, v4),
             ipv6: addresses(&aaaa, v6),
             tlsa: None,
@@ -219,6 +262,7 @@ fn named(ip: IpAddr) -> Exchange {
         host: ip.to_string(),
         preference: None,
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer::named(v4),
         ipv6: AddressAnswer::named(v6),
         tlsa: None,
@@ -233,11 +277,11 @@ fn addresses<A>(answer: &Answer, address: fn(&RData) -> Option<A>) -> AddressAns
     }
 }
 
-fn v4(record: &RData) -> Option<Ipv4Addr> {
+pub(super) fn v4(record: &RData) -> Option<Ipv4Addr> {
     if let RData::A(a) = record { Some(a.0) } else { None }
 }
 
-fn v6(record: &RData) -> Option<Ipv6Addr> {
+pub(super) fn v6(record: &RData) -> Option<Ipv6Addr> {
     if let RData::AAAA(aaaa) = record { Some(aaaa.0) } else { None }
 }
 
@@ -248,14 +292,14 @@ fn unspeakable(name: &str, empty: Route) -> Route {
 }
 
 /// A name in A-labels as an absolute one.
-fn absolute(name: &str) -> Option<Name> {
+pub(super) fn absolute(name: &str) -> Option<Name> {
     let mut name = Name::from_ascii(name).ok()?;
     name.set_fqdn(true);
     Some(name)
 }
 
 /// Lower case, no trailing dot.
-fn plain(name: &Name) -> String {
+pub(super) fn plain(name: &Name) -> String {
     let text = name.to_lowercase().to_ascii();
     text.strip_suffix('.').unwrap_or(&text).to_owned()
 }

@@ -8,14 +8,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hickory_resolver::proto::dnssec::crypto::Ed25519SigningKey;
 use hickory_resolver::proto::dnssec::rdata::sig::SigInput;
-use hickory_resolver::proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS, NSEC, RRSIG};
-use hickory_resolver::proto::dnssec::{DigestType, DnssecSigner, PublicKey, SigningKey, TBS};
+use hickory_resolver::proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS, NSEC, NSEC3, RRSIG};
+use hickory_resolver::proto::dnssec::{
+    DigestType, DnssecSigner, Nsec3HashAlgorithm, PublicKey, SigningKey, TBS,
+};
 use hickory_resolver::proto::op::{Edns, Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{DNSClass, Name, RData, Record, RecordType, SerialNumber};
 use hickory_resolver::proto::serialize::txt::Parser;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
+
+use super::denial::base32hex;
 
 pub(super) const TTL: u32 = 3600;
 
@@ -125,7 +129,26 @@ impl World {
         format!(". IN DS {}", ds(self.zones[0].signer.as_ref().unwrap(), &Name::root()))
     }
 
-    fn respond(&self, request: &Message) -> Message {
+    /// SOA and an opt-out NSEC3 of a signed zone, as one with many unsigned
+    /// delegations has them: the hash of a name happens to lie in its span.
+    pub(super) fn opt_out(&self, zone: &str, covered: &str) -> Vec<Record> {
+        let zone = self.zones.iter().find(|known| known.origin == name(zone)).unwrap();
+        let algorithm = Nsec3HashAlgorithm::SHA1;
+        let hash = algorithm.hash(&[], &name(covered), 0).unwrap().as_ref().to_vec();
+        let step = |by: i8| {
+            let mut near = hash.clone();
+            near[10] = near[10].wrapping_add_signed(by);
+            near
+        };
+        let owner = zone.origin.prepend_label(base32hex(&step(-1))).unwrap();
+        let types = [RecordType::NS, RecordType::DS];
+        let nsec3 = NSEC3::new(algorithm, true, 0, vec![], step(1), types);
+        let nsec3 = Record::from_rdata(owner, TTL, RData::DNSSEC(DNSSECRData::NSEC3(nsec3)));
+        let soa = &zone.rrsets[&(zone.origin.clone(), RecordType::SOA)];
+        [zone.signed(soa), zone.signed(&[nsec3])].concat()
+    }
+
+    pub(super) fn respond(&self, request: &Message) -> Message {
         let query = request.queries[0].clone();
         let wants_dnssec = request.edns.as_ref().is_some_and(|edns| edns.flags().dnssec_ok);
         let mut response = request.clone().into_response();

@@ -29,8 +29,12 @@ use tokio::net::UdpSocket;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use super::denial::relevant;
+
 /// All servers of one resolver.
 pub(super) struct Servers {
+    /// Where they are, in the order named.
+    pub(super) addresses: Vec<SocketAddr>,
     together: NameServerPool<Transport>,
     /// One pool a server, where there are several.
     apart: Vec<NameServerPool<Transport>>,
@@ -48,6 +52,7 @@ impl Servers {
         let apart = if addresses.len() > 1 { addresses } else { &[] };
         let apart = apart.iter().map(|server| pool(std::slice::from_ref(server), timeout));
         Self {
+            addresses: addresses.to_vec(),
             together: pool(addresses, timeout),
             apart: apart.collect(),
             limit: timeout,
@@ -60,6 +65,11 @@ impl Servers {
         self.has_answered.load(Ordering::Relaxed)
     }
 
+    /// Remembers that a server has answered something.
+    pub(super) fn note_answer(&self) {
+        self.has_answered.store(true, Ordering::Relaxed);
+    }
+
     /// Asks all servers as one; where one of several says that it failed or does
     /// not serve us, each by itself, so that the outcome is not a race.
     async fn ask(&self, request: DnsRequest) -> Result<DnsResponse, NetError> {
@@ -69,7 +79,7 @@ impl Servers {
             result = others.await.ok().flatten().unwrap_or(result);
         }
         if matches!(result, Ok(_) | Err(NetError::Dns(_))) {
-            self.has_answered.store(true, Ordering::Relaxed);
+            self.note_answer();
         }
         result
     }
@@ -148,17 +158,42 @@ impl Wire {
 
     async fn exchange(self, mut request: DnsRequest) -> Result<DnsResponse, NetError> {
         request.metadata.checking_disabled = self.checking_disabled;
-        let link = request.queries.first().filter(|query| is_link_of_chain(query.query_type()));
-        let Some(query) = link.cloned() else {
+        let Some(query) = request.queries.first().cloned() else {
             return self.servers.ask(request).await;
         };
+        if !is_link_of_chain(query.query_type()) {
+            return cleared(&query, self.servers.ask(request).await);
+        }
         let zone = query.name().clone();
-        let answer = self.links.lock().unwrap_or_else(PoisonError::into_inner).of(query);
-        let result = answer.get_or_init(|| self.servers.ask(request)).await.clone();
+        let answer = self.links.lock().unwrap_or_else(PoisonError::into_inner).of(query.clone());
+        let ask = async || cleared(&query, self.servers.ask(request).await);
+        let result = answer.get_or_init(ask).await.clone();
         if result.as_ref().is_err_and(|error| !error.is_no_records_found()) {
             self.failed_zones.lock().unwrap_or_else(PoisonError::into_inner).insert(zone);
         }
         result
+    }
+}
+
+/// The outcome without the records that cannot deny what was asked for.
+fn cleared(
+    question: &Query,
+    outcome: Result<DnsResponse, NetError>,
+) -> Result<DnsResponse, NetError> {
+    match outcome {
+        Ok(mut response) => {
+            let authorities = std::mem::take(&mut response.authorities);
+            response.authorities = relevant(question, &response.answers, authorities);
+            Ok(response)
+        }
+        Err(NetError::Dns(DnsError::NoRecordsFound(mut none))) => {
+            let authorities = none.authorities.take().map(|all| all.to_vec()).unwrap_or_default();
+            let kept = relevant(question, &[], authorities);
+            none.authorities = (!kept.is_empty()).then(|| kept.into());
+            none.soa = none.soa.filter(|soa| soa.name.zone_of(question.name()));
+            Err(DnsError::NoRecordsFound(none).into())
+        }
+        other => other,
     }
 }
 

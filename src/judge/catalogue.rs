@@ -120,6 +120,66 @@ catalogue! {
         ["carrier-grade NAT with several public addresses"],
         "ask again: if the address stays another one than at the controls, connections to this server take a detour",
         ["RFC 5321 §4.4"];
+    PROMISE_DENIED: "promise-denied", Critical,
+        "a promise (TLSA in a signed zone, or MTA-STS that enforces and lists the host) is kept over one path and denied over another in the same run: no offer, a refusal of the command, or a proven key that is not the promised one",
+        ["a second machine behind this family's addresses, which does not keep what the host promises"],
+        "compare the same addresses from another network; if they keep the promise there, something on the path from here denies it",
+        ["RFC 7672 §2.2", "RFC 8461 §5", "RFC 3207 §6"];
+    STARTTLS_NOT_SUPPORTED: "starttls-not-supported", Critical,
+        "DANE or MTA-STS promises TLS for the host, and an address of it does not offer STARTTLS or refuses the command",
+        ["the destination breaks its own promise", "something on every path tried hides or refuses STARTTLS"],
+        "let every address of the host offer STARTTLS, or withdraw the promise; a view from another network tells whether it is the server",
+        ["RFC 8460 §4.3 starttls-not-supported", "RFC 7672 §2.2", "RFC 8461 §5"];
+    DANE_MISMATCH: "validation-failure", Critical,
+        "usable TLSA records exist, and the chain that an address presents matches none of them, or leads to an anchor of theirs and fails by its dates or names",
+        ["a certificate or key that was renewed before its TLSA record", "a resolver's cache that still holds the records of the old key", "something on every path tried ends TLS"],
+        "publish the record of the new key before the server uses it (mxray tlsa prints it), and renew with the same key where that is possible",
+        ["RFC 8460 §4.3 validation-failure", "RFC 7672 §3", "RFC 7671 §8"];
+    STS_CERTIFICATE: "sts-mx-certificate-invalid", Critical,
+        "MTA-STS in mode enforce lists the host, and the certificate that an address presents is not trusted, not in its dates, or not for the MX host's name",
+        ["the clock of this machine is wrong", "something on every path tried ends TLS"],
+        "give every address of the host a certificate of a public authority for the MX host's own name, and renew it in time",
+        ["RFC 8461 §4.2", "RFC 8460 §4.3 certificate-host-mismatch, certificate-expired, certificate-not-trusted"];
+    STS_TESTING: "sts-testing-not-kept", Notice,
+        "MTA-STS in mode testing lists the host, and an address of it would not pass in mode enforce",
+        [],
+        "repair it before the policy says enforce; until then mail is delivered all the same",
+        ["RFC 8461 §5"];
+    TLSA_INVALID: "tlsa-invalid", Warning,
+        "TLSA records exist in a signed zone, and not one of them is usable",
+        [],
+        "publish 3 1 1 records (mxray tlsa prints them); usages 0 and 1 are not for SMTP",
+        ["RFC 8460 §4.3 tlsa-invalid", "RFC 7672 §2.2", "RFC 7672 §3.1.3"];
+    TLSA_RECORD_UNUSABLE: "tlsa-record-unusable", Notice,
+        "some of the TLSA records are not usable, beside others that are",
+        [],
+        "remove the records that no sender can use",
+        ["RFC 7672 §3.1.3", "RFC 7671 §10.1.1"];
+    DNSSEC_INVALID: "dnssec-invalid", Warning,
+        "the signatures of the TLSA answer, or of the addresses that it belongs to, do not hold",
+        ["the zone's operator made a mistake: an expired signature, a wrong DS record", "the resolver's clock or trust anchor is wrong", "somebody changes DNS answers on the way"],
+        "repair the zone's DNSSEC: until then senders that do DANE must not use this host",
+        ["RFC 8460 §4.3 dnssec-invalid", "RFC 7672 §2.1.2"];
+    TLSA_LOOKUP_FAILED: "tlsa-lookup-failed", Warning,
+        "the lookup of the TLSA records gave no answer, neither yes nor no",
+        ["a passing fault of the resolver", "a firewall before the zone's name servers that drops questions for TLSA"],
+        "let the zone's name servers answer questions for TLSA, if only by saying that there is none: until then senders that do DANE must not use this host",
+        ["RFC 7672 §2.1.2"];
+    TLSA_WITHOUT_SECURE_MX: "tlsa-without-secure-mx", Notice,
+        "the TLSA answer of a host is secure, and the MX answer that leads to it is not",
+        [],
+        "sign the domain's own zone too: without that the promise is the host's, not the domain's",
+        ["RFC 7672 §2.2.1"];
+    TLSA_RECORD_UNMATCHED: "tlsa-record-unmatched", Notice,
+        "of several usable TLSA records one is accepted, and another matches nothing that is presented",
+        ["the record of the next key, published ahead of its use"],
+        "leave it if it is the next key's; remove it if a renewal has left it behind",
+        ["RFC 7671 §8.1"];
+    DANE_TA_EXPIRES: "dane-ta-expires", Warning,
+        "every TLSA record that is accepted names an authority that ends within 90 days",
+        [],
+        "publish the record of the next authority, or a 3 1 1 record, before the end",
+        ["RFC 7672 §3.1.2", "RFC 7671 §5.2"];
     PORT_BLOCKED: "port-25-blocked", Critical,
         "no session with the target comes as far as STARTTLS, and over every family tried none with controls of two other operators does",
         ["several large operators refuse this network at the same time"],
@@ -295,6 +355,66 @@ catalogue! {
         ["a passing fault of the resolver"],
         "try again, or name another resolver with --resolver",
         ["RFC 5321 §5.1"];
+    POLICY_LOOKUP_FAILED: "policy-lookup-failed", Notice,
+        "the lookup of a TXT record that would announce MTA-STS or TLSRPT gave no answer, neither yes nor no",
+        ["a passing fault of the resolver"],
+        "try again, or name another resolver with --resolver",
+        ["RFC 8461 §3.1", "RFC 8460 §3"];
+    STS_RECORD_INVALID: "sts-record-invalid", Warning,
+        "a TXT record at _mta-sts is meant to announce a policy, and there is not exactly one that is valid",
+        ["the record was changed a moment ago, and the old one is still there"],
+        "publish exactly one record of the form v=STSv1; id=<1 to 32 letters and digits>;",
+        ["RFC 8461 §3.1"];
+    STS_POLICY_FETCH_ERROR: "sts-policy-fetch-error", Warning,
+        "a record announces a policy, and no complete response came from its host",
+        ["a passing fault of the policy host", "this network does not reach the host by HTTPS"],
+        "ask the policy's URL from another network; serve it at every address of the policy host",
+        ["RFC 8461 §3.3", "RFC 8460 sts-policy-fetch-error"];
+    STS_POLICY_REDIRECTED: "sts-policy-redirected", Warning,
+        "the policy host answers the request for the policy with a redirect",
+        [],
+        "serve the policy at its own URL with status 200: senders must not follow redirects",
+        ["RFC 8461 §3.3", "RFC 8460 sts-policy-fetch-error"];
+    STS_POLICY_STATUS: "sts-policy-status", Warning,
+        "the policy host answers the request for the policy with a status other than 200, and not with a redirect",
+        ["a passing fault of the policy host"],
+        "serve the policy with status 200, or remove the record that announces it",
+        ["RFC 8461 §3.3", "RFC 8460 sts-policy-fetch-error"];
+    STS_POLICY_MEDIA_TYPE: "sts-policy-media-type", Warning,
+        "the policy is sent with another media type than text/plain, or with none",
+        ["senders that do not look at the media type take the policy all the same"],
+        "send the policy as Content-Type: text/plain",
+        ["RFC 8461 §3.2", "RFC 8460 sts-policy-fetch-error"];
+    STS_POLICY_TOO_LONG: "sts-policy-too-long", Warning,
+        "the response to the request for the policy is longer than 64 KiB",
+        ["senders that read more than RFC 8461 suggests"],
+        "serve the policy and nothing else",
+        ["RFC 8461 §3.3", "RFC 8460 sts-policy-fetch-error"];
+    STS_WEBPKI_INVALID: "sts-webpki-invalid", Warning,
+        "the certificate of the policy host is not valid for its name at the time of the fetch, or its key is not proven",
+        ["the clock of this machine is wrong", "an issuer that is trusted elsewhere and not by the roots used here"],
+        "give the policy host a certificate of a public authority that names mta-sts.<domain>, and send its intermediates",
+        ["RFC 8461 §3.3", "RFC 8460 sts-webpki-invalid"];
+    STS_POLICY_INVALID: "sts-policy-invalid", Warning,
+        "what the policy host serves is no policy: a line is no key and value, a mandatory key is missing, or a value is not allowed",
+        [],
+        "correct the policy at the line named, and change the id of the record",
+        ["RFC 8461 §3.2", "RFC 8460 sts-policy-invalid"];
+    STS_MX_NOT_LISTED: "sts-mx-not-listed", Warning,
+        "the policy has the mode enforce or testing, and none of its mx patterns matches the name of an MX host",
+        ["the MX records were changed a moment ago, and the policy has still to follow"],
+        "add the host to the policy and change the id of the record, or remove its MX record",
+        ["RFC 8461 §4.1", "RFC 8460 validation-failure"];
+    STS_NOT_ENFORCED: "sts-not-enforced", Notice,
+        "the policy has the mode testing or none",
+        ["a policy that is being tried out, or withdrawn in good order"],
+        "once reports show no failures, set the mode to enforce; until then it protects no mail",
+        ["RFC 8461 §5", "RFC 8461 §8.3"];
+    TLS_RPT_RECORD_INVALID: "tls-rpt-record-invalid", Notice,
+        "a TXT record at _smtp._tls is meant for TLS reporting, and there is not exactly one that is valid, or it names an address that is no mailto: or https: URI",
+        ["the record was changed a moment ago, and the old one is still there"],
+        "publish exactly one record of the form v=TLSRPTv1; rua=mailto:<address>",
+        ["RFC 8460 §3"];
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What may be claimed of one address, by the rules of docs/detection.md §1.
 
+use std::cmp::Reverse;
+
 use super::address::Address;
 use super::controls::{self, Control, Controls};
 use super::mask;
@@ -30,6 +32,20 @@ impl Claim {
 
     pub(super) fn at(self, place: Place) -> Self {
         Self { place: Some(place), ..self }
+    }
+
+    /// Which of two claims is given: the smaller. The highest confidence wins;
+    /// between equals, the order of `Status`. A promise that is broken everywhere is
+    /// a fact, and goes before what is only suspected.
+    pub(super) fn rank(&self) -> (Reverse<u8>, Status) {
+        let weight = match (self.confidence, self.status) {
+            (Some(Confidence::Proven), _) => 4,
+            (Some(Confidence::Corroborated), _) => 3,
+            (None, Status::PolicyFailed) => 2,
+            (Some(Confidence::Suspected), _) => 1,
+            (None, _) => 0,
+        };
+        (Reverse(weight), self.status)
     }
 
     pub(super) fn part(self) -> PartVerdict {

@@ -5,6 +5,9 @@ use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
+use super::levels;
+use super::promise::proof::{DENIED, IN_PART, NOT_LISTED};
+use super::promise::words;
 use super::reading::Reading;
 use super::standing::Standing;
 use super::verdict::{self, BY_EHLO_NAME};
@@ -44,6 +47,10 @@ fn settled_by(claim: &Claim) -> Option<&'static str> {
         (Status::Stripped | Status::Intercepted, _) if !near => {
             Some("ask from another network, which tells near which end of the path the cause lies")
         }
+        (Status::PolicyFailed, _) if claim.because.as_deref() != Some(NOT_LISTED) => Some(
+            "ask from another network, which tells whether the destination breaks its promise or \
+             this path does",
+        ),
         (Status::Inconsistent, _) if claim.because.as_deref() == Some("key-by-family") => {
             Some("compare the certificates of the same addresses from another network")
         }
@@ -63,6 +70,11 @@ fn sentence(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
     let name = evidence.target.name();
     let because = claim.because.as_deref().unwrap_or("unknown");
     match claim.status {
+        Status::Stripped | Status::Intercepted if because == DENIED => {
+            words::denied(&name, &scene.promises)
+        }
+        Status::PolicyFailed => words::failed(&name, claim.because.as_deref(), &scene.promises),
+        Status::Inconsistent if because == IN_PART => words::in_part(&name),
         Status::Intercepted => intercepted(&name, scene),
         Status::Stripped => stripped(&name, scene, claim),
         Status::Intact => intact(&name, addresses),
@@ -330,7 +342,7 @@ fn inconclusive(name: &str, because: &str) -> String {
 
 /// The report's entry for one reading, with every evidence field but the
 /// transcript, which `report` writes out.
-pub(super) fn observation(reading: &Reading<'_>) -> ObservationReport {
+pub(super) fn observation(reading: &Reading<'_>, evidence: &Evidence) -> ObservationReport {
     let session = &reading.session;
     let ms = |us: u64| us.div_ceil(1000);
     ObservationReport {
@@ -349,26 +361,11 @@ pub(super) fn observation(reading: &Reading<'_>) -> ObservationReport {
         starttls: session.starttls.clone(),
         tls: reading.tls.clone(),
         ehlo_tls: session.ehlo_tls.clone(),
-        postfix: None,
+        postfix: levels::levels(reading, evidence),
         transcript: Some(reading.observation.transcript.to_entries()),
     }
 }
 
 fn probe(reading: &Reading<'_>) -> ProbeReport {
-    let probe = &reading.observation.probe;
-    ProbeReport {
-        vantage: probe.vantage.clone(),
-        source: reading.source(),
-        target: probe.target.clone(),
-        host: probe.host.clone(),
-        ip: probe.ip,
-        family: probe.family(),
-        port: probe.port,
-        ehlo_name: probe.ehlo_name.clone(),
-        mode: probe.mode,
-        client_hello: probe.client_hello,
-        sni: probe.sni.clone(),
-        repeat: probe.repeat,
-        role: probe.role,
-    }
+    ProbeReport { source: reading.source(), ..ProbeReport::of(&reading.observation.probe) }
 }

@@ -7,11 +7,14 @@
 //!
 //! 1. `reading` reads each transcript back and judges its certificates.
 //! 2. `compare` groups readings into cells and contrasts them.
-//! 3. `address` gathers what was seen at each address, `standing` says how it
+//! 3. `promise` says what was promised of each host, and how each session and path
+//!    stands to it.
+//! 4. `address` gathers what was seen at each address, `standing` says how it
 //!    stands, `mask` what was masked there, `controls` how each control stands.
-//! 4. `claim`, `interception` and `dead_end` claim something of an address,
+//! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
-//! 5. `rules` adds findings, one file per family of claims.
+//! 6. `policies` reads what the domain itself promises.
+//! 7. `rules` adds findings, one file per family of claims.
 
 mod address;
 mod catalogue;
@@ -21,7 +24,10 @@ mod controls;
 mod dead_end;
 mod describe;
 mod interception;
+mod levels;
 mod mask;
+mod policies;
+mod promise;
 mod reading;
 mod rules;
 mod signatures;
@@ -38,11 +44,14 @@ pub use table::CLAIMS;
 use address::Address;
 use controls::Controls;
 use interception::Tell;
+use policies::Promised;
+use promise::ledger::Ledger;
+use promise::proof::{self, Promises, Witness};
 use reading::Reading;
 
 use crate::model::evidence::Evidence;
-use crate::model::policy::PolicyEvidence;
-use crate::model::report::{MtaStsReport, Policies, PolicyStatus, TargetReport, TlsRptReport};
+use crate::model::finding::Finding;
+use crate::model::report::TargetReport;
 use crate::model::verdict::Status;
 use crate::tls::Roots;
 
@@ -55,6 +64,14 @@ pub struct Context<'a> {
     pub verify_name: Option<&'a str>,
 }
 
+impl Context<'_> {
+    /// The same for controls: a name that the target's certificates must have is
+    /// not theirs.
+    fn plain(self) -> Self {
+        Self { verify_name: None, ..self }
+    }
+}
+
 /// Everything that a rule may look at.
 struct Scene<'a> {
     addresses: Vec<Address<'a>>,
@@ -63,6 +80,7 @@ struct Scene<'a> {
     controls: Controls<'a>,
     control_readings: &'a [Vec<Reading<'a>>],
     tells: Vec<Tell>,
+    promises: Promises,
     roots: &'a Roots,
 }
 
@@ -70,14 +88,25 @@ impl<'a> Scene<'a> {
     fn new(
         evidence: &Evidence,
         readings: &'a [Reading<'a>],
-        controls: &[Evidence],
-        control_readings: &'a [Vec<Reading<'a>>],
-        roots: &'a Roots,
+        controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
+        witnesses: &[Witness],
+        context: Context<'a>,
     ) -> Self {
+        let (controls, control_readings) = controls;
         let addresses = address::group(evidence, readings);
+        let own = ledger(evidence, readings, context);
+        let beside = controls
+            .iter()
+            .zip(control_readings)
+            .flat_map(|(control, readings)| {
+                proof::witnesses(control, &ledger(control, readings, context.plain()))
+            })
+            .chain(witnesses.iter().cloned());
+        let promises = Promises::new(own, &beside.collect::<Vec<_>>());
         let controls = Controls::new(controls, control_readings, &addresses);
         let tells = interception::tells(&addresses, &controls);
-        Self { addresses, readings, controls, control_readings, tells, roots }
+        let roots = context.roots;
+        Self { addresses, readings, controls, control_readings, tells, promises, roots }
     }
 
     /// Every session of the run, those of controls too.
@@ -86,29 +115,78 @@ impl<'a> Scene<'a> {
     }
 }
 
+fn ledger(evidence: &Evidence, readings: &[Reading<'_>], context: Context<'_>) -> Ledger {
+    let renamed = context.verify_name.is_some();
+    Ledger::new(evidence, promise::demands(evidence), readings, (context.roots, renamed))
+}
+
+/// Judges the evidence on every target of a run, beside that on its controls: a
+/// promise that another target's hosts make is a yardstick as a control's is.
+///
+/// Each report is that of [`judge`] but for that.
+pub fn judge_all(
+    targets: &[Evidence],
+    controls: &[Evidence],
+    context: Context<'_>,
+) -> Vec<TargetReport> {
+    let witnesses: Vec<Vec<Witness>> =
+        targets.iter().map(|target| testimony(target, context)).collect();
+    let beside = |place: usize| -> Vec<Witness> {
+        let others = witnesses.iter().enumerate().filter(|(other, _)| *other != place);
+        others.flat_map(|(_, witnesses)| witnesses.iter().cloned()).collect()
+    };
+    let judged = targets.iter().enumerate();
+    judged.map(|(place, target)| judge_beside(target, controls, &beside(place), context)).collect()
+}
+
+/// What a target shows of promises denied on one path; its sessions are read for
+/// it only where there is a promise.
+fn testimony(target: &Evidence, context: Context<'_>) -> Vec<Witness> {
+    if !promise::is_any(target, context.roots) {
+        return Vec::new();
+    }
+    let readings = reading::read_all(target, context);
+    proof::witnesses(target, &ledger(target, &readings, context))
+}
+
 /// Judges the evidence on one target, beside that on the controls of the run.
 /// The report holds all evidence fields; `report::json` leaves them out where
 /// they are not wanted.
 pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -> TargetReport {
+    judge_beside(evidence, controls, &[], context)
+}
+
+fn judge_beside(
+    evidence: &Evidence,
+    controls: &[Evidence],
+    witnesses: &[Witness],
+    context: Context<'_>,
+) -> TargetReport {
     let readings = reading::read_all(evidence, context);
-    // A name that the target's certificates must have is not the controls'.
-    let plain = Context { verify_name: None, ..context };
     let control_readings: Vec<_> =
-        controls.iter().map(|control| reading::read_all(control, plain)).collect();
-    let scene = Scene::new(evidence, &readings, controls, &control_readings, context.roots);
-    let cells = compare::cells(&readings);
-    let contrasts = compare::contrasts(&cells, &readings);
-    let verdict = verdict::of_target(evidence, &scene);
-    let findings = rules::findings(evidence, &scene, &verdict);
+        controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
+    let scene = Scene::new(evidence, &readings, (controls, &control_readings), witnesses, context);
+    report(evidence, &scene, &Promised::read(evidence, context.roots))
+}
+
+fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> TargetReport {
+    let cells = compare::cells(scene.readings);
+    let contrasts = compare::contrasts(&cells, scene.readings);
+    let verdict = verdict::of_target(evidence, scene);
+    let findings = rules::findings(evidence, scene, promised, &verdict);
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
         unicode: evidence.target.unicode.clone(),
         verdict,
         routes: evidence.routes.clone(),
-        hosts: verdict::of_hosts(&scene),
-        policies: policies(&evidence.policies),
-        observations: readings.iter().map(describe::observation).collect(),
+        hosts: verdict::of_hosts(scene),
+        policies: promised.report(&evidence.policies),
+        observations: scene
+            .readings
+            .iter()
+            .map(|reading| describe::observation(reading, evidence))
+            .collect(),
         cells,
         contrasts,
         findings,
@@ -119,49 +197,31 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
 /// what a second look is for; `None` for a healthy one, and for one whose fault
 /// is plainly its own.
 pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
-    let report = judge(evidence, &[], Context { roots, verify_name: None });
+    let context = Context { roots, verify_name: None };
+    let readings = reading::read_all(evidence, context);
+    let scene = Scene::new(evidence, &readings, (&[], &[]), &[], context);
+    let report = report(evidence, &scene, &Promised::read(evidence, roots));
     let verdict = &report.verdict;
     let own_fault = ["legacy-only", "starttls-on-greeting-line"];
     if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {
         return None;
     }
     // A key that nobody trusted vouches for is most often the server's own making;
-    // only controls can tell it from a box that ends TLS for everybody.
+    // only controls can tell it from a box that ends TLS for everybody. Where it is
+    // the one that DANE promises, nothing is open.
     let untrusted = catalogue::CERTIFICATE_NOT_TRUSTED.id;
+    let vouched = scene.promises.ledger.dane_is_kept();
+    let is_odd =
+        |finding: &&Finding| finding.confidence.is_some() || (finding.id == untrusted && !vouched);
     let odd = match verdict.status {
         Status::Intact => report
             .findings
             .iter()
-            .find(|finding| finding.confidence.is_some() || finding.id == untrusted)
+            .find(is_odd)
             .map(|finding| finding.explanation.trim_end_matches('.')),
         Status::NoMail | Status::Unresolvable => None,
         // Nobody was asked: nothing can be asked again.
         _ => (!report.observations.is_empty()).then(|| describe::seen(&verdict.summary)),
     };
     odd.map(|odd| format!("{odd}: asking again, and asking controls"))
-}
-
-/// What was asked about the domain's promises, not yet read.
-fn policies(asked: &PolicyEvidence) -> Policies {
-    let status = PolicyStatus::NotAsked;
-    Policies {
-        mta_sts: MtaStsReport {
-            status,
-            id: None,
-            mode: None,
-            mx: Vec::new(),
-            max_age: None,
-            hosts: Vec::new(),
-            error: None,
-            record: asked.mta_sts_record.clone(),
-            fetch: asked.mta_sts_fetch.clone(),
-        },
-        tls_rpt: TlsRptReport {
-            status,
-            rua: Vec::new(),
-            error: None,
-            record: asked.tls_rpt_record.clone(),
-        },
-        baseline: None,
-    }
 }

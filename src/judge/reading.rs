@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use super::Context;
+use super::promise::{self, Demand};
 use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
 use crate::model::session::{Session, Stage, StarttlsOutcome};
 use crate::model::tls::{PkixReason, PkixStatus, TlsFacts};
+use crate::policy::dane;
 use crate::{smtp, tls};
 
 /// One observation, read.
@@ -91,10 +93,22 @@ impl Reading<'_> {
 
 /// Reads every observation.
 pub(super) fn read_all<'a>(evidence: &'a Evidence, context: Context<'_>) -> Vec<Reading<'a>> {
-    evidence.observations.iter().map(|observation| read(observation, context)).collect()
+    let demands = promise::demands(evidence);
+    // TLSA was looked up for the port of the question (RFC 7672 §2.2.3).
+    let port = evidence.observations.first().map(|first| first.probe.port);
+    let read = |observation: &'a Observation| {
+        let probe = &observation.probe;
+        let demand = demands.iter().find(|demand| demand.host == probe.host);
+        read(observation, demand.filter(|_| port == Some(probe.port)), context)
+    };
+    evidence.observations.iter().map(read).collect()
 }
 
-fn read<'a>(observation: &'a Observation, context: Context<'_>) -> Reading<'a> {
+fn read<'a>(
+    observation: &'a Observation,
+    demand: Option<&Demand>,
+    context: Context<'_>,
+) -> Reading<'a> {
     let probe = &observation.probe;
     let session = smtp::read(&observation.transcript, probe.mode);
     // The reference name is the MX host, whatever name was indicated (RFC 7672
@@ -102,7 +116,12 @@ fn read<'a>(observation: &'a Observation, context: Context<'_>) -> Reading<'a> {
     let named = Some(probe.host.as_str()).filter(|host| host.parse::<IpAddr>().is_err());
     let reference = context.verify_name.or(named);
     let tls = observation.transcript.handshake().map(|handshake| {
-        tls::facts(handshake, reference, observation.started_at, context.roots, true)
+        let at = observation.started_at;
+        let facts = tls::facts(handshake, reference, at, context.roots, true);
+        let dane = demand.and_then(|demand| {
+            dane::judge(&demand.requirement, &handshake.chain, &demand.names, at)
+        });
+        TlsFacts { dane, ..facts }
     });
     Reading { observation, session, tls }
 }

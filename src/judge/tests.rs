@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 mod controls;
+mod promises;
 mod time;
 
 use super::{CLAIMS, Context, judge};
@@ -132,6 +133,7 @@ fn exchange(host: &str, all: &[Seen]) -> Exchange {
         host: host.into(),
         preference: Some(10),
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer::named(ipv4),
         ipv6: AddressAnswer::named(ipv6),
         tlsa: None,
@@ -162,6 +164,7 @@ fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evi
         observations: observations.collect(),
         role: Role::Target,
         families,
+        elsewhere: std::collections::BTreeMap::new(),
     }
 }
 

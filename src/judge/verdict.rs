@@ -47,7 +47,7 @@ pub(super) fn of_hosts(scene: &Scene<'_>) -> Vec<HostReport> {
         let reports = here.iter().map(|address| AddressReport {
             ip: address.ip,
             family: address.family(),
-            verdict: claim::of_address(address, &scene.addresses, &scene.controls).part(),
+            verdict: of_address(address, scene).part(),
         });
         hosts.push(HostReport {
             host: address.host.clone(),
@@ -56,6 +56,16 @@ pub(super) fn of_hosts(scene: &Scene<'_>) -> Vec<HostReport> {
         });
     }
     hosts
+}
+
+/// The claim on one address, by what it shows or by what was promised for it.
+fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
+    let own = claim::of_address(address, &scene.addresses, &scene.controls);
+    let promised = scene.promises.of_address(&address.host, address.ip);
+    match promised.filter(|promised| promised.rank() < own.rank()) {
+        Some(promised) => promised,
+        None => own,
+    }
 }
 
 /// The claim on a set of addresses: a host's or the whole target's. The claim
@@ -67,12 +77,14 @@ fn of_addresses(addresses: &[&Address<'_>], scene: &Scene<'_>, whole: bool) -> C
     let mut claims: Vec<Claim> =
         own.iter().filter(|claim| claim.confidence.is_some()).cloned().collect();
     claims.extend(by_family(addresses, scene));
+    let hosts = addresses.iter().map(|address| address.host.as_str()).collect();
+    claims.extend(scene.promises.claims(&hosts));
     if whole {
         claims.extend(interception::claim(&scene.tells));
         claims.extend(key_by_family(&scene.addresses));
         claims.extend(by_ehlo_name(scene));
     }
-    claims.sort_by_key(|claim| (std::cmp::Reverse(claim.confidence), claim.status));
+    claims.sort_by_key(Claim::rank);
     claims.into_iter().next().unwrap_or_else(|| without_suspicion(addresses, &own, scene))
 }
 
@@ -116,7 +128,7 @@ pub(super) fn splits(addresses: &[&Address<'_>], without: Family) -> bool {
 
 /// Sessions at every address before keys are said to follow the family: fewer
 /// could all have met the same node of a farm.
-const SESSIONS_FOR_KEYS: usize = 3;
+pub(super) const SESSIONS_FOR_KEYS: usize = 3;
 
 /// An untrusted key over one family and a trusted one over the other, seen at
 /// this target only: a second machine as likely as a hand on the path.

@@ -5,9 +5,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::Deserialize as _;
+use jiff::Timestamp;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as WordError;
+use serde::{Deserialize, Serialize};
 
 use crate::model::observation::Observation;
 use crate::model::probe::{Limits, Probe};
@@ -30,6 +31,125 @@ pub enum EntryError {
     /// Base64 that does not decode.
     #[error("observation {0}: a certificate or staple is not base64")]
     Base64(String),
+}
+
+/// An observation as one vantage point hands it to another, or keeps it in a file
+/// of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// What was planned.
+    pub probe: ProbeReport,
+    /// When the connection attempt began, by the clock of whoever observed.
+    pub started_at: Timestamp,
+    /// What happened.
+    pub transcript: Vec<TranscriptEntry>,
+    /// What the handshake showed, where one was tried.
+    pub handshake: Option<RecordedHandshake>,
+}
+
+/// The facts of a [`Handshake`], with its octets in base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedHandshake {
+    sni: Option<String>,
+    version: Option<String>,
+    cipher_suite: Option<String>,
+    key_exchange_group: Option<String>,
+    signature_scheme: Option<String>,
+    key_proven: Option<bool>,
+    alert: Option<String>,
+    client_certificate_requested: Option<bool>,
+    chain: Vec<String>,
+    ocsp_staple: Option<String>,
+    failure: Option<String>,
+}
+
+impl Recording {
+    /// The recording of an observation.
+    pub fn of(observation: &Observation) -> Self {
+        Self {
+            probe: ProbeReport::of(&observation.probe),
+            started_at: observation.started_at,
+            transcript: observation.transcript.to_entries(),
+            handshake: observation.transcript.handshake().map(RecordedHandshake::of),
+        }
+    }
+
+    /// The observation again, under this id.
+    ///
+    /// # Errors
+    /// An entry makes no sense, or base64 does not decode.
+    pub fn observation(&self, id: &str) -> Result<Observation, EntryError> {
+        let handshake = match &self.handshake {
+            Some(recorded) => {
+                recorded.handshake().ok_or_else(|| EntryError::Base64(id.to_owned()))?
+            }
+            None => Handshake::default(),
+        };
+        Ok(Observation {
+            id: id.to_owned(),
+            probe: probe(&self.probe),
+            started_at: self.started_at,
+            transcript: transcript(id, &self.transcript, &handshake)?,
+        })
+    }
+}
+
+impl RecordedHandshake {
+    fn of(handshake: &Handshake) -> Self {
+        Self {
+            sni: handshake.sni.clone(),
+            version: handshake.version.clone(),
+            cipher_suite: handshake.cipher_suite.clone(),
+            key_exchange_group: handshake.key_exchange_group.clone(),
+            signature_scheme: handshake.signature_scheme.clone(),
+            key_proven: handshake.key_proven,
+            alert: handshake.alert.clone(),
+            client_certificate_requested: handshake.client_certificate_requested,
+            chain: handshake.chain.iter().map(|der| BASE64.encode(der)).collect(),
+            ocsp_staple: handshake.ocsp_staple.as_ref().map(|staple| BASE64.encode(staple)),
+            failure: handshake.failure.clone(),
+        }
+    }
+
+    /// `None` where base64 does not decode.
+    fn handshake(&self) -> Option<Handshake> {
+        let chain = self.chain.iter().map(|der| BASE64.decode(der).ok());
+        let staple = self.ocsp_staple.as_ref().map(|staple| BASE64.decode(staple));
+        Some(Handshake {
+            sni: self.sni.clone(),
+            version: self.version.clone(),
+            cipher_suite: self.cipher_suite.clone(),
+            key_exchange_group: self.key_exchange_group.clone(),
+            signature_scheme: self.signature_scheme.clone(),
+            key_proven: self.key_proven,
+            alert: self.alert.clone(),
+            client_certificate_requested: self.client_certificate_requested,
+            chain: chain.collect::<Option<_>>()?,
+            ocsp_staple: staple.transpose().ok()?,
+            failure: self.failure.clone(),
+        })
+    }
+}
+
+impl ProbeReport {
+    /// A probe as the report writes it.
+    pub fn of(probe: &Probe) -> Self {
+        Self {
+            vantage: probe.vantage.clone(),
+            source: probe.source,
+            target: probe.target.clone(),
+            host: probe.host.clone(),
+            ip: probe.ip,
+            family: probe.family(),
+            port: probe.port,
+            ehlo_name: probe.ehlo_name.clone(),
+            mode: probe.mode,
+            client_hello: probe.client_hello,
+            sni: probe.sni.clone(),
+            repeat: probe.repeat,
+            role: probe.role,
+        }
+    }
 }
 
 impl Transcript {
@@ -101,18 +221,25 @@ pub fn observation(report: &ObservationReport) -> Result<Observation, EntryError
         Some(tls) => handshake(tls).ok_or_else(|| EntryError::Base64(report.id.clone()))?,
         None => Handshake::default(),
     };
-    let mut events = Vec::with_capacity(entries.len());
-    for (place, entry) in entries.iter().enumerate() {
-        let kind =
-            kind(entry, &handshake).ok_or_else(|| EntryError::Entry(report.id.clone(), place))?;
-        events.push(Event { at_us: entry.at_us, kind });
-    }
     Ok(Observation {
         id: report.id.clone(),
         probe: probe(&report.probe),
         started_at: report.started_at,
-        transcript: Transcript { events },
+        transcript: transcript(&report.id, entries, &handshake)?,
     })
+}
+
+fn transcript(
+    id: &str,
+    entries: &[TranscriptEntry],
+    handshake: &Handshake,
+) -> Result<Transcript, EntryError> {
+    let mut events = Vec::with_capacity(entries.len());
+    for (place, entry) in entries.iter().enumerate() {
+        let kind = kind(entry, handshake).ok_or_else(|| EntryError::Entry(id.to_owned(), place))?;
+        events.push(Event { at_us: entry.at_us, kind });
+    }
+    Ok(Transcript { events })
 }
 
 fn kind(entry: &TranscriptEntry, handshake: &Handshake) -> Option<EventKind> {
@@ -171,7 +298,7 @@ fn handshake(tls: &TlsFacts) -> Option<Handshake> {
 
 /// The plan of a recorded connection. Its limits were another run's; nobody
 /// waits for a recording.
-fn probe(report: &ProbeReport) -> Probe {
+pub fn probe(report: &ProbeReport) -> Probe {
     let none = std::time::Duration::ZERO;
     Probe {
         vantage: report.vantage.clone(),

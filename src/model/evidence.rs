@@ -1,5 +1,7 @@
 //! What a run brought home about one target: everything that judgement needs.
 
+use std::collections::BTreeMap;
+
 use crate::model::observation::Observation;
 use crate::model::policy::PolicyEvidence;
 use crate::model::probe::Role;
@@ -20,6 +22,15 @@ pub struct Evidence {
     pub observations: Vec<Observation>,
     /// Why the target was asked: for itself, as a control, as a canary.
     pub role: Role,
-    /// Which families could be used where the observations were made.
+    /// Which families could be used at the first vantage point.
     pub families: Families,
+    /// The same for every other vantage point, by its id.
+    pub elsewhere: BTreeMap<String, Families>,
+}
+
+impl Evidence {
+    /// Which families could be used at a vantage point.
+    pub fn families_at(&self, vantage: &str) -> Families {
+        self.elsewhere.get(vantage).copied().unwrap_or(self.families)
+    }
 }

@@ -43,7 +43,8 @@ pub struct Finding {
     pub confidence: Option<Confidence>,
     /// What it is about.
     pub subject: Subject,
-    /// Ids of the observations it rests on; empty only where it rests on DNS alone.
+    /// Ids of the observations it rests on; empty only where it rests on
+    /// DNS and HTTPS alone.
     pub evidence: Vec<String>,
     /// What was seen and what it means.
     pub explanation: String,

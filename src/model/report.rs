@@ -87,7 +87,8 @@ pub struct Vantage {
     pub tool: String,
     /// What kept it from observing.
     pub error: Option<String>,
-    /// The resolver that it asked; `None` where nothing was looked up.
+    /// The resolver that it asked; `None` where nothing was looked up, and where no
+    /// server has answered anything: then the routes have the error.
     pub resolver: Option<ResolverUsed>,
 }
 
@@ -155,7 +156,8 @@ pub enum DnssecSource {
     Validated,
     /// By the AD bit of a resolver on loopback that the user declared trusted.
     TrustedAd,
-    /// The resolver strips DNSSEC: nothing is judged by it.
+    /// The resolver strips DNSSEC, or sets no AD bit where it is to be trusted:
+    /// nothing is judged by it.
     Unavailable,
 }
 

@@ -4,10 +4,12 @@
 //! NXDOMAIN, NODATA, SERVFAIL, a time-out and a bogus answer are five different
 //! facts (RFC 5321 §5.1, RFC 4035 §4.3). Refuses to know how answers are got.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::model::target::{Target, TargetKind};
 
 /// The DNSSEC status of an answer (RFC 4035 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +94,36 @@ pub struct Route {
     pub exchanges: Vec<Exchange>,
 }
 
+impl Route {
+    /// The route of a target that needs no DNS at all: an address.
+    pub fn of_address(target: &Target, vantage: &str) -> Option<Self> {
+        let TargetKind::Address { ip, .. } = target.kind else { return None };
+        let (ipv4, ipv6) = match ip {
+            IpAddr::V4(ip) => (vec![ip], vec![]),
+            IpAddr::V6(ip) => (vec![], vec![ip]),
+        };
+        let exchange = Exchange {
+            host: ip.to_string(),
+            preference: None,
+            cname: Vec::new(),
+            cname_dnssec: None,
+            ipv4: AddressAnswer::named(ipv4),
+            ipv6: AddressAnswer::named(ipv6),
+            tlsa: None,
+        };
+        Some(Self {
+            vantage: vantage.to_owned(),
+            kind: RouteKind::Address,
+            dnssec: Dnssec::Indeterminate,
+            error: None,
+            error_detail: None,
+            cname: Vec::new(),
+            null_mx_beside_others: false,
+            exchanges: vec![exchange],
+        })
+    }
+}
+
 /// One MX host and its addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {
@@ -102,11 +134,18 @@ pub struct Exchange {
     /// CNAME links followed from the host, in order. Illegal for an MX target
     /// (RFC 5321 §5.1, RFC 2181 §10.3), seen all the same.
     pub cname: Vec<String>,
+    /// Status of the first of these links alone, asked for itself where the
+    /// addresses at their end are not secure (RFC 7672 §2.1.3): a secure link makes
+    /// the host itself a TLSA base domain. `None` where there is no link.
+    pub cname_dnssec: Option<Dnssec>,
     /// The A answer.
     pub ipv4: AddressAnswer<Ipv4Addr>,
     /// The AAAA answer.
     pub ipv6: AddressAnswer<Ipv6Addr>,
-    /// The TLSA answer; `None` while it was not asked for.
+    /// The TLSA answer; `None` where it was not asked for: neither family's
+    /// addresses are secure, nor is `cname_dnssec` (RFC 7672 §2.2.2). Whether that
+    /// is because the zone is unsigned (no DANE) or because an answer failed or is
+    /// bogus (nothing is known) is what those statuses say.
     pub tlsa: Option<TlsaAnswer>,
 }
 
@@ -131,7 +170,8 @@ impl<A> AddressAnswer<A> {
 /// The answer to a TLSA lookup (RFC 6698).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TlsaAnswer {
-    /// The TLSA base domain under which records were found or sought (RFC 7672 §2.2.2).
+    /// The TLSA base domain under which records were found, or last sought
+    /// (RFC 7672 §2.2.3).
     pub base_domain: String,
     /// Status of the answer.
     pub dnssec: Dnssec,
@@ -152,4 +192,25 @@ pub struct Tlsa {
     pub matching: u8,
     /// Certificate association data in hexadecimal.
     pub data: String,
+}
+
+/// The names of an address, by its PTR records (RFC 1035 §3.5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PointerAnswer {
+    /// Status of the PTR answer, CNAME links included (RFC 2317).
+    pub dnssec: Dnssec,
+    /// Why there are no names, where there are none.
+    pub error: Option<LookupError>,
+    /// The names, in the order of the answer.
+    pub names: Vec<PointerName>,
+}
+
+/// One name of an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PointerName {
+    /// Lower case, A-labels, no trailing dot.
+    pub name: String,
+    /// Whether the name leads back to the address; `None` where its own lookup
+    /// failed or was not made.
+    pub confirmed: Option<bool>,
 }

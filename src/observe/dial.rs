@@ -110,6 +110,18 @@ pub fn route_to(ip: IpAddr) -> io::Result<IpAddr> {
     if usable { Ok(source) } else { Err(io::ErrorKind::NetworkUnreachable.into()) }
 }
 
+/// Whether a source address is this machine's own, and has a route to the internet
+/// of its family: by a bound and connected UDP socket, which sends nothing.
+pub fn route_from(source: IpAddr) -> io::Result<()> {
+    let somewhere: IpAddr = match source {
+        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
+        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+    };
+    let socket = UdpSocket::bind((source, 0))?;
+    // What is bound to loopback reaches loopback.
+    if source.is_loopback() { Ok(()) } else { socket.connect((somewhere, 25)) }
+}
+
 async fn connect(endpoint: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
     let socket = if endpoint.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(source) = source {

@@ -22,6 +22,19 @@ pub(super) fn covers(ip: IpAddr) -> Option<bool> {
     Some(prefixes.into_iter().any(|(address, mask)| in_prefix(ip, address, mask)))
 }
 
+/// The addresses of an interface that can be a source towards other networks;
+/// `None` where the interfaces cannot be listed.
+pub fn addresses_of(interface: &str) -> Option<Vec<IpAddr>> {
+    let all = getifaddrs().ok()?.filter(|entry| entry.interface_name == interface);
+    let addresses = all.filter_map(|entry| {
+        let address = entry.address?;
+        let ipv4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+        ipv4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+    });
+    let local = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    Some(addresses.filter(|ip| !local(ip)).collect())
+}
+
 fn in_prefix(ip: IpAddr, address: IpAddr, mask: IpAddr) -> bool {
     match (ip, address, mask) {
         (IpAddr::V4(ip), IpAddr::V4(address), IpAddr::V4(mask)) => {

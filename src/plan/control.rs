@@ -1,5 +1,6 @@
 //! Controls and the canary: other destinations that tell the path from the host.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::first::{Intent, first_probes};
@@ -21,17 +22,17 @@ pub const CANARIES: [IpAddr; 2] = [
     IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0x25, 0, 0, 0, 0x25)),
 ];
 
-/// One session per family to a control: its first address of each.
+/// One session per family and source to a control: its first address of each.
 pub fn control_probes(
     target: &Target,
     route: &Route,
     families: Families,
     intent: &Intent,
 ) -> Vec<Probe> {
-    let all = first_probes(target, route, families, intent);
-    let of = |family| all.iter().find(|probe| probe.family() == family).cloned();
-    let chosen = [of(Family::Ipv4), of(Family::Ipv6)].into_iter().flatten();
-    chosen.map(|probe| Probe { role: Role::Control, ..probe }).collect()
+    let mut known = BTreeSet::new();
+    let all = first_probes(target, route, families, intent).into_iter();
+    let first = all.filter(|probe| known.insert((probe.family(), probe.source)));
+    first.map(|probe| Probe { role: Role::Control, ..probe }).collect()
 }
 
 /// The canary as a target and its route. Its session waits no longer than a
@@ -52,6 +53,7 @@ pub fn canary(addresses: &[IpAddr], vantage: &str) -> Option<(Target, Route)> {
         host: first.to_string(),
         preference: None,
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer::named(ipv4.collect()),
         ipv6: AddressAnswer::named(ipv6.collect()),
         tlsa: None,
@@ -74,78 +76,13 @@ pub fn canary(addresses: &[IpAddr], vantage: &str) -> Option<(Target, Route)> {
     Some((target, route))
 }
 
-/// Whether an address is one of the public internet: not special-purpose by the
-/// registries of RFC 6890. A target elsewhere causes no traffic to the public.
-pub fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            let special = ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_multicast()
-                || ip.is_documentation()
-                || ip.is_broadcast()
-                || a == 0
-                || a >= 240
-                || (a == 100 && (64..128).contains(&b)) // RFC 6598
-                || (a == 198 && (b == 18 || b == 19)) // RFC 2544
-                || (a == 192 && b == 0 && c == 0) // RFC 6890
-                || (a == 192 && b == 88 && c == 99); // RFC 7526
-            !special
-        }
-        IpAddr::V6(ip) => {
-            let segments = ip.segments();
-            let [first, second, ..] = segments;
-            // 2000::/3 is what has been given out; documentation (RFC 3849, RFC
-            // 9637), 2001::/23 and 6to4 are special within it.
-            (0x2000..0x4000).contains(&first)
-                && !(first == 0x2001 && (second == 0xdb8 || second < 0x200))
-                && first != 0x2002
-                && !(first == 0x3fff && second < 0x1000)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn public(ip: &str) -> bool {
-        is_public(ip.parse().unwrap())
-    }
+    use crate::model::special_purpose::is_public;
 
     #[test]
-    fn special_purpose_addresses_are_not_public() {
-        for ip in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.1.1",
-            "100.64.0.1",
-            "192.0.2.1",
-            "198.51.100.1",
-            "203.0.113.1",
-            "198.18.0.1",
-            "0.0.0.0",
-            "255.255.255.255",
-            "224.0.0.1",
-            "::1",
-            "fe80::1",
-            "fd00::1",
-            "2001:db8::1",
-            "3fff::1",
-            "2002::1",
-            "::",
-            "ff02::1",
-            "64:ff9b::1",
-        ] {
-            assert!(!public(ip), "{ip}");
-        }
-        for ip in ["8.8.8.8", "142.250.1.26", "2a00:1450::1a", "2607:f8b0::1b", "100.128.0.1"] {
-            assert!(public(ip), "{ip}");
-        }
+    fn nothing_lives_at_a_canary() {
         assert!(CANARIES.iter().all(|ip| !is_public(*ip)));
     }
 }

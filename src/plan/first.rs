@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::budget;
-use crate::model::probe::{ClientHello, Family, Limits, Mode, Probe, Role};
+use crate::model::probe::{ClientHello, Family, LOCAL, Limits, Mode, Probe, Role};
 use crate::model::report::{Families, FamilyUse};
-use crate::model::route::{AddressAnswer, Dnssec, Exchange, Route, RouteKind};
-use crate::model::target::{Target, TargetKind};
+use crate::model::route::{Dnssec, Exchange, Route, RouteKind};
+use crate::model::target::Target;
 
 /// What the user wants of every connection.
 #[derive(Clone, Debug)]
@@ -14,7 +14,8 @@ pub struct Intent {
     /// EHLO arguments: the first for every session, the second for the second
     /// look; empty is the address literal of the connection's own end.
     pub ehlo_names: Vec<String>,
-    /// Source addresses, one a family at most.
+    /// Source addresses of this process; each is a view of its own. Empty: as the
+    /// operating system chooses.
     pub sources: Vec<IpAddr>,
     /// TCP port where the target names none; `None` is the mode's own (25 or 465).
     pub port: Option<u16>,
@@ -31,7 +32,8 @@ pub struct Intent {
 }
 
 impl Intent {
-    fn port_for(&self, target: &Target) -> u16 {
+    /// The port that a target is asked at: its own, the one typed, or the mode's.
+    pub fn port_for(&self, target: &Target) -> u16 {
         let default = match self.mode {
             Mode::Starttls => 25,
             Mode::ImplicitTls => 465,
@@ -39,39 +41,17 @@ impl Intent {
         target.port().or(self.port).unwrap_or(default)
     }
 
-    fn source_for(&self, ip: IpAddr) -> Option<IpAddr> {
-        self.sources.iter().copied().find(|source| Family::of(*source) == Family::of(ip))
+    /// The sources of a family that a vantage point shall use, one view each. Ours
+    /// are nobody else's.
+    fn sources_for(&self, ip: IpAddr, vantage: &str) -> Vec<Option<IpAddr>> {
+        let same = |source: &&IpAddr| vantage == LOCAL && Family::of(**source) == Family::of(ip);
+        let named: Vec<_> = self.sources.iter().filter(same).copied().map(Some).collect();
+        if named.is_empty() { vec![None] } else { named }
     }
 }
 
-/// The route of a target that needs no DNS at all: an address.
-pub fn named_route(target: &Target, vantage: &str) -> Option<Route> {
-    let TargetKind::Address { ip, .. } = target.kind else { return None };
-    let (ipv4, ipv6) = match ip {
-        IpAddr::V4(ip) => (vec![ip], vec![]),
-        IpAddr::V6(ip) => (vec![], vec![ip]),
-    };
-    let exchange = Exchange {
-        host: ip.to_string(),
-        preference: None,
-        cname: Vec::new(),
-        ipv4: AddressAnswer::named(ipv4),
-        ipv6: AddressAnswer::named(ipv6),
-        tlsa: None,
-    };
-    Some(Route {
-        vantage: vantage.to_owned(),
-        kind: RouteKind::Address,
-        dnssec: Dnssec::Indeterminate,
-        error: None,
-        error_detail: None,
-        cname: Vec::new(),
-        null_mx_beside_others: false,
-        exchanges: vec![exchange],
-    })
-}
-
-/// One probe for every address of every exchange whose family can be used.
+/// One probe for every address of every exchange whose family can be used, from
+/// every source address that was named.
 pub fn first_probes(
     target: &Target,
     route: &Route,
@@ -82,7 +62,13 @@ pub fn first_probes(
     let addressed = exchanges.flat_map(|exchange| {
         addresses(exchange, families).into_iter().map(move |ip| (exchange, ip))
     });
-    addressed.map(|(exchange, ip)| probe(target, route, exchange, ip, intent)).collect()
+    addressed
+        .flat_map(|(exchange, ip)| {
+            let sources = intent.sources_for(ip, &route.vantage);
+            let planned = probe(target, route, exchange, ip, intent);
+            sources.into_iter().map(move |source| Probe { source, ..planned.clone() })
+        })
+        .collect()
 }
 
 fn addresses(exchange: &Exchange, families: Families) -> Vec<IpAddr> {
@@ -105,10 +91,10 @@ fn probe(
     intent: &Intent,
 ) -> Probe {
     // A bare address has no name to indicate (RFC 6066 §3).
-    let host_name = (route.kind != RouteKind::Address).then(|| exchange.host.clone());
+    let host_name = (route.kind != RouteKind::Address).then(|| server_name(exchange));
     Probe {
         vantage: route.vantage.clone(),
-        source: intent.source_for(ip),
+        source: None,
         target: target.name(),
         host: exchange.host.clone(),
         ip,
@@ -120,5 +106,51 @@ fn probe(
         repeat: 0,
         role: Role::Target,
         limits: intent.limits,
+    }
+}
+
+/// The name that senders indicate: the MX host, or the TLSA base domain where DANE
+/// applies (RFC 7672 §2.2, §8.1).
+fn server_name(exchange: &Exchange) -> String {
+    let answer = exchange.tlsa.as_ref();
+    let bound = answer.filter(|tlsa| tlsa.dnssec == Dnssec::Secure && !tlsa.records.is_empty());
+    bound.map_or(&exchange.host, |tlsa| &tlsa.base_domain).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::route::{AddressAnswer, Tlsa, TlsaAnswer};
+
+    #[test]
+    fn the_server_name_is_the_tlsa_base_domain_where_records_bind() {
+        let record = Tlsa { usage: 3, selector: 1, matching: 1, data: "ab".repeat(32) };
+        let answer = |dnssec, records: &[Tlsa]| TlsaAnswer {
+            base_domain: "real.example.net".to_owned(),
+            dnssec,
+            error: None,
+            records: records.to_vec(),
+        };
+        let with = |tlsa: Option<TlsaAnswer>| {
+            server_name(&Exchange {
+                host: "mx.example.net".to_owned(),
+                preference: Some(10),
+                cname: vec!["real.example.net".to_owned()],
+                cname_dnssec: Some(Dnssec::Secure),
+                ipv4: AddressAnswer::named(vec![]),
+                ipv6: AddressAnswer::named(vec![]),
+                tlsa,
+            })
+        };
+        let records = [record];
+        assert_eq!(with(Some(answer(Dnssec::Secure, &records))), "real.example.net");
+        for none in [
+            None,
+            Some(answer(Dnssec::Secure, &[])),
+            Some(answer(Dnssec::Insecure, &records)),
+            Some(answer(Dnssec::Indeterminate, &records)),
+        ] {
+            assert_eq!(with(none), "mx.example.net");
+        }
     }
 }

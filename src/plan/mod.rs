@@ -10,8 +10,8 @@ mod follow_up;
 mod second_look;
 
 pub use control::{
-    BUILT_IN_CONTROLS, CANARIES, CONTROLS_TRIED, CONTROLS_WANTED, canary, control_probes, is_public,
+    BUILT_IN_CONTROLS, CANARIES, CONTROLS_TRIED, CONTROLS_WANTED, canary, control_probes,
 };
-pub use first::{Intent, first_probes, named_route};
+pub use first::{Intent, first_probes};
 pub use follow_up::follow_up;
 pub use second_look::{greeted, said_421, second_look};

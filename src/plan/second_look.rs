@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::first::Intent;
 use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
-use crate::model::probe::{ClientHello, Family, Mode, Probe};
+use crate::model::probe::{ClientHello, Mode, Probe};
 use crate::smtp;
 
 /// Ports of the same host on which a box that looks at port 25 has no business
@@ -41,11 +41,16 @@ fn first_sessions(observations: &[Observation]) -> Vec<&Observation> {
     let mut known = BTreeSet::new();
     let firsts = observations.iter().filter(|observation| {
         observation.probe.client_hello == ClientHello::Default
-            && known.insert((observation.probe.host.clone(), observation.probe.ip))
+            && known.insert(view(&observation.probe))
     });
     let gone: BTreeSet<IpAddr> =
         observations.iter().filter(|seen| said_421(seen)).map(|seen| seen.probe.ip).collect();
     firsts.filter(|first| greeted(first) && !gone.contains(&first.probe.ip)).collect()
+}
+
+/// Who looks at which address of which host.
+fn view(probe: &Probe) -> (&str, Option<IpAddr>, &str, IpAddr) {
+    (&probe.vantage, probe.source, &probe.host, probe.ip)
 }
 
 /// Whether the peer greeted with 220.
@@ -65,21 +70,21 @@ pub fn said_421(observation: &Observation) -> bool {
 
 fn repeated(observations: &[Observation], first: &Observation, round: u32) -> Probe {
     let same = observations.iter().filter(|seen| {
-        seen.probe.host == first.probe.host
-            && seen.probe.ip == first.probe.ip
-            && seen.probe.client_hello == ClientHello::Default
+        view(&seen.probe) == view(&first.probe) && seen.probe.client_hello == ClientHello::Default
     });
     let before = u32::try_from(same.count()).unwrap_or(u32::MAX);
     Probe { repeat: before.saturating_add(round - 1), ..first.probe.clone() }
 }
 
-/// Other ports and the other EHLO name, at the first address of each family.
+/// Other ports and the other EHLO name, at the first address of each family that
+/// each vantage point sees.
 fn others(firsts: &[&Observation], intent: &Intent) -> Vec<Probe> {
     let mut found = Vec::new();
-    for family in [Family::Ipv4, Family::Ipv6] {
-        let Some(first) = firsts.iter().find(|first| first.probe.family() == family) else {
+    let mut known = BTreeSet::new();
+    for first in firsts {
+        if !known.insert((&first.probe.vantage, first.probe.source, first.probe.family())) {
             continue;
-        };
+        }
         let probe = &first.probe;
         if probe.port == 25 && intent.other_ports {
             let ports = OTHER_PORTS.iter();

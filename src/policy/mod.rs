@@ -7,6 +7,7 @@
 //! `observe` fetches the policy, and `judge` says what a broken promise means.
 
 pub mod dane;
+mod fields;
 pub mod mta_sts;
 pub mod postfix;
 pub mod tls_rpt;

@@ -5,16 +5,18 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use crate::model::report::{Report, SCHEMA, TargetReport};
+use crate::model::tlsa::TlsaReport;
 use crate::report::escape::is_harmless;
 
 /// One object, indented, ended by a line feed.
 ///
 /// # Errors
 /// None that the types of the report allow; the writer's own are passed on.
-pub fn render(report: &Report) -> serde_json::Result<String> {
+pub fn render(report: &impl Serialize) -> serde_json::Result<String> {
     let mut text = serde_json::to_string_pretty(report)?;
     text.push('\n');
     Ok(harmless(text))
@@ -26,15 +28,30 @@ pub fn render(report: &Report) -> serde_json::Result<String> {
 /// # Errors
 /// As [`render`].
 pub fn ndjson(report: &Report) -> serde_json::Result<String> {
+    lines(report.targets.iter().map(|target| Report {
+        schema: report.schema.clone(),
+        run: report.run.clone(),
+        targets: vec![target.clone()],
+        controls: report.controls.clone(),
+    }))
+}
+
+/// The same for the report of `mxray tlsa`: one host a line.
+///
+/// # Errors
+/// As [`render`].
+pub fn tlsa_ndjson(report: &TlsaReport) -> serde_json::Result<String> {
+    lines(report.hosts.iter().map(|host| TlsaReport {
+        schema: report.schema.clone(),
+        run: report.run.clone(),
+        hosts: vec![host.clone()],
+    }))
+}
+
+fn lines(reports: impl Iterator<Item = impl Serialize>) -> serde_json::Result<String> {
     let mut lines = String::new();
-    for target in &report.targets {
-        let line = Report {
-            schema: report.schema.clone(),
-            run: report.run.clone(),
-            targets: vec![target.clone()],
-            controls: report.controls.clone(),
-        };
-        lines.push_str(&serde_json::to_string(&line)?);
+    for report in reports {
+        lines.push_str(&serde_json::to_string(&report)?);
         lines.push('\n');
     }
     Ok(harmless(lines))
@@ -67,7 +84,7 @@ fn strip_target(target: &mut TargetReport) {
 
 /// A text of JSON with nothing in it that could steer a terminal: such characters
 /// stand inside strings only, and JSON can spell them out (RFC 8259 §7).
-fn harmless(text: String) -> String {
+pub(super) fn harmless(text: String) -> String {
     if text.chars().all(|letter| letter == '\n' || is_harmless(letter)) {
         return text;
     }

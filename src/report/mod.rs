@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod escape;
 pub mod json;
 mod page;
+pub mod policy_map;
 pub mod schema;
 mod table;
 pub mod text;

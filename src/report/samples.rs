@@ -147,6 +147,7 @@ fn exchange(host: &str, preference: Option<u16>) -> Exchange {
         host: host.to_owned(),
         preference,
         cname: Vec::new(),
+        cname_dnssec: None,
         ipv4: AddressAnswer { addresses: Vec::new(), dnssec, error: None },
         ipv6: AddressAnswer { addresses: Vec::new(), dnssec, error: None },
         tlsa: None,

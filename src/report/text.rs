@@ -2,7 +2,7 @@
 //!
 //! Owns the order of its parts: the verdict in one sentence, the table of
 //! addresses, sessions that did not get through, what differs, findings, DNS,
-//! what to do next, and once for the whole run what controls showed, what is so
+//! promises, what to do next, and once for the whole run what controls showed, what is so
 //! about this machine, and the evidence page of each claim about a path.
 //! Refuses to judge: it only words what the report says.
 
@@ -16,7 +16,10 @@ mod evidence;
 pub mod explain;
 mod findings;
 mod machine;
+mod policies;
+mod postfix;
 mod sessions;
+pub mod tlsa;
 mod transcripts;
 pub(super) mod words;
 
@@ -33,6 +36,8 @@ pub struct Style {
     pub colour: bool,
     /// Whether the transcript of each session follows, where the report holds one.
     pub transcript: bool,
+    /// Whether what Postfix would do at each level follows.
+    pub postfix: bool,
     /// 0: what matters; 1: also timings, keywords and certificates; 2: also every contrast.
     pub verbose: u8,
 }
@@ -51,6 +56,9 @@ pub fn render(report: &Report, style: &Style) -> String {
         }
         write_target(&mut page, report, target, style);
     }
+    if style.postfix {
+        postfix::write_presumptions(&mut page, report);
+    }
     controls::write(&mut page, report);
     machine::write(&mut page, report);
     evidence::write(&mut page, report);
@@ -65,7 +73,11 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
     dns::write(page, report, target);
+    policies::write(page, target, style.verbose);
     advice::write(page, report, target);
+    if style.postfix {
+        postfix::write(page, target);
+    }
     if style.transcript {
         transcripts::write(page, target);
     }

@@ -22,10 +22,14 @@ use crate::sim::dns::{NameServer, Zone};
 use crate::sim::hop;
 use crate::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
 use crate::sim::pki::Pki;
+use crate::sim::policy_host::PolicyHost;
+use crate::sim::published::Published;
 use crate::sim::server::{Profile, Script, Server, Software};
 
 /// The port of SMTP between mail servers.
 const SMTP: u16 = 25;
+/// The port of HTTPS.
+const HTTPS: u16 = 443;
 /// Domains that are reserved for documentation and tests (RFC 2606).
 const RESERVED: [&str; 5] = ["example", "example.com", "example.net", "example.org", "test"];
 
@@ -68,6 +72,7 @@ pub struct Internet {
     names: Vec<String>,
     boxes: Vec<(Path, Behaviour, Scope)>,
     zone: Zone,
+    published: Vec<(String, Published)>,
     latency: Duration,
     clients: Vec<IpAddr>,
 }
@@ -116,12 +121,40 @@ impl Internet {
         self
     }
 
+    /// The policy host of a domain at these addresses, port 443, and their A and
+    /// AAAA records. The record that announces a policy is not among them.
+    #[must_use]
+    pub fn policy_host(
+        mut self,
+        domain: &str,
+        addresses: impl IntoIterator<Item = IpAddr>,
+        host: PolicyHost,
+    ) -> Self {
+        let name = format!("mta-sts.{domain}");
+        let mut endpoints = Vec::new();
+        for address in addresses {
+            self.zone.address(&name, address);
+            endpoints.push(SocketAddr::new(address, HTTPS));
+        }
+        self.service(&name, endpoints, host)
+    }
+
+    /// TLSA records for the keys that the servers of a host will have.
+    #[must_use]
+    pub fn tlsa(mut self, host: &str, published: Published) -> Self {
+        self.published.push((host.to_owned(), published));
+        self
+    }
+
     /// A domain with its mail exchangers and their preferences.
     #[must_use]
     pub fn domain(mut self, domain: &str, exchanges: &[(u16, &str)]) -> Self {
         for (preference, exchange) in exchanges {
             self.zone.mx(domain, *preference, exchange);
         }
+        // Asked for TLS reporting, the server can deny only what lies below a name
+        // that exists.
+        self.zone.txt(&format!("_tls.{domain}"), "pretend");
         self.names.push(domain.to_owned());
         self
     }
@@ -140,7 +173,8 @@ impl Internet {
         self
     }
 
-    /// A box. Where several lie on one path, the first has it.
+    /// A box, which looks at mail and lets HTTPS pass. Where several lie on one path,
+    /// the first has it.
     #[must_use]
     pub fn box_on(mut self, path: Path, behaviour: Behaviour, scope: Scope) -> Self {
         self.boxes.push((path, behaviour, scope));
@@ -187,10 +221,20 @@ impl Internet {
     /// # Errors
     /// An address or name that is not reserved for documentation, a certificate
     /// or zone that cannot be made, no socket on 127.0.0.1.
-    pub async fn start(self) -> Result<Running, Error> {
+    pub async fn start(mut self) -> Result<Running, Error> {
         self.refuse_what_is_real()?;
         let pki = Pki::new()?;
         let boxes = self.boxes(&pki)?;
+        let mut servers = Vec::new();
+        for host in self.hosts {
+            let server = Server::new(host.script, &host.name, &pki)?;
+            servers.push((host.name, host.endpoints, Arc::new(server)));
+        }
+        for (host, published) in self.published {
+            let of_host = servers.iter().filter(|(name, ..)| *name == host);
+            let keys: Vec<Vec<u8>> = of_host.flat_map(|(.., server)| server.keys()).collect();
+            published.publish(&mut self.zone, &host, &keys);
+        }
         let resolver = NameServer::start(&self.zone).await?;
         let mut running = Running {
             endpoints: HashMap::new(),
@@ -201,10 +245,12 @@ impl Internet {
             closed: Vec::new(),
             listeners: JoinSet::new(),
         };
-        for host in self.hosts {
-            let server = Arc::new(Server::new(host.script, &host.name, &pki)?);
-            for endpoint in host.endpoints {
-                let on_path = boxes.iter().find(|(path, _)| path.leads_to(endpoint.ip()));
+        for (_, endpoints, server) in servers {
+            for endpoint in endpoints {
+                // A box looks at mail.
+                let on_path = boxes
+                    .iter()
+                    .find(|(path, _)| endpoint.port() != HTTPS && path.leads_to(endpoint.ip()));
                 let site = Site {
                     server: Arc::clone(&server),
                     middlebox: on_path.map(|(_, middlebox)| Arc::clone(middlebox)),

@@ -12,6 +12,8 @@ mod hop;
 pub mod internet;
 pub mod middlebox;
 pub mod pki;
+pub mod policy_host;
+pub mod published;
 pub mod server;
 
 pub use self::internet::{Internet, Path, Running};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, PublicKeyData,
 };
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -189,16 +189,23 @@ fn spoil(
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    public_key: Vec<u8>,
 }
 
 impl Identity {
     fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
-        Self { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
+        let public_key = key.subject_public_key_info();
+        Self { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(), public_key }
     }
 
     /// The chain as it is presented, leaf first.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
+    }
+
+    /// The leaf's `SubjectPublicKeyInfo` in DER.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
     }
 
     /// A server that presents this chain, within the limits of `tls`.

@@ -4,6 +4,7 @@
 //! Owns everything that RFC 5321 and RFC 3207 say about bytes. Refuses to know
 //! sockets, clocks and TLS: bytes and events come in, bytes and facts go out.
 
+pub mod argument;
 pub mod dialogue;
 pub mod ehlo;
 pub mod mask;

@@ -4,15 +4,19 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::{join, join_all};
 use tokio::sync::OnceCell;
 
 use super::endpoints::{Endpoints, Key, Numbers};
-use super::{Gathered, LOCAL, Survey, usable_families};
+use super::promises::{self, Promises};
+use super::{Gathered, Survey, View};
 use crate::model::evidence::Evidence;
 use crate::model::policy::PolicyEvidence;
-use crate::model::probe::{Probe, Role};
+use crate::model::probe::{LOCAL, Probe, Role};
+use crate::model::special_purpose::is_public;
 use crate::model::target::Target;
 use crate::plan;
+use crate::vantage::VantagePoint;
 
 /// Which controls the user wants.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +52,7 @@ impl Controls {
     /// Asks the controls that a suspicion about this target may have. A target
     /// that is not public causes no traffic to anything public.
     pub(super) async fn ask(&self, survey: &Survey, endpoints: &Arc<Endpoints>, target: &Evidence) {
-        let public = target.observations.iter().all(|seen| plan::is_public(seen.probe.ip));
+        let public = target.observations.iter().all(|seen| is_public(seen.probe.ip));
         let settings = &survey.controls;
         tokio::join!(
             async {
@@ -76,33 +80,38 @@ impl Controls {
             if measured >= plan::CONTROLS_WANTED {
                 break;
             }
-            let mut work = tokio::task::JoinSet::new();
+            let mut work = Vec::new();
             let mut places = Vec::new();
             for target in few {
-                let gathered = super::gather_route(survey, target).await;
-                let probes = plan::control_probes(
-                    target,
-                    &gathered.route,
-                    gathered.families,
-                    &survey.intent,
-                );
-                places.push(self.note(target.clone(), gathered, &probes, Role::Control));
-                let endpoints = endpoints.clone();
-                work.spawn(async move { endpoints.ask_all(probes).await });
+                let gathered = super::gather(survey, endpoints, target).await;
+                let views = gathered.views.iter();
+                let probes: Vec<Probe> = views
+                    .flat_map(|view| {
+                        let View { route, families } = view;
+                        plan::control_probes(target, route, *families, &survey.intent)
+                    })
+                    .collect();
+                let promises = Promises::of(survey, endpoints.events(), target, &gathered);
+                let place = self.note(target.clone(), gathered, &probes, Role::Control);
+                places.push(place);
+                let policies = promises::gather(promises, move |it| self.keep_policies(place, it));
+                work.push(join(endpoints.ask_all(probes), policies));
             }
-            while work.join_next().await.is_some() {}
+            join_all(work).await;
             measured += places.iter().filter(|place| self.greeted(**place, endpoints)).count();
         }
     }
 
+    /// From here only: an agent connects to nowhere, unless its own options say so.
     async fn ask_canary(&self, survey: &Survey, endpoints: &Arc<Endpoints>) {
+        let Some(local) = survey.vantages.iter().find_map(VantagePoint::local) else { return };
         let named = &survey.controls.canary;
         let addresses = if named.is_empty() { &plan::CANARIES[..] } else { named };
         // An address on a local link could be somebody's lab.
         let nowhere: Vec<IpAddr> =
-            addresses.iter().copied().filter(|ip| !survey.dialler.is_on_link(*ip)).collect();
+            addresses.iter().copied().filter(|ip| !local.dialler.is_on_link(*ip)).collect();
         let Some((target, route)) = plan::canary(&nowhere, LOCAL) else { return };
-        let families = usable_families(&survey.dialler, &route, survey.asked);
+        let families = local.usable_families(&route, survey.asked);
         let probes = plan::first_probes(&target, &route, families, &survey.intent);
         let probes: Vec<Probe> = probes
             .into_iter()
@@ -110,7 +119,8 @@ impl Controls {
             .map(|probe| Probe { limits: plan::budget::CANARY, port: 25, ..probe })
             .collect();
         let policies = PolicyEvidence::default();
-        let gathered = Gathered { route, policies, families, keys: Vec::new() };
+        let views = vec![View { route, families }];
+        let gathered = Gathered { views, policies, keys: Vec::new() };
         self.note(target, gathered, &probes, Role::Canary);
         endpoints.ask_all(probes).await;
     }
@@ -120,6 +130,13 @@ impl Controls {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.push(Asked { target, gathered: Gathered { keys, ..gathered }, role });
         asked.len() - 1
+    }
+
+    fn keep_policies(&self, place: usize, policies: PolicyEvidence) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asked) = asked.get_mut(place) {
+            asked.gathered.policies = policies;
+        }
     }
 
     /// Whether a control was measured: it greeted over at least one family.
@@ -133,13 +150,9 @@ impl Controls {
     /// What was learned of every control.
     pub(super) fn evidence(&self, endpoints: &Endpoints, numbers: &mut Numbers) -> Vec<Evidence> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let evidence = asked.iter().map(|asked| Evidence {
-            target: asked.target.clone(),
-            routes: vec![asked.gathered.route.clone()],
-            policies: asked.gathered.policies.clone(),
-            observations: endpoints.observations(&asked.gathered.keys, numbers),
-            role: asked.role,
-            families: asked.gathered.families,
+        let evidence = asked.iter().map(|asked| {
+            let observations = endpoints.observations(&asked.gathered.keys, numbers);
+            asked.gathered.evidence(asked.target.clone(), asked.role, observations)
         });
         evidence.collect()
     }
@@ -162,6 +175,7 @@ mod tests {
     use crate::observe::Dialler;
     use crate::plan::Intent;
     use crate::tls::Roots;
+    use crate::vantage::local::Local;
 
     /// What is asked beside a target at which nobody listens, with everything
     /// built in allowed.
@@ -169,12 +183,15 @@ mod tests {
         let nobody: SocketAddr = ([127, 0, 0, 1], 1).into();
         let ip: IpAddr = target.parse().unwrap();
         let patience = Duration::from_secs(2);
-        let survey = Survey {
+        let local = Local {
             resolver: None,
             dialler: Dialler::pretend(
                 HashMap::from([(SocketAddr::new(ip, 25), nobody)]),
                 vec!["198.51.100.10".parse().unwrap(), "2001:db8:100::10".parse().unwrap()],
             ),
+        };
+        let survey = Survey {
+            vantages: [VantagePoint::here(local)].into(),
             intent: Intent {
                 ehlo_names: Vec::new(),
                 sources: Vec::new(),

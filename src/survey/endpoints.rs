@@ -1,6 +1,6 @@
 //! Endpoints: asked once for each question, however many targets they serve.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,12 +10,17 @@ use super::Event;
 use super::pace::Pace;
 use crate::model::observation::Observation;
 use crate::model::probe::Probe;
-use crate::observe::{self, Dialler};
+use crate::model::report::ResolverUsed;
+use crate::model::session::Stage;
 use crate::plan;
+use crate::vantage::VantagePoint;
+use crate::vantage::command::Fault;
 
 /// What makes two probes the same question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
+    vantage: String,
+    source: Option<IpAddr>,
     host: String,
     ip: IpAddr,
     port: u16,
@@ -26,6 +31,8 @@ pub(super) struct Key {
 impl Key {
     pub(super) fn of(probe: &Probe) -> Self {
         Self {
+            vantage: probe.vantage.clone(),
+            source: probe.source,
             host: probe.host.clone(),
             ip: probe.ip,
             port: probe.port,
@@ -51,26 +58,37 @@ impl Numbers {
 /// Every endpoint of a survey, and what was observed there.
 pub(super) struct Endpoints {
     pace: Pace,
-    dialler: Dialler,
+    vantages: Arc<[VantagePoint]>,
     asked: Mutex<HashMap<Key, Arc<OnceCell<()>>>>,
     seen: Mutex<HashMap<Key, Vec<Observation>>>,
     /// Addresses that said 421: nothing more is asked of them.
     left_alone: Mutex<HashSet<IpAddr>>,
+    /// What kept a vantage point from observing, the first fault of each.
+    faults: Mutex<BTreeMap<String, String>>,
+    /// Whom each vantage point asked for names.
+    resolvers: Mutex<BTreeMap<String, ResolverUsed>>,
     events: mpsc::UnboundedSender<Event>,
     stopped: watch::Sender<bool>,
 }
 
 impl Endpoints {
-    pub(super) fn new(dialler: Dialler, events: mpsc::UnboundedSender<Event>) -> Self {
+    pub(super) fn new(vantages: Arc<[VantagePoint]>, events: mpsc::UnboundedSender<Event>) -> Self {
         Self {
             pace: Pace::default(),
-            dialler,
+            vantages,
             asked: Mutex::default(),
             seen: Mutex::default(),
             left_alone: Mutex::default(),
+            faults: Mutex::default(),
+            resolvers: Mutex::default(),
             events,
             stopped: watch::Sender::new(false),
         }
+    }
+
+    /// Where progress is told.
+    pub(super) fn events(&self) -> &mpsc::UnboundedSender<Event> {
+        &self.events
     }
 
     /// Gives up the connections under way, keeping what happened on them; no more
@@ -104,7 +122,7 @@ impl Endpoints {
         let key = Key::of(&first);
         let mut next = Some(first);
         while let Some(probe) = next {
-            let Some(_turn) = self.turn(&host, ip).await else { break };
+            let Some(_turn) = self.turn(&probe).await else { break };
             let mut stopped = self.stopped.subscribe();
             if *stopped.borrow() {
                 break;
@@ -116,8 +134,7 @@ impl Endpoints {
             let progress = |stage| {
                 let _ = self.events.send(Event::Stage { host: host.clone(), ip, stage });
             };
-            let observation =
-                observe::observe(String::new(), probe, &self.dialler, &progress, stop).await;
+            let Some(observation) = self.observe(probe, &progress, stop).await else { break };
             next = if repeat == 0 { plan::follow_up(&observation) } else { None };
             if next.is_some() {
                 let why = "no TLS came of it: asking again";
@@ -128,11 +145,58 @@ impl Endpoints {
         let _ = self.events.send(Event::Done { host, ip });
     }
 
+    /// One connection from the vantage point that the probe names.
+    async fn observe(
+        &self,
+        probe: Probe,
+        progress: &(dyn Fn(Stage) + Sync),
+        stop: impl Future<Output = ()>,
+    ) -> Option<Observation> {
+        let vantage = self.vantages.iter().find(|vantage| vantage.id == probe.vantage)?;
+        let observed = vantage.observe(probe, progress, stop).await;
+        observed.map_err(|fault| self.note_fault(&vantage.id, &fault)).ok()
+    }
+
+    /// Notes what kept a vantage point from observing, and says so once.
+    pub(super) fn note_fault(&self, vantage: &str, fault: &Fault) {
+        if *fault == Fault::Interrupted {
+            return;
+        }
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_first = false;
+        let text = faults.entry(vantage.to_owned()).or_insert_with(|| {
+            is_first = true;
+            fault.to_string()
+        });
+        if is_first {
+            let (vantage, fault) = (vantage.to_owned(), text.clone());
+            let _ = self.events.send(Event::VantageFault { vantage, fault });
+        }
+    }
+
+    /// What kept a vantage point from observing, if anything did.
+    pub(super) fn fault(&self, vantage: &str) -> Option<String> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).get(vantage).cloned()
+    }
+
+    /// Notes whom a vantage point asks for names.
+    pub(super) fn note_resolver(&self, vantage: &str, resolver: Option<ResolverUsed>) {
+        if let Some(resolver) = resolver {
+            let mut known = self.resolvers.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(vantage.to_owned(), resolver);
+        }
+    }
+
+    /// Whom each vantage point asked for names.
+    pub(super) fn resolvers(&self) -> BTreeMap<String, ResolverUsed> {
+        self.resolvers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// A turn, unless the address asked us to stop.
-    async fn turn(&self, host: &str, ip: IpAddr) -> Option<super::pace::Permit> {
-        let permit = self.pace.turn(host, ip).await?;
+    async fn turn(&self, probe: &Probe) -> Option<super::pace::Permit> {
+        let permit = self.pace.turn(probe).await?;
         let left_alone = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
-        (!left_alone.contains(&ip)).then_some(permit)
+        (!left_alone.contains(&probe.ip)).then_some(permit)
     }
 
     fn keep(&self, key: &Key, observation: Observation) {

@@ -7,43 +7,43 @@
 mod controls;
 mod endpoints;
 mod pace;
+mod promises;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::dns::Resolver;
 use crate::judge;
 use crate::model::evidence::Evidence;
+use crate::model::observation::Observation;
 use crate::model::policy::PolicyEvidence;
-use crate::model::probe::{Family, Probe, Role};
-use crate::model::report::{Families, FamilyUse};
+use crate::model::probe::{Probe, Role};
+use crate::model::report::{Families, FamilyUse, ResolverUsed};
 use crate::model::route::Route;
 use crate::model::session::Stage;
 use crate::model::target::Target;
-use crate::observe::Dialler;
 use crate::plan::{self, Intent, budget};
 use crate::tls::Roots;
+use crate::vantage::VantagePoint;
+use crate::vantage::wire::{Resolved, Wanted};
 
 pub use controls::ControlSettings;
 use controls::Controls;
 use endpoints::Endpoints;
-
-/// The vantage that is this process.
-pub const LOCAL: &str = "local";
+use promises::Promises;
 
 /// How long connections under way may take to write down what they have.
 const FAREWELL: Duration = Duration::from_millis(200);
 
 /// How a survey is made.
 pub struct Survey {
-    /// Looks names up; `None` where every target is an address.
-    pub resolver: Option<Resolver>,
-    /// Opens connections.
-    pub dialler: Dialler,
+    /// Who observes: this process first, then others.
+    pub vantages: Arc<[VantagePoint]>,
     /// What is wanted of each connection.
     pub intent: Intent,
     /// Families that the user left out are `NotAsked`; the rest is found out.
@@ -60,6 +60,16 @@ pub enum Event {
     /// A target's route is being looked up.
     Resolving {
         /// Canonical name of the target.
+        target: String,
+    },
+    /// A domain announces an MTA-STS policy, which is being fetched.
+    FetchingPolicy {
+        /// The domain.
+        target: String,
+    },
+    /// That fetch is over.
+    PolicyFetched {
+        /// The domain.
         target: String,
     },
     /// So many addresses will be asked.
@@ -94,6 +104,13 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+    /// A vantage point failed: a fault of ours, not of any target.
+    VantageFault {
+        /// Its id.
+        vantage: String,
+        /// What is wrong.
+        fault: String,
+    },
     /// An address is done with.
     Done {
         /// The MX host.
@@ -108,10 +125,32 @@ type Shelf = Mutex<Vec<Option<Gathered>>>;
 
 /// One target under way.
 struct Gathered {
-    route: Route,
+    views: Vec<View>,
     policies: PolicyEvidence,
-    families: Families,
     keys: Vec<endpoints::Key>,
+}
+
+/// What one vantage point's resolver said, and which families it can use.
+struct View {
+    route: Route,
+    families: Families,
+}
+
+impl Gathered {
+    /// The evidence on a target, with these observations.
+    fn evidence(&self, target: Target, role: Role, observations: Vec<Observation>) -> Evidence {
+        let unasked = Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked };
+        let states = self.views.iter().skip(1);
+        Evidence {
+            target,
+            routes: self.views.iter().map(|view| view.route.clone()).collect(),
+            policies: self.policies.clone(),
+            observations,
+            role,
+            families: self.views.first().map_or(unasked, |view| view.families),
+            elsewhere: states.map(|view| (view.route.vantage.clone(), view.families)).collect(),
+        }
+    }
 }
 
 /// Surveys all targets, or as much of them as there was time for before `stop`.
@@ -125,7 +164,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Outcome {
     let run = Arc::new(Running {
-        endpoints: Arc::new(Endpoints::new(survey.dialler.clone(), events.clone())),
+        endpoints: Arc::new(Endpoints::new(survey.vantages.clone(), events.clone())),
         controls: Controls::default(),
         shelf: Mutex::new(targets.iter().map(|_| None).collect()),
         survey,
@@ -157,11 +196,17 @@ impl Running {
     /// Asks one target, and asks more where the answers look odd.
     async fn ask(&self, place: usize, target: &Target) {
         let _ = self.events.send(Event::Resolving { target: target.name() });
-        let gathered = gather_route(&self.survey, target).await;
+        let gathered = gather(&self.survey, &self.endpoints, target).await;
         let intent = &self.survey.intent;
-        let probes = plan::first_probes(target, &gathered.route, gathered.families, intent);
+        let views = gathered.views.iter();
+        let probes =
+            views.flat_map(|view| plan::first_probes(target, &view.route, view.families, intent));
+        let probes = probes.collect();
+        let promises = Promises::of(&self.survey, &self.events, target, &gathered);
         self.put(place, gathered);
-        self.ask_round(place, target, probes).await;
+        // No session waits for a promise; what looks odd may depend on it.
+        let policies = promises::gather(promises, |it| self.keep_policies(place, it));
+        tokio::join!(self.ask_round(place, target, probes), policies);
         let Some(evidence) = self.evidence(place, target, &mut endpoints::Numbers::default())
         else {
             return;
@@ -204,6 +249,13 @@ impl Running {
         }
     }
 
+    fn keep_policies(&self, place: usize, policies: PolicyEvidence) {
+        let mut slots = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Some(gathered)) = slots.get_mut(place) {
+            gathered.policies = policies;
+        }
+    }
+
     /// What is known of a target; `None` while its route is not.
     fn evidence(
         &self,
@@ -213,14 +265,8 @@ impl Running {
     ) -> Option<Evidence> {
         let slots = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         let gathered = slots.get(place)?.as_ref()?;
-        Some(Evidence {
-            target: target.clone(),
-            routes: vec![gathered.route.clone()],
-            policies: gathered.policies.clone(),
-            observations: self.endpoints.observations(&gathered.keys, numbers),
-            role: Role::Target,
-            families: gathered.families,
-        })
+        let observations = self.endpoints.observations(&gathered.keys, numbers);
+        Some(gathered.evidence(target.clone(), Role::Target, observations))
     }
 
     fn outcome(&self, targets: Vec<Target>, interrupted: bool) -> Outcome {
@@ -235,11 +281,14 @@ impl Running {
                 observations: Vec::new(),
                 role: Role::Target,
                 families: self.survey.asked,
+                elsewhere: BTreeMap::new(),
             }));
         }
         let controls = self.controls.evidence(&self.endpoints, &mut numbers);
-        let resolver = self.survey.resolver.as_ref().and_then(Resolver::described);
-        Outcome { evidence, controls, resolver, interrupted }
+        let ids = self.survey.vantages.iter().map(|vantage| &vantage.id);
+        let faults = ids.filter_map(|id| Some((id.clone(), self.endpoints.fault(id)?))).collect();
+        let resolvers = self.endpoints.resolvers();
+        Outcome { evidence, controls, resolvers, faults, interrupted }
     }
 }
 
@@ -250,8 +299,10 @@ pub struct Outcome {
     pub evidence: Vec<Evidence>,
     /// Controls and the canary, where any were asked.
     pub controls: Vec<Evidence>,
-    /// The resolver that was asked.
-    pub resolver: Option<crate::model::report::ResolverUsed>,
+    /// The resolver that each vantage point asked, by its id.
+    pub resolvers: BTreeMap<String, ResolverUsed>,
+    /// What kept a vantage point from observing, by its id.
+    pub faults: BTreeMap<String, String>,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
 }
@@ -277,53 +328,25 @@ async fn all(work: &mut JoinSet<()>) {
     while work.join_next().await.is_some() {}
 }
 
-async fn gather_route(survey: &Survey, target: &Target) -> Gathered {
-    let route = match (plan::named_route(target, LOCAL), &survey.resolver) {
-        (Some(route), _) => route,
-        (None, Some(resolver)) => resolver.route(target, LOCAL).await,
-        (None, None) => unresolved(),
+/// What every vantage point's resolver says of a target, all at once.
+async fn gather(survey: &Survey, endpoints: &Endpoints, target: &Target) -> Gathered {
+    let wanted = Wanted {
+        port: survey.intent.port_for(target),
+        hosts: budget::HOSTS_PER_TARGET,
+        asked: survey.asked,
     };
-    let families = usable_families(&survey.dialler, &route, survey.asked);
-    let policies = PolicyEvidence::default();
-    Gathered { route, policies, families, keys: Vec::new() }
-}
-
-/// A name, and nobody to ask.
-fn unresolved() -> Route {
-    Route {
-        vantage: LOCAL.to_owned(),
-        kind: crate::model::route::RouteKind::None,
-        dnssec: crate::model::route::Dnssec::Indeterminate,
-        error: Some(crate::model::route::LookupError::Unreachable),
-        error_detail: Some("no resolver is configured".to_owned()),
-        cname: Vec::new(),
-        null_mx_beside_others: false,
-        exchanges: Vec::new(),
-    }
-}
-
-/// Finds out which families this machine can use: by the route to the target's
-/// own addresses, else by the route to a documentation address (RFC 5737, RFC
-/// 3849). Sends nothing.
-fn usable_families(dialler: &Dialler, route: &Route, asked: Families) -> Families {
-    let somewhere: [IpAddr; 2] = [
-        std::net::Ipv4Addr::new(192, 0, 2, 1).into(),
-        std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-    ];
-    let usable = |family: Family| {
-        let ipv4 = route.exchanges.iter().flat_map(|exchange| &exchange.ipv4.addresses);
-        let ipv6 = route.exchanges.iter().flat_map(|exchange| &exchange.ipv6.addresses);
-        let known = ipv4.copied().map(IpAddr::V4).chain(ipv6.copied().map(IpAddr::V6));
-        let mut candidates = known.chain(somewhere).filter(|ip| Family::of(*ip) == family);
-        if candidates.any(|ip| dialler.source_towards(ip).is_ok()) {
-            FamilyUse::Usable
-        } else {
-            FamilyUse::Unusable
+    let resolved = survey.vantages.iter().map(|vantage| vantage.resolve(target, wanted));
+    let resolved = join_all(resolved).await;
+    let mut views = Vec::new();
+    for (vantage, resolved) in survey.vantages.iter().zip(resolved) {
+        match resolved {
+            Ok(Resolved { route, families, resolver }) => {
+                endpoints.note_resolver(&vantage.id, resolver);
+                views.push(View { route, families });
+            }
+            Err(fault) => endpoints.note_fault(&vantage.id, &fault),
         }
-    };
-    let state = |family| match asked.of(family) {
-        FamilyUse::NotAsked => FamilyUse::NotAsked,
-        _ => usable(family),
-    };
-    Families { ipv4: state(Family::Ipv4), ipv6: state(Family::Ipv6) }
+    }
+    let policies = PolicyEvidence::default();
+    Gathered { views, policies, keys: Vec::new() }
 }

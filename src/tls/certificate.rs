@@ -56,6 +56,29 @@ pub(super) fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
     }
 }
 
+/// The DER of the certificate's `SubjectPublicKeyInfo`; `None` if it cannot be parsed.
+pub fn public_key(der: &[u8]) -> Option<&[u8]> {
+    parse(der).map(|certificate| certificate.tbs_certificate.subject_pki.raw)
+}
+
+/// Whether this is the DER of a `SubjectPublicKeyInfo`, and nothing follows it.
+pub fn is_public_key(der: &[u8]) -> bool {
+    matches!(SubjectPublicKeyInfo::from_der(der), Ok(([], _)))
+}
+
+/// The names of a server as RFC 7672 §3.2.3 has them: those of subjectAltName, or,
+/// where it has no dNSName, the common name. `None` if it cannot be parsed.
+pub fn names_with_common(der: &[u8]) -> Option<Presented> {
+    let certificate = parse(der)?;
+    let mut names = presented(&certificate);
+    if names.domains.is_empty() {
+        let common = certificate.subject().iter_common_name().last();
+        let common = common.and_then(|name| name.as_str().ok());
+        names.domains.extend(common.map(escape));
+    }
+    Some(names)
+}
+
 /// The content of a DER value, its header left out.
 pub(super) fn content(der: &[u8]) -> &[u8] {
     Any::from_der(der).map_or(der, |(_, any)| any.data)

@@ -27,6 +27,7 @@ static CLASSICAL: OnceLock<Result<ClientConfig, Error>> = OnceLock::new();
 /// Only if rustls finds its own defaults inconsistent.
 pub(super) fn config(
     hello: ClientHello,
+    protocols: &[&[u8]],
     recorder: &Arc<Recorder>,
 ) -> Result<Arc<ClientConfig>, Error> {
     let shared = match hello {
@@ -36,6 +37,7 @@ pub(super) fn config(
     let mut config = shared.clone()?;
     config.dangerous().set_certificate_verifier(recorder.clone());
     config.client_auth_cert_resolver = recorder.clone();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
 

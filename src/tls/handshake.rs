@@ -45,9 +45,23 @@ pub struct Outcome<S> {
 /// handshake; what was recorded before it passed is kept. For
 /// [`ClientHello::Legacy`] use [`legacy::probe`](super::legacy::probe).
 pub async fn connect<S>(
+    stream: S,
+    sni: Option<&str>,
+    hello: ClientHello,
+    deadline: Instant,
+) -> Outcome<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    connect_alpn(stream, sni, hello, &[], deadline).await
+}
+
+/// The same with application protocols on offer (RFC 7301), the preferred one first.
+pub async fn connect_alpn<S>(
     mut stream: S,
     sni: Option<&str>,
     hello: ClientHello,
+    protocols: &[&[u8]],
     deadline: Instant,
 ) -> Outcome<S>
 where
@@ -56,7 +70,7 @@ where
     let recorder = Arc::new(Recorder::default());
     let (sni, name) = server_name(sni);
     let mut handshake = Handshake { sni, ..Handshake::default() };
-    let config = client_hello::config(hello, &recorder);
+    let config = client_hello::config(hello, protocols, &recorder);
     let session = config.and_then(|config| ClientConnection::new(config, name));
     let mut tls = match session {
         Ok(session) => session,

@@ -1,10 +1,11 @@
 //! TLS: handshakes recorded, certificates read, and the PKIX verdict.
 //!
 //! Owns what a handshake shows ([`handshake`], [`legacy`]) and what is read from
-//! that record afterwards ([`certificate`], [`name`], [`pkix`], [`roots`]; all
-//! pure). The two halves meet only in [`Handshake`]: recording needs no roots, and
+//! that record afterwards ([`certificate`], [`name`], [`pkix`], [`anchored`],
+//! [`roots`]; all pure). The two halves meet only in [`Handshake`]: recording needs no roots, and
 //! judging needs no network. Refuses to know SMTP and DANE.
 
+pub mod anchored;
 pub mod certificate;
 mod client_hello;
 mod failure;
@@ -15,7 +16,7 @@ mod ocsp;
 #[cfg(test)]
 mod openssl;
 #[cfg(test)]
-mod pki;
+pub(crate) mod pki;
 pub mod pkix;
 mod possession;
 mod recorder;
@@ -23,7 +24,7 @@ pub mod roots;
 mod signed;
 
 pub use failure::alert_in;
-pub use handshake::{Outcome, connect};
+pub use handshake::{Outcome, connect, connect_alpn};
 pub use roots::{Roots, RootsError};
 
 use base64::Engine as _;

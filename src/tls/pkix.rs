@@ -162,7 +162,7 @@ fn path_reasons(
 }
 
 /// Whether webpki finds a path to an anchor, all of it valid at that time.
-fn is_trusted(chain: &[Vec<u8>], at: Timestamp, store: &RootCertStore) -> bool {
+pub(super) fn is_trusted(chain: &[Vec<u8>], at: Timestamp, store: &RootCertStore) -> bool {
     let Some((leaf, rest)) = chain.split_first() else { return false };
     let leaf = CertificateDer::from(leaf.as_slice());
     let Ok(leaf) = ParsedCertificate::try_from(&leaf) else { return false };

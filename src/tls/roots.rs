@@ -100,6 +100,12 @@ impl Roots {
         Ok(self)
     }
 
+    /// Whether these are the public authorities that senders trust, and not what this
+    /// machine happens to.
+    pub fn is_public(&self) -> bool {
+        self.source == Source::Webpki
+    }
+
     /// What was trusted, for the report.
     pub fn describe(&self) -> Trust {
         let (roots, version) = match self.source {

@@ -1,5 +1,6 @@
 //! Evidence out of a saved report.
 
+use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
 use crate::model::entries::{self, EntryError};
@@ -31,20 +32,21 @@ pub struct Recorded {
 
 /// The evidence on every target and every control of a saved report.
 pub fn evidence(report: &Report) -> Result<Recorded, RecordedError> {
-    let families = report
-        .run
-        .vantages
-        .first()
-        .map_or(Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked }, |vantage| {
-            vantage.families
-        });
+    let states: BTreeMap<String, Families> =
+        report.run.vantages.iter().map(|seen| (seen.id.clone(), seen.families)).collect();
+    let unasked = Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked };
+    let first = report.run.vantages.first().map_or(unasked, |vantage| vantage.families);
     let all = |reports: &[TargetReport]| {
-        reports.iter().map(|target| of_target(target, families)).collect::<Result<_, _>>()
+        reports.iter().map(|target| of_target(target, first, &states)).collect::<Result<_, _>>()
     };
     Ok(Recorded { targets: all(&report.targets)?, controls: all(&report.controls)? })
 }
 
-fn of_target(report: &TargetReport, families: Families) -> Result<Evidence, RecordedError> {
+fn of_target(
+    report: &TargetReport,
+    families: Families,
+    elsewhere: &BTreeMap<String, Families>,
+) -> Result<Evidence, RecordedError> {
     let target = Target::from_str(&report.input)
         .map_err(|error| RecordedError::Target(report.input.clone(), error))?;
     let observations = report.observations.iter().map(entries::observation);
@@ -60,5 +62,6 @@ fn of_target(report: &TargetReport, families: Families) -> Result<Evidence, Reco
         observations: observations.collect::<Result<_, _>>()?,
         role,
         families,
+        elsewhere: elsewhere.clone(),
     })
 }

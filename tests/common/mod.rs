@@ -13,6 +13,8 @@ use mxray::plan::Intent;
 use mxray::sim::internet::{Internet, Running};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
+use mxray::vantage::VantagePoint;
+use mxray::vantage::local::Local;
 
 pub(crate) const V4: [u8; 4] = [203, 0, 113, 1];
 pub(crate) const V6: [u16; 8] = [0x2001, 0xdb8, 0x203, 0, 0, 0, 0, 1];
@@ -115,8 +117,11 @@ async fn outcome_until(
     let names = [Some(EHLO_NAME), beside.second_name].into_iter().flatten();
     let ehlo_names = names.map(str::to_owned).collect();
     let survey = Survey {
-        resolver: Some(resolver.unwrap()),
-        dialler: Dialler::pretend(running.endpoints().clone(), sources),
+        vantages: [VantagePoint::here(Local {
+            resolver: Some(resolver.unwrap()),
+            dialler: Dialler::pretend(running.endpoints().clone(), sources),
+        })]
+        .into(),
         intent: Intent {
             ehlo_names,
             sources: Vec::new(),

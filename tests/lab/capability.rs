@@ -10,8 +10,19 @@ use std::process::Stdio;
 use crate::sandbox;
 
 /// Programs out of the tree that `.ci/lab-install` makes, or of this machine.
-const PROGRAMS: [&str; 9] =
-    ["knotd", "keymgr", "kdig", "unbound", "nft", "postfix", "posttls-finger", "exim4", "smtpd"];
+const PROGRAMS: [&str; 11] = [
+    "knotd",
+    "keymgr",
+    "kdig",
+    "unbound",
+    "nft",
+    "postfix",
+    "posttls-finger",
+    "exim4",
+    "smtpd",
+    "nginx",
+    "curl",
+];
 
 /// What the sandbox will do, tried where it leaves no trace.
 const ATTEMPT: &str = "mount -t tmpfs tmpfs /run; mkdir /run/over; \

@@ -3,11 +3,13 @@
 //!
 //! * `.` and `test.` are signed, and the chain of trust is whole;
 //! * `insecure.test.` is delegated without DS and not signed;
-//! * `bogus.test.` is signed by another key than its DS says.
+//! * `bogus.test.` is signed by another key than its DS says; so are zones that
+//!   are added by [`Records::add_bogus_zone`].
 //!
 //! Owns zones, keys and the three servers. Refuses to know mail.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,6 +33,45 @@ const SIGNED: [&str; 3] = [".", "test.", "bogus.test."];
 /// A DS that no key of `bogus.test.` has.
 const WRONG_DS: &str = "4711 13 2 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
+/// What the zones have beyond what this module puts there itself.
+#[derive(Default)]
+pub(crate) struct Records {
+    signed: String,
+    insecure: String,
+    bogus: String,
+    /// Zones of their own below `test.`, signed by another key than their DS says,
+    /// and their records.
+    own: Vec<(String, String)>,
+    /// Zones that the server knows and cannot load.
+    unserved: Vec<String>,
+}
+
+impl Records {
+    /// Adds a domain below `test.`: lines in zone-file form, `@` the domain and
+    /// other names relative to it. They get into the zone that the domain is in.
+    pub(crate) fn add(&mut self, domain: &str, lines: &str) {
+        let is_below = |zone: &str| domain == zone || domain.ends_with(&format!(".{zone}"));
+        let text = match domain {
+            _ if is_below(INSECURE) => &mut self.insecure,
+            _ if is_below(BOGUS) => &mut self.bogus,
+            _ => &mut self.signed,
+        };
+        let _ = write!(text, "$ORIGIN {domain}.\n{lines}\n$ORIGIN .\n");
+    }
+
+    /// Adds a zone of its own whose signatures do not hold.
+    pub(crate) fn add_bogus_zone(&mut self, zone: &str, lines: &str) {
+        let _ = write!(self.signed, "{zone}. NS ns.test.\n{zone}. DS {WRONG_DS}\n");
+        self.own.push((zone.to_owned(), format!("$ORIGIN {zone}.\n{lines}\n")));
+    }
+
+    /// Adds a zone that its server has no file of: SERVFAIL.
+    pub(crate) fn add_unserved_zone(&mut self, zone: &str) {
+        let _ = writeln!(self.signed, "{zone}. NS ns.test.");
+        self.unserved.push(zone.to_owned());
+    }
+}
+
 /// The running servers.
 pub(crate) struct Dns {
     /// The root's DNSKEY in zone-file form.
@@ -40,30 +81,20 @@ pub(crate) struct Dns {
 
 impl Dns {
     /// Makes keys and zones, starts the servers, and waits until all of them answer.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(records: &Records) -> Result<Self> {
         let folder = sandbox::folder("dns")?;
-        let [ipv4, ipv6] = AUTHORITATIVE;
-        fs::write(
-            folder.join("knot.conf"),
-            format!(
-                include_str!("etc/knot.conf"),
-                folder = folder.display(),
-                insecure = INSECURE,
-                bogus = BOGUS,
-                ipv4 = ipv4,
-                ipv6 = ipv6,
-            ),
-        )?;
+        configure_knot(&folder, records)?;
         let key = ["generate", "algorithm=ecdsap256sha256", "ksk=yes", "zsk=yes"];
-        for zone in SIGNED {
+        let own = records.own.iter().map(|(zone, _)| zone.as_str());
+        for zone in SIGNED.into_iter().chain(own) {
             keymgr(&folder, zone, &key)?;
         }
-        write_zones(&folder)?;
+        write_zones(&folder, records)?;
         let trust_anchor = folder.join("root.key");
         fs::write(&trust_anchor, keymgr(&folder, ".", &["dnskey"])?)?;
         let mut daemons = [knot(&folder)?, unbound(&folder)?, forwarder()?];
         let [authoritative, resolver, stripping] = &mut daemons;
-        authoritative.await_serving(|_| answers(ipv4, "flags: qr aa"))?;
+        authoritative.await_serving(|_| answers(AUTHORITATIVE[0], "flags: qr aa"))?;
         resolver.await_serving(|_| answers(RESOLVER, "flags: qr rd ra ad;"))?;
         stripping.await_serving(|_| answers(STRIPPING_RESOLVER, "flags: qr rd ra;"))?;
         Ok(Self { trust_anchor, daemons })
@@ -112,17 +143,40 @@ fn forwarder() -> Result<Daemon> {
     Daemon::start(DNS, "forwarder", &command)
 }
 
-fn write_zones(folder: &Path) -> Result<()> {
+fn configure_knot(folder: &Path, records: &Records) -> Result<()> {
+    let [ipv4, ipv6] = AUTHORITATIVE;
+    let mut text = format!(
+        include_str!("etc/knot.conf"),
+        folder = folder.display(),
+        insecure = INSECURE,
+        bogus = BOGUS,
+        ipv4 = ipv4,
+        ipv6 = ipv6,
+    );
+    for (zone, _) in &records.own {
+        let _ = write!(text, "  - domain: \"{zone}.\"\n    template: signed\n");
+    }
+    for zone in &records.unserved {
+        let _ = writeln!(text, "  - domain: \"{zone}.\"");
+    }
+    Ok(fs::write(folder.join("knot.conf"), text)?)
+}
+
+fn write_zones(folder: &Path, records: &Records) -> Result<()> {
     let zones = folder.join("zones");
     fs::create_dir_all(&zones)?;
     // keymgr prints a record a digest; all of them are right.
     let ds = keymgr(folder, "test.", &["ds"])?;
     let root = format!("{}test. NS ns.test.\n{}{ds}\n", apex("."), name_server());
     fs::write(zones.join("root.zone"), root)?;
-    fs::write(zones.join("test.zone"), test_zone())?;
-    for domain in [INSECURE, BOGUS] {
-        let text = apex(&format!("{domain}.")) + &mail(domain, &mta::POSTFIX);
+    fs::write(zones.join("test.zone"), test_zone() + &records.signed)?;
+    for (domain, more) in [(INSECURE, &records.insecure), (BOGUS, &records.bogus)] {
+        let text = apex(&format!("{domain}.")) + &mail(domain, &mta::POSTFIX) + more;
         fs::write(zones.join(format!("{domain}.zone")), text)?;
+    }
+    for (zone, lines) in &records.own {
+        let text = apex(&format!("{zone}.")) + lines;
+        fs::write(zones.join(format!("{zone}.zone")), text)?;
     }
     fs::write(folder.join("root.hints"), format!("$TTL 3600\n. NS ns.test.\n{}", name_server()))?;
     Ok(())

@@ -6,16 +6,20 @@
 //! `MXRAY_LAB=required` every scenario fails instead.
 
 mod capability;
+mod dane;
 mod dns;
 mod forwarder;
+mod levels;
 mod middlebox;
 mod mta;
 mod oracle;
 mod pki;
+mod policy_host;
 mod premises;
 mod process;
 mod sandbox;
 mod scenarios;
+mod sts;
 mod topology;
 mod world;
 

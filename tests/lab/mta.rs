@@ -79,9 +79,10 @@ pub(crate) struct Servers(Vec<Daemon>);
 
 impl Servers {
     /// Starts all of them, and waits until each completes a handshake on both families.
-    pub(crate) fn start(authority: &Authority) -> Result<Self> {
+    /// `listeners` are further ones of Postfix, as lines of its `master.cf`.
+    pub(crate) fn start(authority: &Authority, listeners: &str) -> Result<Self> {
         let mut servers = [
-            (postfix(authority)?, &POSTFIX),
+            (postfix(authority, listeners)?, &POSTFIX),
             (exim(authority)?, &EXIM),
             (opensmtpd(authority)?, &OPENSMTPD),
         ];
@@ -109,16 +110,22 @@ fn user_id(name: &str) -> Result<u32> {
     id.with_context(|| format!("no user {name}"))
 }
 
-/// The programs ask the main configuration folder which others are allowed, so
-/// the same files stand in both.
-fn postfix(authority: &Authority) -> Result<Daemon> {
-    let hosts = [POSTFIX.host, &format!("mx.{}", dns::INSECURE), &format!("mx.{}", dns::BOGUS)];
-    let identity = authority.issue(&hosts, KeyKind::P256)?;
-    let folder = sandbox::folder("postfix")?;
+/// Makes the folders that a Postfix wants below its own.
+pub(crate) fn prepare(folder: &Path) -> Result<()> {
     for part in ["queue", "data"] {
         fs::create_dir_all(folder.join(part))?;
     }
     chown(folder.join("data"), Some(user_id("postfix")?), None)?;
+    Ok(())
+}
+
+/// The programs ask the main configuration folder which others are allowed, so
+/// the same files stand in both.
+fn postfix(authority: &Authority, listeners: &str) -> Result<Daemon> {
+    let hosts = [POSTFIX.host, &format!("mx.{}", dns::INSECURE), &format!("mx.{}", dns::BOGUS)];
+    let identity = authority.issue(&hosts, KeyKind::P256)?;
+    let folder = sandbox::folder("postfix")?;
+    prepare(&folder)?;
     let main = format!(
         include_str!("etc/postfix-main.cf"),
         folder = folder.display(),
@@ -128,7 +135,7 @@ fn postfix(authority: &Authority) -> Result<Daemon> {
         key = identity.key.display(),
         certificate = identity.certificate.display(),
     );
-    let master = postfix_master();
+    let master = postfix_master() + listeners;
     fs::create_dir_all("/etc/postfix")?;
     for folder in [Path::new("/etc/postfix"), &folder] {
         sandbox::write_aged(&folder.join("main.cf"), &main)?;

@@ -2,7 +2,8 @@
 //!
 //! Owns how it is asked and how its words are read. Refuses to know mxray.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -52,15 +53,19 @@ pub(crate) fn handshake(
     read(&outcome.stdout).with_context(|| outcome.to_string())
 }
 
+fn configured() -> Result<PathBuf> {
+    let folder = sandbox::folder("oracle")?;
+    sandbox::write_aged(&folder.join("main.cf"), CONFIGURATION)?;
+    Ok(folder)
+}
+
 fn ask(namespace: &str, address: &str, options: &[&str]) -> Result<Outcome> {
     ask_matching(namespace, address, options, "")
 }
 
 fn ask_matching(namespace: &str, address: &str, options: &[&str], name: &str) -> Result<Outcome> {
-    let folder = sandbox::folder("oracle")?;
-    sandbox::write_aged(&folder.join("main.cf"), CONFIGURATION)?;
     let mut finger = process::command(namespace, "posttls-finger");
-    finger.env("MAIL_CONFIG", folder).args(["-t", "10", "-T", "10", "-d", "sha256"]);
+    finger.env("MAIL_CONFIG", configured()?).args(["-t", "10", "-T", "10", "-d", "sha256"]);
     finger.args(options).arg(format!("[{address}]"));
     if !name.is_empty() {
         finger.arg(name);
@@ -82,4 +87,114 @@ fn read(text: &str) -> Option<Handshake> {
         key_exchange_group: after(" key-exchange ")?,
         certificate_sha256: digest.lines().next()?.replace(':', "").to_ascii_lowercase(),
     })
+}
+
+/// What the oracle makes of a domain's DANE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// A record matched.
+    Verified,
+    /// The same, and the MX records were not secure.
+    Trusted,
+    /// Records count, and the certificate is refused for this reason.
+    Refused(&'static str),
+    /// TLS without authentication: there are records, and none can be used.
+    Unusable,
+    /// TLS without authentication: there are no records.
+    NoRecords,
+    /// The lookup of the records failed; the host is not used.
+    LookupError,
+    /// No address was found to connect to.
+    NotReached,
+    /// The host was reached and offers no STARTTLS.
+    NoStarttls,
+}
+
+/// What the oracle did with a domain.
+pub(crate) struct Judgement {
+    /// What it makes of it.
+    pub(crate) word: Word,
+    /// The record that matched, as it prints it: upper-case hexadecimal, and the
+    /// middle of long data left out.
+    pub(crate) record: Option<String>,
+    /// All that it said.
+    pub(crate) outcome: Outcome,
+}
+
+/// Why the oracle refuses a certificate.
+const REFUSALS: [&str; 3] =
+    ["no matching DANE TLSA records", "hostname mismatch", "certificate has expired"];
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Verified => "Verified",
+            Self::Trusted => "Trusted",
+            Self::Refused(reason) => return write!(f, "Untrusted, verification failed: {reason}"),
+            Self::Unusable => "Untrusted, no usable TLSA records",
+            Self::NoRecords => "Untrusted, no TLSA records",
+            Self::LookupError => "TLSA lookup error",
+            Self::NotReached => "Destination address lookup failed",
+            Self::NoStarttls => "no TLS: STARTTLS is not offered",
+        })
+    }
+}
+
+/// What `posttls-finger -l dane` makes of a domain (or of a host in brackets): MX,
+/// addresses, TLSA records and servers are its own to find. Where it goes on
+/// without authentication, `-l dane-only` is asked why.
+pub(crate) fn dane(namespace: &str, target: &str) -> Result<Judgement> {
+    let ask = |level| {
+        let mut finger = process::command(namespace, "posttls-finger");
+        finger.env("MAIL_CONFIG", configured()?);
+        process::observe(finger.args(["-t", "10", "-T", "10", "-l", level, target]))
+    };
+    let outcome = ask("dane")?;
+    let record = matched(&outcome.stdout);
+    if let Some(word) = enforced(&outcome.stdout) {
+        return Ok(Judgement { word, record, outcome });
+    }
+    let only = ask("dane-only")?;
+    let word = unenforced(&outcome.stdout, &only.stdout);
+    let word = word.with_context(|| format!("{outcome}\n{only}"))?;
+    Ok(Judgement { word, record, outcome })
+}
+
+/// `Matched DANE EE certificate at depth 0: 3 1 1 ABCD…`
+fn matched(said: &str) -> Option<String> {
+    let (_, line) = said.lines().find_map(|line| line.split_once("Matched DANE "))?;
+    line.rsplit_once(": ").map(|(_, record)| record.to_owned())
+}
+
+/// What needs no second question.
+fn enforced(said: &str) -> Option<Word> {
+    // It names the certificate's place where DANE decides, and not where nothing does.
+    let refusal = |line: &str| {
+        let (place, _) = line.split_once(" certificate verification failed for ")?;
+        let is_dane = place.ends_with(": server") || place.ends_with(": CA");
+        REFUSALS.into_iter().find(|known| is_dane && line.ends_with(known))
+    };
+    if let Some(reason) = said.lines().find_map(refusal) {
+        return Some(Word::Refused(reason));
+    }
+    let words = [
+        ("Verified TLS connection established", Word::Verified),
+        ("Trusted TLS connection established", Word::Trusted),
+        ("TLSA lookup error", Word::LookupError),
+        ("Destination address lookup failed", Word::NotReached),
+    ];
+    words.into_iter().find(|(text, _)| said.contains(text)).map(|(_, word)| word)
+}
+
+fn unenforced(dane: &str, only: &str) -> Option<Word> {
+    let established = dane.contains("Untrusted TLS connection established");
+    if established && only.contains("no TLSA records found, resorting") {
+        return Some(Word::NoRecords);
+    }
+    let unusable = ["no usable TLSA records found", "all TLSA records unusable"];
+    if established && unusable.iter().any(|text| only.contains(text)) {
+        return Some(Word::Unusable);
+    }
+    let is_plain = dane.contains("< 250 ") && !dane.contains("STARTTLS");
+    is_plain.then_some(Word::NoStarttls)
 }

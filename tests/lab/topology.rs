@@ -45,7 +45,7 @@ pub(crate) const NAMESPACES: [&str; 6] = [CLIENT, ISP, CORE, MX, DNS, CLEAN];
 const LINKS: [(&str, &str); 5] =
     [(CLIENT, ISP), (ISP, CORE), (CORE, MX), (CORE, DNS), (CORE, CLEAN)];
 /// Namespace, interface, address with prefix length.
-const ADDRESSES: [(&str, &str, &str); 35] = [
+const ADDRESSES: [(&str, &str, &str); 48] = [
     (CLIENT, ISP, "198.51.100.10/26"),
     (CLIENT, ISP, "198.51.100.11/26"),
     // The kernel prefers what was added last.
@@ -71,6 +71,19 @@ const ADDRESSES: [(&str, &str, &str); 35] = [
     (MX, CORE, "2001:db8:203::66/64"),
     (MX, CORE, "203.0.113.67/24"),
     (MX, CORE, "2001:db8:203::67/64"),
+    (MX, CORE, "203.0.113.101/24"),
+    (MX, CORE, "203.0.113.102/24"),
+    (MX, CORE, "203.0.113.103/24"),
+    (MX, CORE, "203.0.113.104/24"),
+    (MX, CORE, "203.0.113.105/24"),
+    (MX, CORE, "203.0.113.106/24"),
+    (MX, CORE, "203.0.113.107/24"),
+    (MX, CORE, "2001:db8:203::106/64"),
+    (MX, CORE, "203.0.113.111/24"),
+    (MX, CORE, "203.0.113.112/24"),
+    (MX, CORE, "203.0.113.113/24"),
+    (MX, CORE, "203.0.113.114/24"),
+    (MX, CORE, "203.0.113.115/24"),
     (CORE, DNS, "192.0.2.1/25"),
     (CORE, DNS, "2001:db8:53::1/64"),
     (DNS, CORE, "192.0.2.53/25"),

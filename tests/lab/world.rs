@@ -3,20 +3,28 @@
 //! Owns the order in which the parts start, and how mxray is run in it. Refuses
 //! to know what a scenario expects.
 
+use std::fs;
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use libtest_mimic::Trial;
+use mxray::model::report::Report;
 use serde_json::Value;
 
-use crate::dns::Dns;
+use crate::dane::{self, Exchanges};
+use crate::dns::{Dns, Records};
+use crate::levels::{self, Sender};
 use crate::middlebox;
 use crate::mta::Servers;
 use crate::pki::Authority;
+use crate::policy_host::PolicyHosts;
 use crate::premises;
-use crate::process::{self, Outcome};
+use crate::process::{self, Daemon, Outcome};
+use crate::sandbox;
 use crate::scenarios;
-use crate::topology::{self, CLIENT};
+use crate::sts;
+use crate::topology::{self, CLIENT, RESOLVER};
 
 /// What every run says in EHLO.
 const EHLO_NAME: &str = "probe.example.org";
@@ -27,12 +35,15 @@ const TIMEOUT: &str = "3";
 pub(crate) struct World {
     /// Who signed the servers' certificates.
     pub(crate) authority: Authority,
+    /// A Postfix that sends.
+    pub(crate) sender: Sender,
     dns: Dns,
     servers: Servers,
+    policy_hosts: Daemon,
 }
 
 /// One trial: its title, and what it does.
-type Play = (String, Box<dyn Fn(&World) -> Result<()> + Send>);
+pub(crate) type Play = (String, Box<dyn Fn(&World) -> Result<()> + Send>);
 
 /// The premises, then the scenarios.
 fn plays() -> Vec<Play> {
@@ -41,7 +52,8 @@ fn plays() -> Vec<Play> {
     let scenarios = scenarios::all().into_iter().map(|scenario| -> Play {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
-    premises.chain(scenarios).collect()
+    let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
+    premises.chain(scenarios).chain(more).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -72,26 +84,55 @@ impl World {
     fn start() -> Result<Self> {
         topology::build().context("topology")?;
         middlebox::prepare().context("middlebox")?;
-        let dns = Dns::start().context("dns")?;
         let authority = Authority::new().context("pki")?;
-        let servers = Servers::start(&authority).context("mail servers")?;
-        Ok(Self { authority, dns, servers })
+        let dane = Exchanges::issue(&authority).context("certificates for DANE")?;
+        let mut records = Records::default();
+        dane.publish(&mut records).context("records for DANE")?;
+        let sts = PolicyHosts::issue(&authority).context("certificates for MTA-STS")?;
+        PolicyHosts::publish(&mut records);
+        levels::publish(&mut records);
+        let dns = Dns::start(&records).context("dns")?;
+        let listeners = dane.listeners() + &sts.listener() + &levels::listeners(&authority)?;
+        let servers = Servers::start(&authority, &listeners).context("mail servers")?;
+        let policy_hosts = sts.start().context("policy hosts")?;
+        let sender = Sender::start(&authority).context("a sending Postfix")?;
+        Ok(Self { authority, sender, dns, servers, policy_hosts })
     }
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
     pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
-        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
-        mxray.args(["check", domain, "--json", "--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
-        mxray.args(["--no-controls", "--canary", "none"]);
-        mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
-        mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
-        let outcome = process::observe(&mut mxray)?;
+        let outcome = self.mxray(&["check", domain, "--json"], resolver)?;
         let report = serde_json::from_str(&outcome.stdout)
             .with_context(|| format!("no report\n{outcome}"))?;
         Ok((outcome, report))
     }
 
+    /// The same with the evidence, read into the library's own types.
+    pub(crate) fn evidence(&self, domain: &str) -> Result<(Outcome, Report)> {
+        let file = sandbox::folder("evidence")?.join("report.json");
+        let mut check = self.command(&["check", domain], RESOLVER);
+        let outcome = process::observe(check.arg("--save").arg(&file))?;
+        let text = fs::read_to_string(&file).with_context(|| outcome.to_string())?;
+        let report = serde_json::from_str(&text).with_context(|| outcome.to_string())?;
+        fs::remove_file(&file)?;
+        Ok((outcome, report))
+    }
+
+    /// Runs a command of mxray that probes, at the client; gives what it did.
+    pub(crate) fn mxray(&self, words: &[&str], resolver: &str) -> Result<Outcome> {
+        process::observe(&mut self.command(words, resolver))
+    }
+
+    fn command(&self, words: &[&str], resolver: &str) -> Command {
+        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+        mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
+        mxray.args(["--no-controls", "--canary", "none"]);
+        mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
+        mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
+        mxray
+    }
+
     fn logs(&self) -> String {
-        format!("{}\n{}", self.dns.logs(), self.servers.logs())
+        format!("{}\n{}\n{}", self.dns.logs(), self.servers.logs(), self.policy_hosts.log())
     }
 }

@@ -1,7 +1,7 @@
 //! The matrix: what mxray says of every box of the menu and of every innocent
 //! cause, against the truth and against the best that the views taken permit.
 //!
-//! 1. `menu`, `scopes`, `blocking` and `innocent` make rows: a pretend internet,
+//! 1. `menu`, `scopes`, `blocking`, `promises` and `innocent` make rows: a pretend internet,
 //!    and the claim that its views permit, which `truth` gives with its reason.
 //! 2. `world` surveys them, all rows once for all tests.
 //! 3. `score` compares, `page` keeps the result in docs/detection.md.
@@ -18,6 +18,7 @@ mod blocking;
 mod innocent;
 mod menu;
 mod page;
+mod promises;
 mod properties;
 mod scopes;
 mod score;

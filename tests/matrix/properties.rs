@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
 use mxray::model::observation::Observation;
+use mxray::model::policy::PolicyEvidence;
 use mxray::model::report::TargetReport;
+use mxray::model::route::Dnssec;
 use mxray::model::session::Stage;
 use mxray::model::verdict::{Confidence, Status};
 use mxray::plan::budget;
@@ -22,13 +24,15 @@ use proptest::test_runner::TestRunner;
 
 use crate::common::HOST;
 use crate::page::line;
+use crate::promises::{By, promised};
 use crate::world::{Row, Seen, seen, surveyed, target, with_controls};
 
 /// Servers that chance makes.
 const GENERATED: usize = 40;
 
 /// Findings that say that something took STARTTLS away.
-const STRIPPING: [&str; 5] = [
+const STRIPPING: [&str; 6] = [
+    "promise-denied",
     "starttls-overwritten",
     "starttls-hidden",
     "starttls-masked",
@@ -147,6 +151,79 @@ fn one_less(seen: &Seen) -> Vec<(Observation, TargetReport)> {
     found
 }
 
+/// Everything that was asked of a destination but its promises.
+fn without_promises(evidence: &Evidence) -> Evidence {
+    let mut less = evidence.clone();
+    less.policies = PolicyEvidence::default();
+    for exchange in less.routes.iter_mut().flat_map(|route| &mut route.exchanges) {
+        exchange.tlsa = None;
+    }
+    less
+}
+
+/// The same with TLSA answers of this status.
+fn with_tlsa(evidence: &Evidence, dnssec: Dnssec) -> Evidence {
+    let mut changed = evidence.clone();
+    changed.policies = PolicyEvidence::default();
+    let exchanges = changed.routes.iter_mut().flat_map(|route| &mut route.exchanges);
+    for answer in exchanges.filter_map(|exchange| exchange.tlsa.as_mut()) {
+        answer.dnssec = dnssec;
+    }
+    changed
+}
+
+fn with_a_promise() -> impl Iterator<Item = &'static Seen> {
+    seen().iter().filter(|seen| seen.group.contains("promises"))
+}
+
+#[test]
+fn a_promise_taken_away_never_makes_surer() {
+    let mut tried = 0;
+    let mut surer = Vec::new();
+    for seen in with_a_promise() {
+        let (evidence, controls) = (&seen.outcome.evidence[0], &seen.outcome.controls);
+        let context = Context { roots: &seen.roots, verify_name: None };
+        let full = seen.report.verdict.confidence;
+        let mut reports = vec![judge::judge(&without_promises(evidence), controls, context)];
+        for place in 0..controls.len() {
+            let mut less = controls.clone();
+            less[place] = without_promises(&controls[place]);
+            reports.push(judge::judge(evidence, &less, context));
+        }
+        for report in reports {
+            tried += 1;
+            // What everybody breaks is a fact, and goes before a suspicion.
+            let fact = seen.report.verdict.status == Status::PolicyFailed;
+            let suspicion = report.verdict.confidence == Some(Confidence::Suspected);
+            if report.verdict.confidence > full && !(fact && suspicion) {
+                surer.push(format!("{}: {:?}", line(seen), report.verdict));
+            }
+        }
+    }
+    assert!(tried > 400, "only {tried}");
+    assert!(surer.is_empty(), "{surer:#?}");
+}
+
+#[test]
+fn a_tlsa_answer_that_is_not_secure_is_never_a_promise() {
+    let mut tried = 0;
+    for seen in with_a_promise() {
+        let (evidence, controls) = (&seen.outcome.evidence[0], &seen.outcome.controls);
+        let context = Context { roots: &seen.roots, verify_name: None };
+        for dnssec in [Dnssec::Insecure, Dnssec::Bogus, Dnssec::Indeterminate] {
+            let changed = |evidence: &Evidence| with_tlsa(evidence, dnssec);
+            let controls: Vec<Evidence> = controls.iter().map(changed).collect();
+            let without: Vec<Evidence> = controls.iter().map(without_promises).collect();
+            let found = judge::judge(&changed(evidence), &controls, context).verdict;
+            let expected = judge::judge(&without_promises(evidence), &without, context).verdict;
+            assert_eq!(found, expected, "{}: {dnssec:?}", seen.name);
+            assert_ne!(found.status, Status::PolicyFailed, "{}: {dnssec:?}", seen.name);
+            tried += 1;
+        }
+    }
+    assert!(tried > 400, "only {tried}");
+}
+
 fn named(observation: &Observation) -> String {
     let probe = &observation.probe;
     format!("{} {} repeat {} ({:?})", probe.host, probe.ip, probe.repeat, probe.ehlo_name)
@@ -209,6 +286,12 @@ fn a_box_that_changes_nothing_raises_no_stripping_finding_over_any_server() {
     let profiles: Vec<Profile> = made.collect();
     let rows = profiles.iter().enumerate().map(|(number, profile)| {
         let internet = target(with_controls(), profile.clone());
+        // Without a promise, with DANE, with MTA-STS; kept or not.
+        let internet = match number % 3 {
+            0 => internet,
+            1 => promised(internet, By::Dane),
+            _ => promised(internet, By::MtaSts),
+        };
         let internet = internet.box_on(Path::All, Behaviour::Pass, Scope::default());
         Row::new("generated", format!("{number}"), internet).innocent()
     });

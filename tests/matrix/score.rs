@@ -93,7 +93,8 @@ fn is_alarm(status: Status) -> bool {
 }
 
 fn names_fault(claim: Claim) -> bool {
-    claim.1.is_some() || matches!(claim.0, Status::TlsBroken | Status::Blocked)
+    let faults = [Status::TlsBroken, Status::Blocked, Status::PolicyFailed];
+    claim.1.is_some() || faults.contains(&claim.0)
 }
 
 /// `stripped proven`, `intact`.

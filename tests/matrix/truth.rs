@@ -81,6 +81,44 @@ pub(crate) fn permitted(
     }
 }
 
+/// The same where the target and the controls promise, by DANE or MTA-STS that
+/// enforces, and the target's servers list their keywords as Postfix does.
+pub(crate) fn permitted_with_promises(
+    behaviour: Behaviour,
+    families: &[Family],
+    extent: Extent,
+) -> Permitted {
+    use Confidence::{Corroborated, Proven};
+    let without = permitted(behaviour, families, extent, Software::Postfix);
+    let status = match behaviour {
+        Behaviour::DropKeyword
+        | Behaviour::DropKeywordRefuse(_)
+        | Behaviour::MaskKeywordX
+        | Behaviour::MaskAll
+        | Behaviour::Relay => Status::Stripped,
+        Behaviour::ForeignCertificate | Behaviour::ForeignCertificateClear => Status::Intercepted,
+        // Proven without a promise, or nothing that denies one: a reset, silence,
+        // an offer that is unknown after HELO, TLS that works.
+        _ => return without,
+    };
+    let is_proven = without.confidence == Some(Proven);
+    match (extent, families.len()) {
+        _ if is_proven => without,
+        (Extent::NearVantage, 1) => Permitted::sure(
+            status,
+            Proven,
+            "(a) promises of two operators, denied here and kept over the other family",
+        ),
+        (Extent::Target, 1) => Permitted::sure(
+            status,
+            Corroborated,
+            "a promise, denied here and kept over the other family",
+        ),
+        _ if without.confidence == Some(Corroborated) => without,
+        _ => Permitted::plain(Status::PolicyFailed, "no path tried keeps the promise"),
+    }
+}
+
 fn one_family(behaviour: Behaviour) -> Permitted {
     use Confidence::{Corroborated, Suspected};
     match behaviour {

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::common::{self, Asking, Beside, DOMAIN, HOST, addresses};
 use crate::truth::Permitted;
-use crate::{blocking, innocent, menu, scopes};
+use crate::{blocking, innocent, menu, promises, scopes};
 
 /// Control domains of two other operators. In what is judged they stand for two of
 /// those built in, whose names no pretend internet may have.
@@ -152,6 +152,7 @@ pub(crate) fn seen() -> &'static [Seen] {
         rows.extend(scopes::rows());
         rows.extend(blocking::rows());
         rows.extend(innocent::rows());
+        rows.extend(promises::rows());
         surveyed(rows)
     })
 }

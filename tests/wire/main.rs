@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a pretend internet that does not start fails the test")]
 
+mod agent;
 mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
 mod menu;
+mod promises;
 mod servers;
+mod tlsa;

@@ -3,27 +3,38 @@
 
 mod certificate;
 mod consistency;
+mod dane;
 mod handshake;
 mod intercept;
 mod lifetime;
+mod mta_sts;
 mod offer;
+mod promise;
 mod reach;
 mod route;
 mod signature;
 mod staple;
+mod tls_rpt;
 
 use super::Scene;
 use super::address::Address;
 use super::catalogue::{Entry, on_address};
+use super::policies::Promised;
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Severity};
 use crate::model::verdict::{Status, Verdict};
 
 /// Everything found, the gravest first.
-pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict) -> Vec<Finding> {
+pub(super) fn findings(
+    evidence: &Evidence,
+    scene: &Scene<'_>,
+    promised: &Promised,
+    verdict: &Verdict,
+) -> Vec<Finding> {
     let addresses = &scene.addresses;
-    let mut found = offer::findings(scene, verdict);
+    let mut found = promise::findings(scene);
+    found.extend(offer::findings(scene, verdict));
     found.extend(intercept::findings(scene));
     found.extend(consistency::findings(scene));
     found.extend(signature::findings(scene));
@@ -33,9 +44,13 @@ pub(super) fn findings(evidence: &Evidence, scene: &Scene<'_>, verdict: &Verdict
     found.extend(staple::findings(addresses));
     found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
+    found.extend(mta_sts::findings(evidence, promised));
+    found.extend(tls_rpt::findings(evidence, promised));
+    found.extend(dane::findings(scene));
     // A fact about one address is critical where it is the state of the whole
     // domain; beside addresses that do better it is a warning.
-    if !matches!(verdict.status, Status::NotOffered | Status::TlsBroken) {
+    let states = [Status::NotOffered, Status::TlsBroken, Status::PolicyFailed];
+    if !states.contains(&verdict.status) {
         for finding in found.iter_mut().filter(|finding| finding.confidence.is_none()) {
             finding.severity = finding.severity.min(Severity::Warning);
         }

@@ -76,16 +76,17 @@ fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
 
 fn resolver_fact(vantage: &Vantage) -> Option<Line> {
     let resolver = vantage.resolver.as_ref()?;
-    if resolver.dnssec != DnssecSource::Unavailable {
-        return None;
-    }
-    Some(
-        Line::new()
-            .plain("DNSSEC: unavailable. The resolver (")
-            .plain(&resolver.servers.join(", "))
-            .plain(
-                ") strips the signatures, so nothing is judged by DNSSEC or DANE. Name a resolver \
-                 that passes them on with --resolver.",
-            ),
-    )
+    let (before, behind) = match resolver.dnssec {
+        DnssecSource::Validated => return None,
+        DnssecSource::TrustedAd => (
+            "DNSSEC: not validated here. Its status is the word of the resolver (",
+            "), as --trust-ad has it.",
+        ),
+        DnssecSource::Unavailable => (
+            "DNSSEC: unavailable. The resolver (",
+            ") strips the signatures (or, with --trust-ad, does not validate), so nothing is \
+             judged by DNSSEC or DANE. Name another resolver with --resolver.",
+        ),
+    };
+    Some(Line::new().plain(before).plain(&resolver.servers.join(", ")).plain(behind))
 }

@@ -2,13 +2,14 @@ use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
+use crate::model::report::DnssecSource;
 use crate::model::route::LookupError;
 use crate::report::samples;
 
 const WIDTHS: [usize; 3] = [60, 80, 120];
 
 fn plain(width: usize) -> Style {
-    Style { width, colour: false, transcript: false, verbose: 0 }
+    Style { width, colour: false, transcript: false, postfix: false, verbose: 0 }
 }
 
 /// The report at every width, one below the other.
@@ -96,6 +97,14 @@ fn an_ehlo_by_address_is_said_where_there_was_an_ehlo() {
     assert!(note(samples::intact()));
     assert!(!note(samples::unreachable()));
     assert!(!note(samples::no_mail()));
+}
+
+#[test]
+fn whose_word_the_dnssec_status_is_stands_in_the_report() {
+    let mut report = samples::intact();
+    assert!(!render(&report, &plain(200)).contains("--trust-ad"));
+    report.run.vantages[0].resolver.as_mut().unwrap().dnssec = DnssecSource::TrustedAd;
+    assert!(render(&report, &plain(200)).contains("the word of the resolver (192.0.2."));
 }
 
 #[test]

@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::model::transcript::Transcript;
 use crate::sim::Error;
 use crate::sim::pki::{Flaw, Pki, TlsRange};
+use crate::sim::policy_host::{self, PolicyHost};
 
 pub use self::hostile::Hostile;
 pub use self::profile::{Greeting, Profile, Starttls};
@@ -44,11 +45,19 @@ pub enum Script {
     /// Several servers behind one address, each with its own key: connection
     /// after connection the next of them answers, and behind the last the first.
     Farm(Vec<Self>),
+    /// No mail server: the policy host of a domain.
+    PolicyHost(PolicyHost),
 }
 
 impl From<Profile> for Script {
     fn from(profile: Profile) -> Self {
         Self::Smtp(Box::new(profile))
+    }
+}
+
+impl From<PolicyHost> for Script {
+    fn from(host: PolicyHost) -> Self {
+        Self::PolicyHost(host)
     }
 }
 
@@ -75,6 +84,8 @@ pub struct Server {
 struct Node {
     script: Script,
     acceptor: TlsAcceptor,
+    /// `SubjectPublicKeyInfo` in DER.
+    key: Vec<u8>,
 }
 
 impl Server {
@@ -86,6 +97,11 @@ impl Server {
         };
         let nodes = scripts.into_iter().map(|script| Node::new(script, host, pki));
         Ok(Self { nodes: nodes.collect::<Result<_, _>>()?, connections: AtomicUsize::new(0) })
+    }
+
+    /// The public key of each node, `SubjectPublicKeyInfo` in DER.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        self.nodes.iter().map(|node| node.key.clone()).collect()
     }
 
     /// Carries one session to its end; `client` is the address that replies name.
@@ -108,10 +124,13 @@ impl Node {
     fn new(script: Script, host: &str, pki: &Pki) -> Result<Self, Error> {
         let (flaw, tls) = match &script {
             Script::Smtp(profile) => (profile.flaw, profile.tls),
+            Script::PolicyHost(host) => (host.flaw, TlsRange::default()),
             _ => (Flaw::None, TlsRange::default()),
         };
-        let config = pki.issue(&[host.to_owned()], flaw)?.server_config(&tls)?;
-        Ok(Self { script, acceptor: TlsAcceptor::from(config) })
+        let identity = pki.issue(&[host.to_owned()], flaw)?;
+        let config = identity.server_config(&tls)?;
+        let key = identity.public_key().to_vec();
+        Ok(Self { script, acceptor: TlsAcceptor::from(config), key })
     }
 
     async fn act(&self, stream: TcpStream, client: IpAddr) -> io::Result<()> {
@@ -119,6 +138,7 @@ impl Node {
             Script::Smtp(profile) => session::serve(profile, &self.acceptor, stream, client).await,
             Script::Hostile(hostile) => hostile::serve(*hostile, stream).await,
             Script::Replay(transcript) => replay::serve(transcript, &self.acceptor, stream).await,
+            Script::PolicyHost(host) => policy_host::serve(host, &self.acceptor, stream).await,
             // A farm of farms has no use: it hangs up.
             Script::Farm(_) => Ok(()),
         }

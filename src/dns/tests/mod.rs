@@ -1,5 +1,9 @@
 //! Real sockets, real signatures: a resolver against the pretend one.
 
+mod promises;
+mod tampering;
+mod trusted;
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +24,7 @@ fn settings(servers: &[SocketAddr], anchor: &str) -> ResolverSettings {
     ResolverSettings {
         servers: servers.to_vec(),
         anchor: TrustAnchor::parse(anchor).unwrap(),
+        trust_ad: false,
         timeout: TIMEOUT,
         notice: None,
     }
@@ -181,6 +186,7 @@ async fn cname_links_are_followed_and_told() {
     let endless = route(&resolver, "loop.test").await;
     assert_eq!((endless.kind, endless.error), (RouteKind::None, Some(LookupError::Other)));
     assert!(endless.error_detail.unwrap().contains("do not end"));
+    assert_eq!(endless.cname, ["pool.test", "loop.test"], "each link once");
 }
 
 #[tokio::test]
@@ -274,7 +280,7 @@ async fn a_silent_server_beside_another_neither_stops_nor_hides_it() {
 }
 
 #[tokio::test]
-async fn a_resolver_that_is_not_there_fails_fast() {
+async fn a_firstthat_is_not_there_fails_fast() {
     let closed = { std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
     let started = Instant::now();
     let resolver = Resolver::new(settings(&[closed], NO_ANCHOR)).unwrap();
@@ -282,11 +288,11 @@ async fn a_resolver_that_is_not_there_fails_fast() {
     assert_eq!((route.kind, route.error), (RouteKind::None, Some(LookupError::Unreachable)));
     assert!(route.error_detail.unwrap().contains(&closed.to_string()));
     assert!(started.elapsed() < TIMEOUT);
-    assert_eq!(resolver.described().unwrap().dnssec, DnssecSource::Unavailable);
+    assert_eq!(resolver.described(), None, "nobody has said that it strips DNSSEC");
 }
 
 #[tokio::test]
-async fn a_silent_resolver_is_told_once_and_times_out() {
+async fn a_silent_firstis_told_once_and_times_out() {
     let server = Server::twisted(unsigned(), |_, _| None).await;
     let notices = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&notices);
@@ -405,16 +411,31 @@ async fn a_cname_from_a_secure_zone_into_an_insecure_one_is_insecure() {
 }
 
 #[tokio::test]
-async fn what_a_wildcard_made_is_indeterminate() {
+async fn what_a_wildcard_made_has_the_status_of_the_proof_beside_it() {
     let world = signed();
     let anchor = world.root_dnskey();
     let server = Server::honest(world).await;
+    let first = resolver(&server, &anchor);
+    for (owner, status) in
+        [("any.wild.good.test", Dnssec::Secure), ("any.wild.plain.test", Dnssec::Insecure)]
+    {
+        let answer = first.ask(name(owner), RecordType::A).await;
+        assert_eq!((answer.error, answer.dnssec), (None, status), "{owner}");
+        assert_eq!(answer.records.len(), 1);
+    }
+    // Without the proof a closer name may exist.
+    let world = signed();
+    let anchor = world.root_dnskey();
+    let twist = |asked: &Asked, mut message: Message| {
+        if asked.query.query_type() == RecordType::A {
+            message.authorities.clear();
+        }
+        Some(message)
+    };
+    let server = Server::twisted(world, twist).await;
     let resolver = resolver(&server, &anchor);
     let answer = resolver.ask(name("any.wild.good.test"), RecordType::A).await;
     assert_eq!((answer.error, answer.dnssec), (None, Dnssec::Indeterminate));
-    assert_eq!(answer.records.len(), 1);
-    let answer = resolver.ask(name("any.wild.plain.test"), RecordType::A).await;
-    assert_eq!((answer.error, answer.dnssec), (None, Dnssec::Insecure));
 }
 
 #[tokio::test]
@@ -532,7 +553,7 @@ async fn keys_that_are_never_delivered_cost_one_time_out() {
 }
 
 #[tokio::test]
-async fn behind_a_validating_resolver_a_bogus_answer_is_got_with_cd() {
+async fn behind_a_validating_firsta_bogus_answer_is_got_with_cd() {
     let world = signed();
     let anchor = world.root_dnskey();
     let twist = |asked: &Asked, message| {

@@ -1,0 +1,140 @@
+//! What was promised of each host, by whom, and how far it binds.
+//!
+//! Owns the yardstick: DANE by the rules of [`policy::dane`](crate::policy::dane),
+//! MTA-STS by those of [`policy::mta_sts`](crate::policy::mta_sts). What did not
+//! come with proof of its origin (a TLSA answer that is not secure, a policy that
+//! was not had over valid HTTPS) is no promise. Refuses to know whether anybody
+//! keeps one: [`keeping`] reads that from sessions, [`ledger`] adds it up by path,
+//! [`proof`] says what may be claimed from it and [`words`] how it is said.
+
+pub(super) mod keeping;
+pub(super) mod ledger;
+pub(super) mod proof;
+pub(super) mod words;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::evidence::Evidence;
+use crate::model::route::{Exchange, Route};
+use crate::policy::dane::{self, Requirement};
+use crate::policy::mta_sts::{self, Mode};
+use crate::tls::Roots;
+
+/// What DANE asks of one host.
+#[derive(Clone, Debug)]
+pub(super) struct Demand {
+    pub(super) host: String,
+    pub(super) requirement: Requirement,
+    /// The names of which a certificate must have one (RFC 7672 §3.2.2).
+    pub(super) names: Vec<String>,
+}
+
+/// What DANE asks of every host of the routes.
+pub(super) fn demands(evidence: &Evidence) -> Vec<Demand> {
+    let mut demands: Vec<Demand> = Vec::new();
+    for route in &evidence.routes {
+        for exchange in &route.exchanges {
+            let demand = demand(&evidence.target.name(), route, exchange);
+            match demands.iter_mut().find(|known| known.host == demand.host) {
+                // A secure answer is authentic wherever it was had.
+                Some(known) if known.requirement.records().is_empty() => *known = demand,
+                Some(_) => {}
+                None => demands.push(demand),
+            }
+        }
+    }
+    demands
+}
+
+fn demand(next_hop: &str, route: &Route, exchange: &Exchange) -> Demand {
+    Demand {
+        host: exchange.host.clone(),
+        requirement: dane::requirement(route, exchange),
+        names: dane::reference_names(next_hop, route, exchange),
+    }
+}
+
+/// Whether anything is promised at all.
+pub(super) fn is_any(evidence: &Evidence, roots: &Roots) -> bool {
+    !promises(evidence, &demands(evidence), roots).is_empty()
+}
+
+/// One promise about one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Promise {
+    pub(super) host: String,
+    pub(super) vow: Vow,
+    pub(super) force: Force,
+}
+
+/// What is promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vow {
+    /// TLS with a chain that matches a usable TLSA record.
+    Dane,
+    /// TLSA records of which none is usable: TLS, and no more (RFC 7672 §2.2).
+    Encrypt,
+    /// TLS with a chain that is valid for the MX host (RFC 8461 §4.2).
+    MtaSts,
+}
+
+impl Vow {
+    /// Whether both come from one mechanism, so that one host's keeping of it speaks
+    /// of another's.
+    pub(super) fn is_akin(self, other: Self) -> bool {
+        (self == Self::MtaSts) == (other == Self::MtaSts)
+    }
+}
+
+/// How far a promise binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Force {
+    /// Senders that know it refuse to deliver rather than do without.
+    Binding,
+    /// The host's own word, which the domain does not vouch for: its TLSA answer is
+    /// secure, the MX answer is not (RFC 7672 §2.2.1). It tells what the host can
+    /// do; senders need not insist on it.
+    HostOnly,
+    /// MTA-STS in mode testing: deliver all the same, and report (RFC 8461 §5).
+    Testing,
+}
+
+/// Every promise about the hosts of the routes.
+pub(super) fn promises(evidence: &Evidence, demands: &[Demand], roots: &Roots) -> Vec<Promise> {
+    let mut found: Vec<Promise> = demands.iter().filter_map(by_dane).collect();
+    let outcome = mta_sts::outcome(&evidence.policies, roots);
+    let Some(policy) = outcome.policy() else { return found };
+    let force = match policy.mode {
+        Mode::Enforce => Force::Binding,
+        Mode::Testing => Force::Testing,
+        Mode::None => return found,
+    };
+    let listed = demands.iter().filter(|demand| policy.lists(&demand.host));
+    found.extend(listed.map(|demand| Promise {
+        host: demand.host.clone(),
+        vow: Vow::MtaSts,
+        force,
+    }));
+    found
+}
+
+fn by_dane(demand: &Demand) -> Option<Promise> {
+    let vow = match demand.requirement {
+        Requirement::Authenticate { .. } => Vow::Dane,
+        Requirement::Encrypt { .. } => Vow::Encrypt,
+        _ => return None,
+    };
+    let force = if demand.requirement.promises_tls() { Force::Binding } else { Force::HostOnly };
+    Some(Promise { host: demand.host.clone(), vow, force })
+}
+
+/// Whether MTA-STS in mode enforce lists not one of the domain's hosts: no sender
+/// that knows the policy may deliver anywhere (RFC 8461 §5).
+pub(super) fn lists_no_host(evidence: &Evidence, demands: &[Demand], roots: &Roots) -> bool {
+    let outcome = mta_sts::outcome(&evidence.policies, roots);
+    outcome.policy().is_some_and(|policy| {
+        let listed = demands.iter().any(|demand| policy.lists(&demand.host));
+        policy.mode == Mode::Enforce && !demands.is_empty() && !listed
+    })
+}

@@ -1,0 +1,247 @@
+//! How each promise stands at each address and on each path.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::keeping::{self, Denial, Failed, Outcome, Trust};
+use super::{Demand, Force, Promise, Vow, lists_no_host, promises};
+use crate::judge::reading::Reading;
+use crate::model::evidence::Evidence;
+use crate::model::probe::{Family, Mode};
+use crate::tls::Roots;
+
+/// A way to a destination, on which something may lie: who asked, from where, and
+/// by which family.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::judge) struct Path {
+    pub(in crate::judge) vantage: String,
+    pub(in crate::judge) source: Option<IpAddr>,
+    pub(in crate::judge) family: Family,
+}
+
+impl Path {
+    fn of(reading: &Reading<'_>) -> Self {
+        let probe = &reading.observation.probe;
+        Self { vantage: probe.vantage.clone(), source: reading.source(), family: probe.family() }
+    }
+
+    /// Whether both begin at one vantage and use one family, whichever of its
+    /// addresses the machine chose for each destination.
+    pub(in crate::judge) fn is_alike(&self, other: &Self) -> bool {
+        (&self.vantage, self.family) == (&other.vantage, other.family)
+    }
+}
+
+/// How a promise stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::judge) enum Settled {
+    /// Kept in every session that says something.
+    Kept,
+    /// Denied in every one.
+    Denied(Denial),
+    /// Not kept in any, and not every time in a way that a path can cause.
+    Broken,
+    /// Kept in some, not in others.
+    Mixed,
+}
+
+/// One promise at one address, over one path: what its sessions say. An address of
+/// which nothing is known has no entry.
+#[derive(Clone, Debug)]
+pub(in crate::judge) struct Entry {
+    pub(in crate::judge) ip: IpAddr,
+    pub(in crate::judge) path: Path,
+    pub(in crate::judge) settled: Settled,
+    /// RFC 8460's words for what went wrong.
+    pub(in crate::judge) words: BTreeSet<&'static str>,
+    /// How many sessions say it.
+    pub(in crate::judge) sessions: usize,
+    pub(in crate::judge) evidence: Vec<String>,
+    /// The keys proven here.
+    pub(in crate::judge) keys: BTreeSet<String>,
+}
+
+/// One promise, and everything that speaks of it.
+#[derive(Clone, Debug)]
+pub(in crate::judge) struct Account {
+    pub(in crate::judge) promise: Promise,
+    pub(in crate::judge) entries: Vec<Entry>,
+}
+
+/// All promises of one destination.
+#[derive(Clone, Debug, Default)]
+pub(in crate::judge) struct Ledger {
+    pub(in crate::judge) demands: Vec<Demand>,
+    pub(in crate::judge) accounts: Vec<Account>,
+    /// MTA-STS enforces, and lists none of the hosts.
+    pub(in crate::judge) lists_no_host: bool,
+}
+
+impl Ledger {
+    pub(in crate::judge) fn new(
+        evidence: &Evidence,
+        demands: Vec<Demand>,
+        readings: &[Reading<'_>],
+        (roots, renamed): (&Roots, bool),
+    ) -> Self {
+        let trust = Trust { public: roots.is_public(), renamed };
+        let accounts = promises(evidence, &demands, roots)
+            .into_iter()
+            .map(|promise| Account::of(promise, readings, trust))
+            .collect();
+        let lists_no_host = lists_no_host(evidence, &demands, roots);
+        Self { demands, accounts, lists_no_host }
+    }
+
+    /// Whether every address that was measured keeps what DANE promises for it.
+    pub(in crate::judge) fn dane_is_kept(&self) -> bool {
+        let mut dane = self.accounts.iter().filter(|account| account.promise.vow == Vow::Dane);
+        !self.demands.is_empty()
+            && self
+                .demands
+                .iter()
+                .all(|demand| dane.clone().any(|account| account.promise.host == demand.host))
+            && dane.all(Account::is_kept)
+    }
+}
+
+impl Account {
+    pub(in crate::judge) fn of(promise: Promise, readings: &[Reading<'_>], trust: Trust) -> Self {
+        Self { entries: entries(&promise, readings, trust), promise }
+    }
+
+    pub(in crate::judge) fn is_binding(&self) -> bool {
+        self.promise.force == Force::Binding
+    }
+
+    /// Something is known, and all of it good.
+    pub(in crate::judge) fn is_kept(&self) -> bool {
+        !self.entries.is_empty() && self.entries.iter().all(|entry| entry.settled == Settled::Kept)
+    }
+
+    /// Something is known, and no session keeps it.
+    pub(in crate::judge) fn is_failed(&self) -> bool {
+        !self.entries.is_empty()
+            && self
+                .entries
+                .iter()
+                .all(|entry| matches!(entry.settled, Settled::Denied(_) | Settled::Broken))
+    }
+
+    /// The paths of which something is known.
+    pub(in crate::judge) fn paths(&self) -> BTreeSet<&Path> {
+        self.entries.iter().map(|entry| &entry.path).collect()
+    }
+
+    pub(in crate::judge) fn on<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.path == *path)
+    }
+
+    /// How it stands over a path, all addresses taken together; `None` where
+    /// nothing is known.
+    pub(in crate::judge) fn settled(&self, path: &Path) -> Option<Settled> {
+        self.on(path).map(|entry| entry.settled).reduce(together)
+    }
+
+    /// RFC 8460's words for what went wrong, wherever it did.
+    pub(in crate::judge) fn words(&self) -> BTreeSet<&'static str> {
+        self.entries.iter().flat_map(|entry| entry.words.iter().copied()).collect()
+    }
+}
+
+fn together(left: Settled, right: Settled) -> Settled {
+    match (left, right) {
+        (left, right) if left == right => left,
+        (Settled::Kept | Settled::Mixed, _) | (_, Settled::Kept | Settled::Mixed) => Settled::Mixed,
+        // One without an offer, one with a foreign key: denied, and the offer is
+        // the lesser claim.
+        (Settled::Denied(left), Settled::Denied(right)) => Settled::Denied(left.min(right)),
+        _ => Settled::Broken,
+    }
+}
+
+/// The sessions that speak of a promise, by address and path.
+fn entries(promise: &Promise, readings: &[Reading<'_>], trust: Trust) -> Vec<Entry> {
+    let asked = Asked::of(readings, promise.vow);
+    let here: Vec<&Reading<'_>> = readings
+        .iter()
+        .filter(|reading| reading.observation.probe.host == promise.host && asked.holds(reading))
+        .collect();
+    let mut places: Vec<(IpAddr, Path)> = Vec::new();
+    for reading in &here {
+        let place = (reading.observation.probe.ip, Path::of(reading));
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let entry = |(ip, path): (IpAddr, Path)| {
+        let sessions = here
+            .iter()
+            .filter(|reading| reading.observation.probe.ip == ip && Path::of(reading) == path)
+            .copied()
+            .collect::<Vec<_>>();
+        entry(ip, path, &sessions, (promise.vow, trust))
+    };
+    places.into_iter().filter_map(entry).collect()
+}
+
+/// The port that was asked, for which TLSA was looked up, and its mode and EHLO
+/// name: sessions with others are for comparison. MTA-STS speaks of relaying
+/// between servers by STARTTLS only (RFC 8461 §1).
+struct Asked<'a>(Option<&'a Reading<'a>>);
+
+impl<'a> Asked<'a> {
+    fn of(readings: &'a [Reading<'a>], vow: Vow) -> Self {
+        let first = readings.first().filter(|first| {
+            let probe = &first.observation.probe;
+            vow != Vow::MtaSts || (probe.mode == Mode::Starttls && probe.port == 25)
+        });
+        Self(first)
+    }
+
+    fn holds(&self, reading: &Reading<'_>) -> bool {
+        self.0.is_some_and(|first| {
+            let (asked, probe) = (&first.observation.probe, &reading.observation.probe);
+            (asked.port, asked.mode, &asked.ehlo_name) == (probe.port, probe.mode, &probe.ehlo_name)
+        })
+    }
+}
+
+fn entry(
+    ip: IpAddr,
+    path: Path,
+    sessions: &[&Reading<'_>],
+    (vow, trust): (Vow, Trust),
+) -> Option<Entry> {
+    let said: Vec<(&Reading<'_>, Outcome)> =
+        sessions.iter().map(|reading| (*reading, keeping::outcome(reading, vow, trust))).collect();
+    // A 4xx once can be a passing fault (docs/detection.md §3).
+    let again = said.iter().filter(|(_, outcome)| *outcome == Outcome::Tempfailed).count() > 1;
+    let refused = Failed { denial: Some(Denial::Missing), word: keeping::NOT_SUPPORTED };
+    let known = said.into_iter().filter_map(|(reading, outcome)| match outcome {
+        Outcome::Kept => Some((reading, None)),
+        Outcome::Failed(failed) => Some((reading, Some(failed))),
+        Outcome::Tempfailed => again.then_some((reading, Some(refused))),
+        Outcome::Unknown => None,
+    });
+    let known: Vec<(&Reading<'_>, Option<Failed>)> = known.collect();
+    let settled = known.iter().map(|(_, failed)| settle(*failed)).reduce(together)?;
+    let keys = known.iter().filter_map(|(reading, _)| reading.proven_key().map(str::to_owned));
+    Some(Entry {
+        ip,
+        path,
+        settled,
+        words: known.iter().filter_map(|(_, failed)| failed.map(|failed| failed.word)).collect(),
+        sessions: known.len(),
+        evidence: known.iter().map(|(reading, _)| reading.id()).collect(),
+        keys: keys.collect(),
+    })
+}
+
+fn settle(failed: Option<Failed>) -> Settled {
+    match failed.map(|failed| failed.denial) {
+        None => Settled::Kept,
+        Some(Some(denial)) => Settled::Denied(denial),
+        Some(None) => Settled::Broken,
+    }
+}

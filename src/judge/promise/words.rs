@@ -1,0 +1,108 @@
+//! Sentences about promises: what was promised, and how it stands.
+
+use std::collections::BTreeSet;
+
+use super::keeping::Denial;
+use super::ledger::Account;
+use super::proof::{Contradiction, NOT_LISTED, Promises};
+use super::{Force, Vow};
+
+impl Vow {
+    /// Who promises, for a sentence.
+    pub(in crate::judge) fn label(self) -> &'static str {
+        match self {
+            Self::Dane | Self::Encrypt => "DANE",
+            Self::MtaSts => "MTA-STS",
+        }
+    }
+}
+
+/// Several names in one sentence.
+pub(in crate::judge) fn listed(names: &[&str]) -> String {
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// The sentence of a verdict that rests on a promise denied on one path only.
+pub(in crate::judge) fn denied(name: &str, promises: &Promises) -> String {
+    let found = promises.contradictions.iter().max_by_key(|found| found.confidence);
+    let Some(found) = found else { return format!("a promise of {name} is denied on one path") };
+    let sentence = contrast(found);
+    match &found.witness {
+        Some(control) => format!(
+            "{sentence}; on the same path the promise of {control}, which others operate, is \
+             denied too"
+        ),
+        None => sentence,
+    }
+}
+
+/// One promise on two paths.
+pub(in crate::judge) fn contrast(found: &Contradiction) -> String {
+    let (here, there) = (place(found, true), place(found, false));
+    let host = &found.host;
+    match found.denial {
+        Denial::Missing => {
+            format!("{here} {host} does not do STARTTLS, which it promises, and {there} it does")
+        }
+        Denial::Foreign => format!(
+            "{here} {host} shows a key that is not the promised one, and {there} it shows that one"
+        ),
+    }
+}
+
+/// The path, in the words that tell it from the other.
+fn place(found: &Contradiction, denied: bool) -> String {
+    let (path, other) =
+        if denied { (&found.on, &found.elsewhere) } else { (&found.elsewhere, &found.on) };
+    if path.family != other.family {
+        return format!("over {}", path.family.label());
+    }
+    match path.source {
+        _ if path.vantage != other.vantage => format!("from {}", path.vantage),
+        Some(source) => format!("from {source}"),
+        None => "on one path".to_owned(),
+    }
+}
+
+/// The sentence of `policy-failed`.
+pub(in crate::judge) fn failed(name: &str, because: Option<&str>, promises: &Promises) -> String {
+    if because == Some(NOT_LISTED) {
+        return format!(
+            "the MTA-STS policy of {name} lists none of its MX hosts: senders that know it refuse \
+             to deliver"
+        );
+    }
+    let failed: Vec<&Account> = failing(promises).collect();
+    let hosts: BTreeSet<&str> =
+        failed.iter().map(|account| account.promise.host.as_str()).collect();
+    let by: BTreeSet<&str> = failed.iter().map(|account| account.promise.vow.label()).collect();
+    let words: BTreeSet<&str> = failed.iter().flat_map(|account| account.words()).collect();
+    format!(
+        "{} promises TLS for {}, and no path tried keeps it ({}): senders that know the promise \
+         refuse to deliver",
+        listed(&by.into_iter().collect::<Vec<_>>()),
+        listed(&hosts.into_iter().collect::<Vec<_>>()),
+        words.into_iter().collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// The promises that bind and that nobody keeps.
+pub(in crate::judge) fn failing(promises: &Promises) -> impl Iterator<Item = &Account> {
+    promises
+        .ledger
+        .accounts
+        .iter()
+        .filter(|account| account.promise.force == Force::Binding && account.is_failed())
+}
+
+/// The sentence of a promise that is kept at some addresses only.
+pub(in crate::judge) fn in_part(name: &str) -> String {
+    format!(
+        "some servers of {name} keep what it promises and some do not: senders that know the \
+         promise do not deliver to those"
+    )
+}

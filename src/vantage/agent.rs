@@ -1,0 +1,244 @@
+//! The far end of a vantage point: `mxray agent --stdio`.
+//!
+//! Owns what an agent refuses. It trusts its client no more than the wire: every
+//! text that could reach a socket is read as what it must be, ports and addresses
+//! are held against its own options, and it has a pace of its own. Refuses to
+//! judge, to plan, and to do anything but look up and observe.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::local::Local;
+use super::wire::{
+    self, Answer, Ask, Greeting, Hello, LONGEST_REQUEST, LineError, PROTOCOL, PlannedProbe,
+    Request, Resolve, Say, Wanted,
+};
+use crate::model::entries::Recording;
+use crate::model::probe::{Limits, Probe};
+use crate::model::special_purpose::is_public;
+use crate::model::target::Target;
+use crate::smtp::argument::{is_domain_name, is_ehlo_argument};
+
+/// Ports that an agent connects to without being told otherwise: SMTP, and
+/// submission with TLS from the start and by STARTTLS (RFC 8314).
+pub const PORTS: [u16; 3] = [25, 465, 587];
+
+/// Requests that are worked on at once.
+const AT_ONCE: usize = 32;
+
+/// Between the beginnings of two connections, whatever the client asks for.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Hosts of one target whose TLSA records are looked up, whatever the client asks for.
+const MOST_HOSTS: usize = 64;
+
+/// Longest that a client may let one session wait.
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+
+/// What an agent allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Ports.
+    pub ports: Vec<u16>,
+    /// Whether special-purpose addresses may be connected to.
+    pub special: bool,
+}
+
+/// An agent: what it observes with, and what it allows.
+pub struct Agent {
+    /// What it observes with.
+    pub local: Local,
+    /// What it allows.
+    pub allowed: Allowed,
+    /// Name and version of the program.
+    pub tool: String,
+    /// The name of its host, where it has one.
+    pub host: Option<String>,
+}
+
+/// One session at a time to an address, and not too many altogether.
+#[derive(Default)]
+struct Turns {
+    addresses: Mutex<HashMap<IpAddr, Arc<Mutex<()>>>>,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Turns {
+    async fn of(&self, ip: IpAddr) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = self.addresses.lock().await.entry(ip).or_default().clone();
+        let turn = turn.lock_owned().await;
+        let mut next = self.next.lock().await;
+        let now = Instant::now();
+        let at = next.map_or(now, |next| next.max(now));
+        *next = Some(at + PACE);
+        drop(next);
+        sleep_until(at).await;
+        turn
+    }
+}
+
+/// Serves one client until its stream ends.
+///
+/// # Errors
+/// The client's stream broke, or it sent a line that is too long. Whatever else it
+/// sends is refused in words.
+pub async fn serve<R, W>(agent: Agent, mut from: R, to: W) -> io::Result<()>
+where
+    R: AsyncBufRead + Unpin,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let (lines, queue) = mpsc::channel(AT_ONCE);
+    let writer = tokio::spawn(write(queue, to));
+    let greeting = Greeting { hello: agent.hello() };
+    send(&lines, &greeting).await;
+    let agent = Arc::new(agent);
+    let turns = Arc::new(Turns::default());
+    let at_once = Arc::new(Semaphore::new(AT_ONCE));
+    let mut work = JoinSet::new();
+    let ended = loop {
+        let line = match wire::line(&mut from, LONGEST_REQUEST).await {
+            Ok(Some(line)) => line,
+            Ok(None) => break Ok(()),
+            Err(LineError::Io(error)) => break Err(error),
+            Err(error) => break Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        };
+        let Ok(permit) = at_once.clone().acquire_owned().await else { break Ok(()) };
+        let (agent, turns, lines) = (agent.clone(), turns.clone(), lines.clone());
+        work.spawn(async move {
+            agent.answer(&line, &turns, &lines).await;
+            drop(permit);
+        });
+        while work.try_join_next().is_some() {}
+    };
+    // Nobody reads any more: connections under way are given up.
+    work.shutdown().await;
+    drop(lines);
+    let _ = writer.await;
+    ended
+}
+
+async fn write<W: AsyncWrite + Unpin>(mut queue: mpsc::Receiver<Vec<u8>>, mut to: W) {
+    while let Some(line) = queue.recv().await {
+        if to.write_all(&line).await.is_err() || to.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn send(lines: &mpsc::Sender<Vec<u8>>, what: &impl serde::Serialize) {
+    if let Ok(mut line) = serde_json::to_vec(what) {
+        line.push(b'\n');
+        // A client that is gone needs no answer.
+        let _ = lines.send(line).await;
+    }
+}
+
+impl Agent {
+    fn hello(&self) -> Hello {
+        let somewhere: [IpAddr; 2] = [
+            std::net::Ipv4Addr::new(192, 0, 2, 1).into(),
+            std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+        ];
+        let sources = somewhere.iter().filter_map(|ip| self.local.dialler.source_towards(*ip).ok());
+        Hello {
+            protocol: PROTOCOL.to_owned(),
+            tool: self.tool.clone(),
+            host: self.host.clone(),
+            now: Timestamp::now(),
+            sources: sources.collect(),
+            ports: self.allowed.ports.clone(),
+            special: self.allowed.special,
+        }
+    }
+
+    async fn answer(&self, line: &[u8], turns: &Turns, lines: &mpsc::Sender<Vec<u8>>) {
+        let Request { id, ask } = match serde_json::from_slice(line) {
+            Ok(request) => request,
+            // Without an id nobody waits for the answer, but it says what is wrong.
+            Err(error) => {
+                let say = Say::Refused(format!("not a request of {PROTOCOL}: {error}"));
+                return send(lines, &Answer { id: 0, say }).await;
+            }
+        };
+        let say = match ask {
+            Ask::Clock => Say::Clock { now: Timestamp::now() },
+            Ask::Resolve(wanted) => self.resolve(&wanted).await,
+            Ask::Probe(planned) => match self.allowed.probe(&planned) {
+                Ok(probe) => self.observe(id, probe, turns, lines).await,
+                Err(why) => Say::Refused(why),
+            },
+        };
+        send(lines, &Answer { id, say }).await;
+    }
+
+    async fn resolve(&self, wanted: &Resolve) -> Say {
+        let target: Target = match wanted.target.parse() {
+            Ok(target) => target,
+            Err(error) => return Say::Refused(format!("{}: {error}", wanted.target)),
+        };
+        let hosts = wanted.wanted.hosts.min(MOST_HOSTS);
+        let wanted = Wanted { hosts, ..wanted.wanted };
+        Say::Route(Box::new(self.local.resolve(&target, wanted, "").await))
+    }
+
+    async fn observe(
+        &self,
+        id: u64,
+        probe: Probe,
+        turns: &Turns,
+        lines: &mpsc::Sender<Vec<u8>>,
+    ) -> Say {
+        let _turn = turns.of(probe.ip).await;
+        let progress = |stage| {
+            let mut line =
+                serde_json::to_vec(&Answer { id, say: Say::Stage(stage) }).unwrap_or_default();
+            line.push(b'\n');
+            // A progress line that finds no room is not waited for.
+            let _ = lines.try_send(line);
+        };
+        let stop = lines.closed();
+        let observation = self.local.observe(probe, &progress, stop).await;
+        Say::Observed(Box::new(Recording::of(&observation)))
+    }
+}
+
+impl Allowed {
+    /// The probe, if it may be made.
+    fn probe(&self, planned: &PlannedProbe) -> Result<Probe, String> {
+        let probe = planned.probe();
+        if !self.ports.contains(&probe.port) {
+            return Err(format!(
+                "port {} is not allowed at this agent: its --allow-port would",
+                probe.port
+            ));
+        }
+        let special = !is_public(probe.ip);
+        if probe.ip.is_multicast() || probe.ip.is_unspecified() || special && !self.special {
+            return Err(format!(
+                "{} is a special-purpose address: this agent's --allow-special would allow it",
+                probe.ip
+            ));
+        }
+        // What stands in a command must not be able to end it.
+        if probe.ehlo_name.as_deref().is_some_and(|name| !is_ehlo_argument(name)) {
+            return Err("the EHLO argument is neither a domain name nor an address literal".into());
+        }
+        if probe.sni.as_deref().is_some_and(|name| !is_domain_name(name)) {
+            return Err("the server name is not a domain name".into());
+        }
+        let limits = Limits {
+            session: probe.limits.session.min(LONGEST_WAIT),
+            greeting: probe.limits.greeting.min(LONGEST_WAIT),
+        };
+        Ok(Probe { limits, ..probe })
+    }
+}

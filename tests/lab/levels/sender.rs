@@ -1,0 +1,185 @@
+//! A Postfix that sends, in `client`: one transport a level, chosen by the sender's
+//! address, one queue and one log.
+//!
+//! Owns its configuration and how its log is read. Refuses to know what is predicted.
+//! Nothing that it sends is taken: every server of the lab refuses every recipient,
+//! and that it came to the recipient is what counts as a delivery.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use mxray::policy::postfix::LEVELS;
+
+use crate::mta;
+use crate::pki::Authority;
+use crate::process::{self, Daemon};
+use crate::sandbox;
+use crate::topology::CLIENT;
+
+/// Where it takes mail from itself.
+const SUBMISSION: &str = "127.0.0.1:10025";
+/// The transport whose levels are in a map, read when its first message comes.
+const MAPPED: &str = "mapped";
+/// The map, below the sender's folder.
+const MAP: &str = "tls_policy";
+/// The longest that it may take over a message.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the log is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What it did with one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    /// `clear`, `tls` or `deferred`.
+    pub(crate) delivery: &'static str,
+    /// The word before `TLS connection established`, where there was one.
+    pub(crate) log: Option<String>,
+    /// What it logged behind `status=`.
+    pub(crate) status: String,
+}
+
+/// The running Postfix.
+pub(crate) struct Sender {
+    folder: PathBuf,
+    daemon: Daemon,
+}
+
+impl Sender {
+    /// Starts it, and waits until it takes mail.
+    pub(crate) fn start(authority: &Authority) -> Result<Self> {
+        let folder = sandbox::folder("sender")?;
+        mta::prepare(&folder)?;
+        let names = LEVELS.into_iter().chain([MAPPED]);
+        let transports: Vec<String> =
+            names.map(|name| format!("{name}@sender.test={name}:")).collect();
+        let main = format!(
+            include_str!("../etc/sender-main.cf"),
+            folder = folder.display(),
+            ca = authority.file.display(),
+            transports = transports.join(" "),
+        );
+        let services = LEVELS.map(|level| {
+            format!(
+                "{level} unix - - n - - smtp -o syslog_name={level} \
+                 -o smtp_tls_security_level={level}\n"
+            )
+        });
+        sandbox::write_aged(&folder.join("main.cf"), &main)?;
+        let mapped = format!(
+            "{MAPPED} unix - - n - - smtp -o syslog_name={MAPPED} -o smtp_tls_security_level=may \
+             -o smtp_tls_policy_maps=texthash:{}\n",
+            folder.join(MAP).display()
+        );
+        let fixed = include_str!("../etc/sender-master.cf");
+        let master = fixed.to_owned() + &services.concat() + &mapped;
+        sandbox::write_aged(&folder.join("master.cf"), &master)?;
+        let command = ["postfix", "-c", &folder.display().to_string(), "start-fg"];
+        let mut daemon = Daemon::start(CLIENT, "sender", &command)?;
+        daemon.await_serving(|log| Ok(log.contains("daemon started")))?;
+        Ok(Self { folder, daemon })
+    }
+
+    /// Sends a message to a domain at each level, and waits for what becomes of them.
+    pub(crate) fn send(&self, domain: &str) -> Result<Vec<Attempt>> {
+        let before = lines()?.len();
+        for level in LEVELS {
+            submit(level, domain)?;
+        }
+        LEVELS.into_iter().map(|level| Self::attempt(level, domain, before)).collect()
+    }
+
+    /// Sends a message to each domain at `may`, or what this map says in its place.
+    pub(crate) fn send_by_map(&self, map: &str, domains: &[&str]) -> Result<Vec<Attempt>> {
+        fs::write(self.folder.join(MAP), map)?;
+        let before = lines()?.len();
+        for domain in domains {
+            submit(MAPPED, domain)?;
+        }
+        domains.iter().map(|domain| Self::attempt(MAPPED, domain, before)).collect()
+    }
+
+    /// Has it try again what it deferred, until a message at this level is delivered.
+    pub(crate) fn try_again(&self, level: &str, domain: &str) -> Result<Attempt> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let before = lines()?.len();
+            let folder = self.folder.display().to_string();
+            process::run(process::command(CLIENT, "postfix").args(["-c", &folder, "flush"]))?;
+            let attempt = Self::attempt(level, domain, before)?;
+            if attempt.delivery != "deferred" || Instant::now() > deadline {
+                return Ok(attempt);
+            }
+        }
+    }
+
+    /// What it said, for a failure.
+    pub(crate) fn log(&self) -> String {
+        self.daemon.log()
+    }
+
+    /// Waits for the line that says what became of a message, behind so many others.
+    fn attempt(level: &str, domain: &str, behind: usize) -> Result<Attempt> {
+        let to = format!("to=<{level}@{domain}>");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let lines = lines()?;
+            let is_status = |line: &String| line.contains(&to) && line.contains(" status=");
+            if let Some(at) = lines.iter().skip(behind).position(is_status) {
+                let until = lines.get(..=behind + at).unwrap_or_default();
+                return read(until).with_context(|| lines.join("\n"));
+            }
+            if Instant::now() > deadline {
+                bail!("nothing became of {to} at {level}\n{}", lines.join("\n"));
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// The log so far.
+fn lines() -> Result<Vec<String>> {
+    let log = fs::read(sandbox::folder("log")?.join("sender"))?;
+    Ok(String::from_utf8_lossy(&log).lines().map(ToOwned::to_owned).collect())
+}
+
+/// Hands the sender a message; the local part of its addresses is the transport.
+fn submit(transport: &str, domain: &str) -> Result<()> {
+    let mut source = process::command(CLIENT, "smtp-source");
+    source.args(["-c", "-l", "64", "-f", &format!("{transport}@sender.test")]);
+    source.args(["-t", &format!("{transport}@{domain}"), &format!("inet:{SUBMISSION}")]);
+    process::run(&mut source).map(drop)
+}
+
+/// Reads an attempt from the log that ends with its status line: the same process
+/// logs the connection just before.
+fn read(lines: &[String]) -> Option<Attempt> {
+    let (last, before) = lines.split_last()?;
+    let (_, status) = last.split_once(" status=")?;
+    let process = process_of(last)?;
+    let log = before
+        .iter()
+        .rev()
+        .filter(|line| process_of(line) == Some(process))
+        .take_while(|line| !line.contains(" status="))
+        .find_map(|line| line.split_once(" TLS connection established to "))
+        .and_then(|(head, _)| head.rsplit(' ').next())
+        .map(ToOwned::to_owned);
+    let came_to_the_recipient = status.starts_with("sent")
+        || ["MAIL FROM", "RCPT TO"]
+            .iter()
+            .any(|command| status.contains(&format!("(in reply to {command} command)")));
+    let delivery = match (came_to_the_recipient, &log) {
+        (true, Some(_)) => "tls",
+        (true, None) => "clear",
+        (false, _) => "deferred",
+    };
+    Some(Attempt { delivery, log, status: status.to_owned() })
+}
+
+/// `dane/smtp[123]`, of a log line.
+fn process_of(line: &str) -> Option<&str> {
+    line.split(' ').find(|word| word.contains("/smtp["))
+}

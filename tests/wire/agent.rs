@@ -1,0 +1,158 @@
+//! Agents behind commands: good ones, and all that can be wrong with one.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mxray::model::probe::{ClientHello, Limits, Mode, Probe, Role};
+use mxray::model::report::{Families, FamilyUse};
+use mxray::observe::{self, Dialler};
+use mxray::sim::internet::Internet;
+use mxray::sim::server::{Profile, Software};
+use mxray::vantage::command::{Agent, Fault};
+use mxray::vantage::wire::{Resolve, Wanted};
+
+use crate::common::{DOMAIN, HOST, addresses};
+
+const AGENT: &str = env!("CARGO_BIN_EXE_mxray");
+
+fn internet() -> Internet {
+    let profile = Profile::new(Software::Postfix, HOST);
+    Internet::builder().domain(DOMAIN, &[(10, HOST)]).host(HOST, addresses(), profile)
+}
+
+fn probe_to(endpoint: SocketAddr) -> Probe {
+    Probe {
+        vantage: "far".to_owned(),
+        source: None,
+        target: DOMAIN.to_owned(),
+        host: HOST.to_owned(),
+        ip: endpoint.ip(),
+        port: endpoint.port(),
+        ehlo_name: Some("probe.example.org".to_owned()),
+        mode: Mode::Starttls,
+        client_hello: ClientHello::Default,
+        sni: Some(HOST.to_owned()),
+        repeat: 0,
+        role: Role::Target,
+        limits: Limits { session: Duration::from_secs(10), greeting: Duration::from_secs(10) },
+    }
+}
+
+async fn fault_of(command: &str) -> Fault {
+    match Agent::start(command).await {
+        Ok(_) => panic!("{command}: it started"),
+        Err(fault) => fault,
+    }
+}
+
+#[tokio::test]
+async fn an_agent_sees_what_we_see() {
+    let running = internet().start().await.unwrap();
+    let endpoint = *running.endpoints().values().next().unwrap();
+    let command = format!(
+        "echo Welcome; exec {AGENT} agent --stdio --allow-special --allow-port {} \
+                 --resolver {}",
+        endpoint.port(),
+        running.resolver()
+    );
+    let agent = Agent::start(&command).await.unwrap();
+    assert!(agent.hello().tool.starts_with("mxray "), "{:?}", agent.hello());
+    assert!(agent.clock().milliseconds().abs() < 1000, "one clock: {:?}", agent.clock());
+
+    let there = agent.observe(probe_to(endpoint), &|_| {}).await.unwrap();
+    let direct = Dialler::direct();
+    let stop = std::future::pending();
+    let here = observe::observe(String::new(), probe_to(endpoint), &direct, &|_| {}, stop).await;
+    let session = |seen: &mxray::model::observation::Observation| {
+        mxray::smtp::read(&seen.transcript, Mode::Starttls)
+    };
+    assert_eq!(session(&there).ehlo, session(&here).ehlo);
+    assert_eq!(session(&there).stages, session(&here).stages);
+    let chain = |seen: &mxray::model::observation::Observation| {
+        seen.transcript.handshake().map(|handshake| handshake.chain.clone())
+    };
+    assert!(chain(&there).is_some_and(|chain| !chain.is_empty()));
+    assert_eq!(chain(&there), chain(&here));
+
+    let asked = Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::NotAsked };
+    let wanted = Wanted { port: 25, hosts: 8, asked };
+    let resolved = agent.resolve(Resolve { target: DOMAIN.to_owned(), wanted }).await.unwrap();
+    assert_eq!(resolved.route.exchanges[0].host, HOST);
+    assert_eq!(resolved.families.ipv6, FamilyUse::NotAsked);
+    assert!(resolved.resolver.is_some());
+    assert_eq!(agent.fault(), None);
+}
+
+#[tokio::test]
+async fn an_agent_does_no_more_than_its_options_allow() {
+    let running = internet().start().await.unwrap();
+    let endpoint = *running.endpoints().values().next().unwrap();
+    let special = format!("exec {AGENT} agent --stdio --allow-special --resolver 127.0.0.1");
+    let ports =
+        format!("exec {AGENT} agent --stdio --allow-port {} --resolver 127.0.0.1", endpoint.port());
+    for (command, word) in [(special, "--allow-port"), (ports, "--allow-special")] {
+        let agent = Agent::start(&command).await.unwrap();
+        let refused = agent.observe(probe_to(endpoint), &|_| {}).await.unwrap_err();
+        assert!(matches!(&refused, Fault::Refused(why) if why.contains(word)), "{refused}");
+        assert_eq!(agent.fault(), None, "a refusal is no fault");
+    }
+    let both = format!(
+        "exec {AGENT} agent --stdio --allow-special --allow-port {} --resolver 127.0.0.1",
+        endpoint.port()
+    );
+    let agent = Agent::start(&both).await.unwrap();
+    for bad in ["p\r\nMAIL FROM:<a@example.net>", "", "two words", "[not an address]"] {
+        let probe = Probe { ehlo_name: Some(bad.to_owned()), ..probe_to(endpoint) };
+        let refused = agent.observe(probe, &|_| {}).await.unwrap_err();
+        assert!(matches!(refused, Fault::Refused(_)), "{bad:?}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_no_agent_is_a_fault_of_ours() {
+    let missing = fault_of("/no/such/command --stdio").await;
+    assert!(matches!(&missing, Fault::EndedEarly(words) if words.contains("no/such")), "{missing}");
+    let false_ = fault_of("echo no route to host >&2; exit 255").await;
+    assert!(
+        matches!(&false_, Fault::EndedEarly(words) if words.contains("no route to host")),
+        "{false_}"
+    );
+    let banner = fault_of("yes Welcome to this machine").await;
+    assert!(matches!(&banner, Fault::Garbage(words) if words.contains("Welcome")), "{banner}");
+    let long = fault_of("head -c 100000000 /dev/zero").await;
+    assert!(matches!(&long, Fault::Garbage(words) if words.contains("more than")), "{long}");
+    let old = fault_of(
+        r#"echo '{"hello":{"protocol":"mxray/agent/9","tool":"mxray 9.0","host":null,"now":"2026-11-21T23:00:00Z","sources":[],"ports":[25],"special":false}}'; cat"#,
+    )
+    .await;
+    assert!(matches!(&old, Fault::Protocol { found } if found == "mxray/agent/9"), "{old}");
+}
+
+/// The first words of an agent, and then `behind` by the shell.
+fn greets_then(behind: &str) -> String {
+    format!(
+        r#"echo '{{"hello":{{"protocol":"mxray/agent/1","tool":"mxray 0.1.0","host":null,"now":"2026-11-21T23:00:00Z","sources":[],"ports":[25],"special":false}}}}'; read line; {behind}"#
+    )
+}
+
+#[tokio::test]
+async fn an_agent_that_fails_in_the_middle_is_a_fault_of_ours() {
+    let clock = r#"echo '{"id":1,"say":{"clock":{"now":"2026-11-21T23:00:00Z"}}}'; read line;"#;
+    let died = fault_of(&greets_then("echo killed >&2; exit 9")).await;
+    assert!(matches!(&died, Fault::Died(words) if words.contains("killed")), "{died}");
+    let endpoint = SocketAddr::from(([203, 0, 113, 1], 25));
+    for (behind, garbage) in [
+        ("exit 1", false),
+        ("echo garbage; cat", true),
+        ("head -c 100000000 /dev/zero; cat", true),
+        (r#"echo '{"id":2,"say":{"clock":{"now":"2026-11-21T23:00:00Z"}}}'; cat"#, true),
+    ] {
+        let agent = Agent::start(&greets_then(&format!("{clock} {behind}"))).await.unwrap();
+        // Its clock stands a year off; nothing of that reaches a time.
+        let fault = agent.observe(probe_to(endpoint), &|_| {}).await.unwrap_err();
+        assert_eq!(matches!(fault, Fault::Garbage(_)), garbage, "{behind}: {fault}");
+        assert_eq!(agent.fault(), Some(fault.clone()), "{behind}");
+        let after = agent.observe(probe_to(endpoint), &|_| {}).await.unwrap_err();
+        assert_eq!(after, fault, "the first fault stands, at once");
+    }
+}
