@@ -192,12 +192,20 @@ fn report<'a>(
     let cells = compare::cells(readings);
     let contrasts = compare::contrasts(&cells, readings);
     let seen = views::all((evidence, readings), controls);
-    let scene = Scene::new(evidence, readings, controls, witnesses, context);
-    let Closer { injections, ranges } = scene.closer.clone();
-    let judged = if seen.len() > 1 {
-        judged_across((evidence, scene), &seen, &promised, witnesses, context)
-    } else {
-        judged(evidence, &scene, &promised)
+    let Closer { injections, ranges } = Closer::new(evidence);
+    let judged = match seen.as_slice() {
+        [] => {
+            let scene = Scene::new(evidence, readings, controls, witnesses, context);
+            judged(evidence, &scene, &promised)
+        }
+        // Controls may have been asked from elsewhere too.
+        [one] => judged(&one.evidence, &one.scene(witnesses, context), &promised),
+        several => {
+            let whole = Scene::new(evidence, readings, controls, witnesses, context);
+            let side = |seen| Side::new(seen, Seen::scene(seen, witnesses, context));
+            let sides: Vec<Side<'_>> = several.iter().map(side).collect();
+            judged_across(&Across::new(evidence.target.name(), &sides, whole), &promised)
+        }
     };
     TargetReport {
         target: evidence.target.name(),
@@ -235,26 +243,19 @@ fn judged(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> Judged
     Judged { verdict, hosts: verdict::of_hosts(scene), views: None, findings }
 }
 
-/// The same for several views: each by itself, and then beside the others.
-fn judged_across<'a>(
-    (evidence, whole): (&Evidence, Scene<'a>),
-    seen: &'a [Seen<'a>],
-    promised: &Promised,
-    witnesses: &[Witness],
-    context: Context<'a>,
-) -> Judged {
-    let sides: Vec<Side<'a>> = seen
-        .iter()
-        .map(|seen| {
-            let controls = (&*seen.controls, &*seen.control_readings);
-            let scene = Scene::new(&seen.evidence, &seen.readings, controls, witnesses, context);
-            Side::new(seen, scene)
-        })
-        .collect();
-    let across = Across::new(evidence.target.name(), &sides, whole);
+/// The same for several views: each has been judged by itself.
+fn judged_across(across: &Across<'_, '_>, promised: &Promised) -> Judged {
     let verdict = across.verdict();
-    let findings = across::findings::findings(&across, promised, &verdict);
+    let findings = across::findings::findings(across, promised, &verdict);
     Judged { hosts: across.hosts(), views: across.views(), findings, verdict }
+}
+
+impl Seen<'_> {
+    /// What one view saw, as if it were all.
+    fn scene<'a>(&'a self, witnesses: &[Witness], context: Context<'a>) -> Scene<'a> {
+        let controls = (&*self.controls, &*self.control_readings);
+        Scene::new(&self.evidence, &self.readings, controls, witnesses, context)
+    }
 }
 
 /// What looks odd about a target after its first sessions, in words that say
