@@ -193,6 +193,7 @@ fn described(
         tool: agent.map_or_else(|| judge::PROGRAM.to_owned(), |agent| agent.hello().tool.clone()),
         error: outcome.faults.get(&vantage.id).cloned(),
         resolver: outcome.resolvers.get(&vantage.id).cloned(),
+        recorded: None,
     }
 }
 

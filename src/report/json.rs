@@ -128,6 +128,30 @@ pub fn read(text: &str) -> Result<Report, ReadError> {
     Ok(serde_json::from_str(text)?)
 }
 
+/// The reports of a text that holds one or several, one behind the other as
+/// [`ndjson`] writes them. Lines of one run are put together again.
+///
+/// # Errors
+/// As [`read`]; a text that holds none is no report either.
+pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
+    for version in serde_json::Deserializer::from_str(text).into_iter::<Version>() {
+        let version = version?;
+        if version.schema != SCHEMA {
+            return Err(ReadError::Version { found: version.schema });
+        }
+    }
+    let mut reports: Vec<Report> = Vec::new();
+    for report in serde_json::Deserializer::from_str(text).into_iter::<Report>() {
+        let report = report?;
+        match reports.iter_mut().find(|known| known.run == report.run) {
+            // Each line repeats the run and its controls.
+            Some(known) => known.targets.extend(report.targets),
+            None => reports.push(report),
+        }
+    }
+    if reports.is_empty() { read(text).map(|report| vec![report]) } else { Ok(reports) }
+}
+
 #[derive(serde::Deserialize)]
 struct Version {
     schema: String,
@@ -188,6 +212,17 @@ mod tests {
         for (line, target) in lines.iter().zip(&report.targets) {
             assert_eq!(line.targets, std::slice::from_ref(target));
             assert_eq!(line.run, report.run);
+        }
+    }
+
+    #[test]
+    fn lines_of_one_run_are_one_report_again() {
+        let (one, other) = (samples::idn(), samples::stripped());
+        let text = ndjson(&one).unwrap() + &render(&other).unwrap();
+        assert_eq!(read_all(&text).unwrap(), [one.clone(), other]);
+        assert_eq!(read_all(&render(&one).unwrap()).unwrap(), [one]);
+        for text in ["", " \n", "[1]", "not JSON"] {
+            assert!(matches!(read_all(text), Err(ReadError::Shape(_))), "{text}");
         }
     }
 

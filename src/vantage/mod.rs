@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod command;
 pub mod local;
+pub mod merge;
 pub mod recorded;
 pub mod wire;
 

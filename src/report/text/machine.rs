@@ -49,7 +49,7 @@ fn greeted(report: &Report) -> bool {
 }
 
 fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = recorded_fact(vantage).into_iter().collect();
     let here = match vantage.kind {
         VantageKind::Local => "This machine".to_owned(),
         _ => format!("Vantage point {}", vantage.id),
@@ -63,7 +63,11 @@ fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
                  nothing about them."
             ))),
             FamilyUse::NotAsked => {
-                lines.push(Line::new().plain(&format!("{label} was left out, as asked.")));
+                let at = match vantage.kind {
+                    VantageKind::Recorded => format!("{}: ", vantage.id),
+                    _ => String::new(),
+                };
+                lines.push(Line::new().plain(&format!("{at}{label} was left out, as asked.")));
             }
             FamilyUse::Usable => {}
         }
@@ -72,6 +76,15 @@ fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
         lines.push(Line::of(Tone::Doubtful, &here).plain(": ").plain(error).sentence());
     }
     lines
+}
+
+/// Whose eyes these were, and when: two views of different days are no more than that.
+fn recorded_fact(vantage: &Vantage) -> Option<Line> {
+    let from = vantage.recorded.as_ref()?;
+    let file = if from.file == "-" { "standard input" } else { &from.file };
+    let made = from.started_at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let line = Line::new().plain(&vantage.id).plain(": read from ").plain(file);
+    Some(line.plain(&format!(", made {made} by {}.", vantage.tool)))
 }
 
 fn resolver_fact(vantage: &Vantage) -> Option<Line> {

@@ -1,0 +1,305 @@
+//! Several saved reports as one, so that what was seen elsewhere or on another day
+//! stands beside what was seen here.
+//!
+//! Owns the names of the views, the numbers of the observations, and what of the
+//! runs cannot be had twice. Refuses to know files and to judge: verdicts, cells
+//! and findings of the reports are left behind, and made anew from the evidence.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::recorded::{self, RecordedError};
+use crate::model::probe::{LOCAL, Role};
+use crate::model::report::{
+    ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport, Vantage,
+    VantageKind,
+};
+use crate::model::target::Target;
+
+/// A saved report and the file that it was read from.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// Name of the file without its folder; `-` is standard input.
+    pub file: String,
+    /// What it holds.
+    pub report: Report,
+}
+
+/// Reports as one.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// All views and all evidence. Verdicts and findings in it are leftovers of the
+    /// first report that has the target: it wants to be judged.
+    pub report: Report,
+    /// Where the reports differ in what one judgement can have only once.
+    pub remarks: Vec<String>,
+}
+
+/// Why reports cannot be held against each other.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// One of them cannot be judged again.
+    #[error("{file}: {error}")]
+    Unusable {
+        /// Its file.
+        file: String,
+        /// What is wrong.
+        error: RecordedError,
+    },
+    /// Two of them hold the same observations: the second would confirm nothing.
+    #[error("{first} and {second} hold the same observations")]
+    Twice {
+        /// The file that was named first.
+        first: String,
+        /// The other file.
+        second: String,
+    },
+    /// Nothing was seen twice.
+    #[error("nothing can be compared: no target was observed in more than one view")]
+    Nothing,
+}
+
+/// Makes one report of several.
+///
+/// # Errors
+/// A report has no evidence, two hold the same, or no target was observed in two views.
+pub fn merge(saved: Vec<Saved>) -> Result<Merged, MergeError> {
+    for Saved { file, report } in &saved {
+        recorded::evidence(report)
+            .map_err(|error| MergeError::Unusable { file: file.clone(), error })?;
+    }
+    once_each(&saved)?;
+    let mut merging = Merging::default();
+    let labels = labels(&saved);
+    let runs: Vec<Run> = saved.iter().map(|saved| saved.report.run.clone()).collect();
+    let mut remarks = differing_runs(&saved);
+    for (saved, label) in saved.into_iter().zip(labels) {
+        merging.add(saved, &label);
+    }
+    let Merging { vantages, targets, controls, differing, .. } = merging;
+    if !targets.iter().any(is_seen_twice) {
+        return Err(MergeError::Nothing);
+    }
+    remarks.extend(differing);
+    let run = run(runs, vantages).ok_or(MergeError::Nothing)?;
+    Ok(Merged { report: Report { schema: SCHEMA.to_owned(), run, targets, controls }, remarks })
+}
+
+/// No observation may stand for two: not even where a merged report comes beside
+/// one that it was made of.
+fn once_each(saved: &[Saved]) -> Result<(), MergeError> {
+    let mut known: HashMap<(Timestamp, IpAddr, u16), Vec<(usize, &ObservationReport)>> =
+        HashMap::new();
+    for (place, Saved { file, report }) in saved.iter().enumerate() {
+        for seen in report.targets.iter().flat_map(|target| &target.observations) {
+            let key = (seen.started_at, seen.probe.ip, seen.probe.port);
+            let others = known.entry(key).or_default();
+            let twin = others
+                .iter()
+                .find(|(other, same)| *other != place && same.transcript == seen.transcript);
+            if let Some(first) = twin.and_then(|(other, _)| saved.get(*other)) {
+                return Err(MergeError::Twice { first: first.file.clone(), second: file.clone() });
+            }
+            others.push((place, seen));
+        }
+    }
+    Ok(())
+}
+
+/// A name for the views of each report: its file's, without what is behind the last
+/// dot, and with a number where that is taken.
+fn labels(saved: &[Saved]) -> Vec<String> {
+    // The name of this machine in a run of its own.
+    let mut taken = BTreeSet::from([LOCAL.to_owned()]);
+    let label = |Saved { file, .. }: &Saved| {
+        let stem = match file.rsplit_once('.') {
+            _ if file == "-" => "stdin",
+            Some((stem, _)) if !stem.is_empty() => stem,
+            _ => file,
+        };
+        let numbered = (2..).map(|number: usize| format!("{stem}-{number}"));
+        let mut names = std::iter::once(stem.to_owned()).chain(numbered);
+        let free = names.find(|name| taken.insert(name.clone()));
+        free.unwrap_or_else(|| stem.to_owned())
+    };
+    saved.iter().map(label).collect()
+}
+
+/// What one judgement can have only once, where the runs differ in it.
+fn differing_runs(saved: &[Saved]) -> Vec<String> {
+    let Some((first, others)) = saved.split_first() else { return Vec::new() };
+    let (ours, mut remarks) = (&first.report.run, Vec::new());
+    for Saved { file, report } in others {
+        let trust = |run: &Run| (run.trust.roots.clone(), run.trust.extra_ca_sha256.clone());
+        if trust(&report.run) != trust(ours) {
+            remarks.push(format!(
+                "{file} trusted other certificates than {0}; all are judged by those that {0} \
+                 trusted",
+                first.file
+            ));
+        }
+        if report.run.verify_name != ours.verify_name {
+            remarks.push(format!(
+                "{file} wanted another name in certificates than {0}; all are judged as {0} had it",
+                first.file
+            ));
+        }
+    }
+    remarks
+}
+
+/// Whether at least two views have observations of a target.
+fn is_seen_twice(target: &TargetReport) -> bool {
+    let views = target.observations.iter().map(|seen| &seen.probe.vantage);
+    views.collect::<BTreeSet<_>>().len() > 1
+}
+
+/// The runs as one; `None` where there is none.
+fn run(runs: Vec<Run>, vantages: Vec<Vantage>) -> Option<Run> {
+    let mut names: Vec<String> = Vec::new();
+    for name in runs.iter().flat_map(|run| &run.ehlo_names) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let started_at = runs.iter().map(|run| run.started_at).min()?;
+    let duration_ms = runs.iter().map(|run| run.duration_ms).fold(0, u64::saturating_add);
+    let interrupted = runs.iter().any(|run| run.interrupted);
+    let first = runs.into_iter().next()?;
+    Some(Run { started_at, duration_ms, ehlo_names: names, vantages, interrupted, ..first })
+}
+
+/// What makes two entries the same target: whether it is a control, what was typed
+/// as it was understood, and its role.
+type Key = (bool, String, Role);
+
+/// Reports being put together.
+#[derive(Default)]
+struct Merging {
+    vantages: Vec<Vantage>,
+    targets: Vec<TargetReport>,
+    controls: Vec<TargetReport>,
+    places: HashMap<Key, usize>,
+    given: usize,
+    differing: Vec<String>,
+}
+
+/// How the names of one report become those of the merged one.
+struct Renaming<'a> {
+    label: &'a str,
+    is_only: bool,
+    file: &'a str,
+    numbers: BTreeMap<String, String>,
+}
+
+impl Renaming<'_> {
+    fn vantage(&self, id: &str) -> String {
+        if self.is_only || id == LOCAL {
+            self.label.to_owned()
+        } else {
+            format!("{}:{id}", self.label)
+        }
+    }
+}
+
+impl Merging {
+    fn add(&mut self, saved: Saved, label: &str) {
+        let Saved { file, report } = saved;
+        let Report { run, targets, controls, .. } = report;
+        let is_only = run.vantages.len() < 2;
+        let mut renaming = Renaming { label, is_only, file: &file, numbers: BTreeMap::new() };
+        for vantage in run.vantages {
+            let from = RecordedFrom {
+                file: file.clone(),
+                vantage: vantage.id.clone(),
+                started_at: run.started_at,
+            };
+            self.vantages.push(Vantage {
+                id: renaming.vantage(&vantage.id),
+                kind: VantageKind::Recorded,
+                // Against the clock of another run, which nobody has measured.
+                clock_offset_ms: None,
+                recorded: Some(from),
+                ..vantage
+            });
+        }
+        for (list, is_control) in [(targets, false), (controls, true)] {
+            for target in list {
+                self.add_target(target, is_control, &mut renaming);
+            }
+        }
+    }
+
+    fn add_target(&mut self, target: TargetReport, is_control: bool, renaming: &mut Renaming<'_>) {
+        let target = self.renamed(target, renaming);
+        let list = if is_control { &mut self.controls } else { &mut self.targets };
+        let known =
+            key(&target, is_control).map(|key| self.places.entry(key).or_insert(list.len()));
+        let Some(same) = known.and_then(|place| list.get_mut(*place)) else {
+            list.push(target);
+            return;
+        };
+        same.routes.extend(target.routes);
+        same.observations.extend(target.observations);
+        if !add_policies(&mut same.policies, target.policies) {
+            self.differing.push(format!(
+                "{}: its policies in {} differ from those in an earlier report; it is judged by \
+                 the earlier ones",
+                same.target, renaming.file
+            ));
+        }
+    }
+
+    /// The names of the merged report. An observation that serves two targets keeps
+    /// one number.
+    fn renamed(&mut self, mut target: TargetReport, renaming: &mut Renaming<'_>) -> TargetReport {
+        for route in &mut target.routes {
+            route.vantage = renaming.vantage(&route.vantage);
+        }
+        for seen in &mut target.observations {
+            seen.probe.vantage = renaming.vantage(&seen.probe.vantage);
+            let given = renaming.numbers.entry(seen.id.clone()).or_insert_with(|| {
+                self.given += 1;
+                format!("o{}", self.given)
+            });
+            seen.id.clone_from(given);
+        }
+        target
+    }
+}
+
+/// `None` where the target cannot be read, which [`recorded::evidence`] has refused.
+fn key(target: &TargetReport, is_control: bool) -> Option<Key> {
+    let role = match target.observations.first() {
+        Some(seen) => seen.probe.role,
+        None if is_control => Role::Control,
+        None => Role::Target,
+    };
+    let kind = target.input.parse::<Target>().ok()?.kind;
+    Some((is_control, format!("{kind:?}"), role))
+}
+
+/// Fills in what the earlier reports did not ask; false where both asked, and were
+/// told different things.
+fn add_policies(ours: &mut Policies, theirs: Policies) -> bool {
+    let (sts, their_sts) = (&mut ours.mta_sts, theirs.mta_sts);
+    let mut agree = true;
+    if sts.record.is_none() {
+        *sts = their_sts;
+    } else if let Some(record) = their_sts.record {
+        let body = |fetch: &Option<crate::model::policy::PolicyFetch>| {
+            fetch.as_ref().and_then(|fetch| fetch.body.clone())
+        };
+        agree &= sts.record.as_ref().is_some_and(|ours| ours.records == record.records);
+        agree &= body(&sts.fetch) == body(&their_sts.fetch);
+    }
+    let (rpt, their_rpt) = (&mut ours.tls_rpt, theirs.tls_rpt);
+    if rpt.record.is_none() {
+        *rpt = their_rpt;
+    } else if let Some(record) = their_rpt.record {
+        agree &= rpt.record.as_ref().is_some_and(|ours| ours.records == record.records);
+    }
+    agree
+}
