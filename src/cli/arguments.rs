@@ -235,6 +235,10 @@ pub(crate) struct ProbeOptions {
     /// `ip netns exec`, `docker exec -i` or the like
     #[arg(long, value_name = "NAME=COMMAND", value_parser = values::vantage)]
     pub(crate) vantage: Vec<NamedVantage>,
+    /// Observe through this SOCKS5 proxy too; names are looked up here, and the proxy's
+    /// own by this system
+    #[arg(long, value_name = "[NAME=]HOST:PORT", value_parser = values::socks5)]
+    pub(crate) socks5: Vec<NamedVantage>,
     /// Only IPv4
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub(crate) ipv4: bool,
