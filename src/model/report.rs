@@ -101,8 +101,19 @@ pub struct RecordedFrom {
     pub file: String,
     /// The vantage point's id in that report.
     pub vantage: String,
+    /// What kind it was there.
+    pub kind: VantageKind,
     /// When the run of that report began.
     pub started_at: Timestamp,
+}
+
+impl Vantage {
+    /// Whether it looks names up. A proxy is sent where this machine goes, so its
+    /// route is a copy of this machine's, and no second opinion.
+    pub fn looks_up(&self) -> bool {
+        let kind = self.recorded.as_ref().map_or(self.kind, |from| from.kind);
+        kind != VantageKind::Socks5
+    }
 }
 
 /// What kind a vantage point is.

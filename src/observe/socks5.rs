@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::dial::{Dialled, ending};
 use crate::model::transcript::{Ended, Ending};
@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Octets of an answer that are shown where it is not that of a SOCKS5 proxy.
 const SHOWN: usize = 32;
+
+/// How long the rest of such an answer is waited for.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// Version of the protocol (RFC 1928 §3).
 const VERSION: u8 = 5;
@@ -44,8 +47,8 @@ pub enum ProxyFault {
     #[error("the proxy cannot be reached: {0}")]
     Unreachable(String),
     /// It said nothing in time.
-    #[error("the proxy said nothing for {0} s")]
-    Silent(u64),
+    #[error("the proxy said nothing for {} s", .0.as_secs_f64())]
+    Silent(Duration),
     /// It closed the connection instead of an answer.
     #[error("the proxy closed the connection before it answered")]
     Closed,
@@ -86,9 +89,9 @@ impl Proxy {
     /// Connects to an address through the proxy. Which address of its own it uses
     /// there is not known: what it may say of it (RFC 1928 §6) is often false.
     pub(super) async fn dial(&self, to: SocketAddr, end: Instant) -> Result<Dialled, Unconnected> {
-        let soon = end.min(Instant::now() + PATIENCE);
-        let admitted = timeout_at(soon, self.admitted()).await;
-        let mut stream = admitted.map_err(|_| ProxyFault::Silent(PATIENCE.as_secs()))??;
+        let patience = PATIENCE.min(end.duration_since(Instant::now()));
+        let admitted = timeout(patience, self.admitted()).await;
+        let mut stream = admitted.map_err(|_| ProxyFault::Silent(patience))??;
         match timeout_at(end, connected(&mut stream, to)).await {
             // It has let us in, so what is silent lies behind it.
             Err(_) => Err(Unconnected::Path(ending(
@@ -182,8 +185,7 @@ async fn receive<const LENGTH: usize>(stream: &mut TcpStream) -> Result<[u8; LEN
 /// What speaks there instead, as far as it is here already.
 async fn no_proxy(stream: &mut TcpStream, begun: &[u8]) -> ProxyFault {
     let mut rest = [0; SHOWN];
-    let soon = Instant::now() + Duration::from_millis(100);
-    let read = timeout_at(soon, stream.read(&mut rest)).await;
+    let read = timeout(A_MOMENT, stream.read(&mut rest)).await;
     let length = read.ok().and_then(Result::ok).unwrap_or(0);
     let words = [begun, rest.get(..length).unwrap_or(&[])].concat();
     ProxyFault::NoProxy(String::from_utf8_lossy(&words).into_owned())

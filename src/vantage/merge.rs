@@ -51,9 +51,9 @@ pub enum MergeError {
     /// Two of them hold the same observations: the second would confirm nothing.
     #[error("{first} and {second} hold the same observations")]
     Twice {
-        /// The file that was named first.
+        /// The name of the one that came first.
         first: String,
-        /// The other file.
+        /// The name of the other.
         second: String,
     },
     /// Nothing was seen twice.
@@ -70,11 +70,11 @@ pub fn merge(saved: Vec<Saved>) -> Result<Merged, MergeError> {
         recorded::evidence(report)
             .map_err(|error| MergeError::Unusable { file: file.clone(), error })?;
     }
-    once_each(&saved)?;
-    let mut merging = Merging::default();
     let labels = labels(&saved);
+    once_each(&saved, &labels)?;
+    let mut merging = Merging::default();
     let runs: Vec<Run> = saved.iter().map(|saved| saved.report.run.clone()).collect();
-    let mut remarks = differing_runs(&saved);
+    let mut remarks = differing_runs(&saved, &labels);
     for (saved, label) in saved.into_iter().zip(labels) {
         merging.add(saved, &label);
     }
@@ -89,20 +89,21 @@ pub fn merge(saved: Vec<Saved>) -> Result<Merged, MergeError> {
 
 /// No observation may stand for two: not even where a merged report comes beside
 /// one that it was made of.
-fn once_each(saved: &[Saved]) -> Result<(), MergeError> {
-    let mut known: HashMap<(Timestamp, IpAddr, u16), Vec<(usize, &ObservationReport)>> =
-        HashMap::new();
-    for (place, Saved { file, report }) in saved.iter().enumerate() {
+fn once_each(saved: &[Saved], labels: &[String]) -> Result<(), MergeError> {
+    type Place = (Timestamp, IpAddr, u16);
+    let mut known: HashMap<Place, Vec<(&String, &ObservationReport)>> = HashMap::new();
+    for (Saved { report, .. }, label) in saved.iter().zip(labels) {
         for seen in report.targets.iter().flat_map(|target| &target.observations) {
-            let key = (seen.started_at, seen.probe.ip, seen.probe.port);
-            let others = known.entry(key).or_default();
-            let twin = others
-                .iter()
-                .find(|(other, same)| *other != place && same.transcript == seen.transcript);
-            if let Some(first) = twin.and_then(|(other, _)| saved.get(*other)) {
-                return Err(MergeError::Twice { first: first.file.clone(), second: file.clone() });
+            let place = (seen.started_at, seen.probe.ip, seen.probe.port);
+            let others = known.entry(place).or_default();
+            let is_twin = |(other, same): &&(&String, &ObservationReport)| {
+                *other != label && same.transcript == seen.transcript
+            };
+            if let Some((first, _)) = others.iter().find(is_twin) {
+                let (first, second) = ((*first).clone(), label.clone());
+                return Err(MergeError::Twice { first, second });
             }
-            others.push((place, seen));
+            others.push((label, seen));
         }
     }
     Ok(())
@@ -128,22 +129,23 @@ fn labels(saved: &[Saved]) -> Vec<String> {
 }
 
 /// What one judgement can have only once, where the runs differ in it.
-fn differing_runs(saved: &[Saved]) -> Vec<String> {
-    let Some((first, others)) = saved.split_first() else { return Vec::new() };
-    let (ours, mut remarks) = (&first.report.run, Vec::new());
-    for Saved { file, report } in others {
-        let trust = |run: &Run| (run.trust.roots.clone(), run.trust.extra_ca_sha256.clone());
-        if trust(&report.run) != trust(ours) {
+fn differing_runs(saved: &[Saved], labels: &[String]) -> Vec<String> {
+    let runs: Vec<(&String, &Run)> =
+        labels.iter().zip(saved.iter().map(|saved| &saved.report.run)).collect();
+    let Some(((first, ours), others)) = runs.split_first() else { return Vec::new() };
+    let trust = |run: &Run| (run.trust.roots.clone(), run.trust.extra_ca_sha256.clone());
+    let mut remarks = Vec::new();
+    for (label, run) in others {
+        if trust(run) != trust(ours) {
             remarks.push(format!(
-                "{file} trusted other certificates than {0}; all are judged by those that {0} \
-                 trusted",
-                first.file
+                "{label} trusted other certificates than {first}; all are judged by those that \
+                 {first} trusted"
             ));
         }
-        if report.run.verify_name != ours.verify_name {
+        if run.verify_name != ours.verify_name {
             remarks.push(format!(
-                "{file} wanted another name in certificates than {0}; all are judged as {0} had it",
-                first.file
+                "{label} wanted another name in certificates than {first}; all are judged as \
+                 {first} had it"
             ));
         }
     }
@@ -190,7 +192,6 @@ struct Merging {
 struct Renaming<'a> {
     label: &'a str,
     is_only: bool,
-    file: &'a str,
     numbers: BTreeMap<String, String>,
 }
 
@@ -209,11 +210,12 @@ impl Merging {
         let Saved { file, report } = saved;
         let Report { run, targets, controls, .. } = report;
         let is_only = run.vantages.len() < 2;
-        let mut renaming = Renaming { label, is_only, file: &file, numbers: BTreeMap::new() };
+        let mut renaming = Renaming { label, is_only, numbers: BTreeMap::new() };
         for vantage in run.vantages {
             let from = RecordedFrom {
                 file: file.clone(),
                 vantage: vantage.id.clone(),
+                kind: vantage.recorded.as_ref().map_or(vantage.kind, |from| from.kind),
                 started_at: run.started_at,
             };
             self.vantages.push(Vantage {
@@ -247,7 +249,7 @@ impl Merging {
             self.differing.push(format!(
                 "{}: its policies in {} differ from those in an earlier report; it is judged by \
                  the earlier ones",
-                same.target, renaming.file
+                same.target, renaming.label
             ));
         }
     }

@@ -10,4 +10,5 @@ mod hostile;
 mod menu;
 mod promises;
 mod servers;
+mod socks5;
 mod tlsa;
