@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use super::recorded::{self, RecordedError};
 use crate::model::probe::{LOCAL, Role};
 use crate::model::report::{
-    ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport, Vantage,
-    VantageKind,
+    MtaStsReport, ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport,
+    TlsRptReport, Vantage, VantageKind,
 };
 use crate::model::target::Target;
 
@@ -247,8 +247,8 @@ impl Merging {
         same.observations.extend(target.observations);
         if !add_policies(&mut same.policies, target.policies) {
             self.differing.push(format!(
-                "{}: its policies in {} differ from those in an earlier report; it is judged by \
-                 the earlier ones",
+                "{}: {} was told other policies than an earlier report; it is judged by those of \
+                 the first that was told the most",
                 same.target, renaming.label
             ));
         }
@@ -283,25 +283,40 @@ fn key(target: &TargetReport, is_control: bool) -> Option<Key> {
     Some((is_control, format!("{kind:?}"), role))
 }
 
-/// Fills in what the earlier reports did not ask; false where both asked, and were
-/// told different things.
+/// Keeps what the first report was told that was told the most; false where two
+/// were told different things.
 fn add_policies(ours: &mut Policies, theirs: Policies) -> bool {
-    let (sts, their_sts) = (&mut ours.mta_sts, theirs.mta_sts);
-    let mut agree = true;
-    if sts.record.is_none() {
-        *sts = their_sts;
-    } else if let Some(record) = their_sts.record {
-        let body = |fetch: &Option<crate::model::policy::PolicyFetch>| {
-            fetch.as_ref().and_then(|fetch| fetch.body.clone())
-        };
-        agree &= sts.record.as_ref().is_some_and(|ours| ours.records == record.records);
-        agree &= body(&sts.fetch) == body(&their_sts.fetch);
+    let (told, heard) = (sts_told(&ours.mta_sts), sts_told(&theirs.mta_sts));
+    let (reports, others) = (rpt_told(&ours.tls_rpt), rpt_told(&theirs.tls_rpt));
+    if amount(&heard) > amount(&told) {
+        ours.mta_sts = theirs.mta_sts;
     }
-    let (rpt, their_rpt) = (&mut ours.tls_rpt, theirs.tls_rpt);
-    if rpt.record.is_none() {
-        *rpt = their_rpt;
-    } else if let Some(record) = their_rpt.record {
-        agree &= rpt.record.as_ref().is_some_and(|ours| ours.records == record.records);
+    if amount(&others) > amount(&reports) {
+        ours.tls_rpt = theirs.tls_rpt;
     }
-    agree
+    agree(&told, &heard) && agree(&reports, &others)
+}
+
+/// What was told of a promise: the records of its TXT answer and the policy, `None`
+/// where there was no answer.
+type Told = (Option<Vec<String>>, Option<String>);
+
+fn sts_told(sts: &MtaStsReport) -> Told {
+    let records = sts.record.as_ref().map(|answer| answer.records.clone());
+    (records, sts.fetch.as_ref().and_then(|fetch| fetch.body.clone()))
+}
+
+fn rpt_told(rpt: &TlsRptReport) -> Told {
+    (rpt.record.as_ref().map(|answer| answer.records.clone()), None)
+}
+
+/// Who is told of no policy may have been deceived; who is told of one knows more.
+fn amount((records, body): &Told) -> usize {
+    let told = records.as_ref().is_some_and(|records| !records.is_empty());
+    usize::from(records.is_some()) + usize::from(told) + usize::from(body.is_some())
+}
+
+/// Whether two were told the same, or one did not ask.
+fn agree(one: &Told, other: &Told) -> bool {
+    one.0.is_none() || other.0.is_none() || one == other
 }
