@@ -64,6 +64,16 @@ A line is printed only for what every address of every exchange kept; comments s
 what it needs, and why there is none. Exit status: 0, or 3 where something could not
 be determined.";
 
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  mxray check --save berlin.json example.net        on one machine
+  mxray check --save office.json example.net        on another, or on another day
+  mxray compare berlin.json office.json             all of it judged together
+  cat *.json | mxray compare --save all.json -
+
+Each file is a view, named as the file without its ending. The exit status is
+explained by `mxray --help`.";
+
 const TLSA_EXAMPLES: &str = "\
 Examples:
   mxray tlsa mx1.example.net
@@ -103,6 +113,9 @@ pub(crate) enum Command {
     Policy(Box<PolicyArguments>),
     /// Judge saved evidence again and report it, without network
     Report(ReportArguments),
+    /// Judge saved reports of other machines or other days together, without network
+    #[command(after_long_help = COMPARE_EXAMPLES, after_help = "More: --help")]
+    Compare(CompareArguments),
     /// Print the TLSA records to publish for what a host presents now
     #[command(after_long_help = TLSA_EXAMPLES, after_help = "More: --help")]
     Tlsa(Box<TlsaArguments>),
@@ -131,6 +144,7 @@ impl Command {
         match self {
             Self::Check(arguments) => arguments.show,
             Self::Report(arguments) => arguments.show,
+            Self::Compare(arguments) => arguments.show,
             Self::Demo(arguments) => arguments.show,
             _ => ShowOptions::default(),
         }
@@ -142,6 +156,7 @@ impl Command {
             Self::Check(arguments) => Some(&arguments.output),
             Self::Policy(arguments) => Some(&arguments.output),
             Self::Report(arguments) => Some(&arguments.output),
+            Self::Compare(arguments) => Some(&arguments.output),
             Self::Tlsa(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
             Self::Agent(_) | Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
@@ -223,6 +238,10 @@ pub(crate) struct ProbeOptions {
     /// `ip netns exec`, `docker exec -i` or the like
     #[arg(long, value_name = "NAME=COMMAND", value_parser = values::vantage)]
     pub(crate) vantage: Vec<NamedVantage>,
+    /// Observe through this SOCKS5 proxy too; names are looked up here, and the proxy's
+    /// own by this system
+    #[arg(long, value_name = "[NAME=]HOST:PORT", value_parser = values::socks5)]
+    pub(crate) socks5: Vec<NamedVantage>,
     /// Only IPv4
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub(crate) ipv4: bool,
@@ -351,6 +370,26 @@ pub(crate) struct ReportArguments {
     /// A report written by `mxray check --save`; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// Exit with status 1 from this severity on
+    #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
+    pub(crate) fail_on: FailOn,
+    /// What a text report shows besides.
+    #[command(flatten)]
+    pub(crate) show: ShowOptions,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// `mxray compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// A report written by `mxray check --save`; - reads standard input
+    #[arg(value_name = "REPORT", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Write the report of all views with all evidence to FILE, for `mxray report FILE`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) save: Option<PathBuf>,
     /// Exit with status 1 from this severity on
     #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
     pub(crate) fail_on: FailOn,
@@ -597,6 +636,7 @@ mod tests {
             "mxray check --ehlo two\u{a0}words a.example",
             "mxray check --resolver resolver.example a.example",
             "mxray report",
+            "mxray compare",
             "mxray completions ksh",
         ] {
             let complaint = refused(line);

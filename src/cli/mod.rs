@@ -6,6 +6,7 @@
 pub(crate) mod agent;
 pub(crate) mod arguments;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod deliver;
 pub(crate) mod demo;
 pub(crate) mod exit;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Schema => schema(terminal),
         Command::Completions { shell } => completions(*shell, terminal),
         Command::Report(arguments) => report::run(arguments, terminal),
+        Command::Compare(arguments) => compare::run(arguments, terminal),
         Command::Agent(arguments) => agent::run(arguments),
         Command::Check(arguments) => check::run(arguments, terminal),
         Command::Policy(arguments) => policy::run(arguments, terminal),

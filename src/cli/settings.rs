@@ -13,7 +13,7 @@ use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
 use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::model::target::{Target, TargetKind};
-use mxray::observe;
+use mxray::observe::{self, Proxy};
 use mxray::plan::{Closer, Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
@@ -59,8 +59,17 @@ pub(crate) struct Settings {
 pub(crate) struct NamedVantage {
     /// Its id in the report.
     pub(crate) name: String,
-    /// What the shell runs.
-    pub(crate) command: String,
+    /// How one gets there.
+    pub(crate) way: Way,
+}
+
+/// How one gets to another vantage point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The shell runs this.
+    Command(String),
+    /// Connections go through this proxy.
+    Socks5(Proxy),
 }
 
 /// What is taken from this machine.
@@ -87,7 +96,7 @@ impl Settings {
             intent: Intent { closer, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
             controls: controls(&arguments.controls)?,
-            vantages: vantages(&probe.vantage)?,
+            vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
@@ -114,7 +123,7 @@ impl Settings {
             intent: Intent { other_ports: false, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
             controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
-            vantages: vantages(&probe.vantage)?,
+            vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
@@ -178,17 +187,20 @@ fn sources(probe: &ProbeOptions) -> Result<Vec<IpAddr>, Failure> {
     Ok(named.into_iter().filter(|ip| keep(ip) && known.insert(*ip)).collect())
 }
 
-fn vantages(named: &[NamedVantage]) -> Result<Vec<NamedVantage>, Failure> {
+fn vantages(probe: &ProbeOptions) -> Result<Vec<NamedVantage>, Failure> {
+    let named = || probe.vantage.iter().chain(&probe.socks5);
     let mut known = HashSet::from([LOCAL]);
-    match named.iter().find(|vantage| !known.insert(&vantage.name)) {
-        None => Ok(named.to_vec()),
+    match named().find(|vantage| !known.insert(&vantage.name)) {
+        None => Ok(named().cloned().collect()),
         Some(twice) if twice.name == LOCAL => Err(Failure::usage(
-            format!("--vantage {LOCAL}: that is this machine's own name"),
+            format!(
+                "no other vantage point can be called {LOCAL}: that is this machine's own name"
+            ),
             "give the vantage point another name",
         )),
         Some(twice) => Err(Failure::usage(
-            format!("--vantage names {} twice", twice.name),
-            "each vantage point has a name of its own",
+            format!("two vantage points are called {}", twice.name),
+            "give each a name of its own: --vantage NAME=COMMAND, --socks5 NAME=HOST:PORT",
         )),
     }
 }
@@ -431,6 +443,8 @@ mod tests {
     fn what_cannot_go_together_is_refused() {
         refused("mxray check --vantage a=true --vantage a=false a.example", b"");
         refused("mxray check --vantage local=true a.example", b"");
+        refused("mxray check --socks5 p.example:1 --socks5 q.example:1 a.example", b"");
+        refused("mxray check --vantage a=true --socks5 a=p.example:1 a.example", b"");
         refused("mxray check -6 --source 192.0.2.1 a.example", b"");
     }
 

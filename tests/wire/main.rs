@@ -12,4 +12,5 @@ mod menu;
 mod promises;
 mod range;
 mod servers;
+mod socks5;
 mod tlsa;
