@@ -163,6 +163,7 @@ fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> Target
         cells,
         contrasts,
         findings,
+        mirror: None,
     }
 }
 

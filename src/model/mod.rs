@@ -9,6 +9,7 @@ pub mod compare;
 pub mod entries;
 pub mod evidence;
 pub mod finding;
+pub mod mirror;
 pub mod notation;
 pub mod observation;
 pub mod operator;

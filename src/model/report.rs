@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::compare::{Cell, Contrast};
 use crate::model::finding::Finding;
+use crate::model::mirror::MirrorReport;
 use crate::model::policy::{PolicyFetch, TxtAnswer};
 use crate::model::probe::{ClientHello, Family, Mode, Role};
 use crate::model::route::Route;
@@ -186,6 +187,8 @@ pub struct TargetReport {
     pub contrasts: Vec<Contrast>,
     /// The claims.
     pub findings: Vec<Finding>,
+    /// What the target saw of these sessions itself, where it is a mirror.
+    pub mirror: Option<MirrorReport>,
 }
 
 /// One MX host.

@@ -104,6 +104,7 @@ pub(crate) fn target(
         cells: Vec::new(),
         contrasts: Vec::new(),
         findings: Vec::new(),
+        mirror: None,
     }
 }
 
