@@ -6,6 +6,7 @@ use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
 use super::levels;
+use super::mirror::{self, MIRROR};
 use super::promise::proof::{DENIED, IN_PART, NOT_LISTED};
 use super::promise::words;
 use super::reading::Reading;
@@ -70,6 +71,9 @@ fn sentence(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
     let name = evidence.target.name();
     let because = claim.because.as_deref().unwrap_or("unknown");
     match claim.status {
+        Status::Stripped | Status::Intercepted if because == MIRROR => {
+            mirror::words(&name, claim.status, scene.mirror.as_ref())
+        }
         Status::Stripped | Status::Intercepted if because == DENIED => {
             words::denied(&name, &scene.promises)
         }

@@ -13,8 +13,9 @@
 //!    stands, `mask` what was masked there, `controls` how each control stands.
 //! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
-//! 6. `policies` reads what the domain itself promises.
-//! 7. `rules` adds findings, one file per family of claims.
+//! 6. `mirror` lays the recordings of a mirror beside ours.
+//! 7. `policies` reads what the domain itself promises.
+//! 8. `rules` adds findings, one file per family of claims.
 
 mod address;
 mod catalogue;
@@ -26,6 +27,7 @@ mod describe;
 mod interception;
 mod levels;
 mod mask;
+mod mirror;
 mod policies;
 mod promise;
 mod reading;
@@ -51,6 +53,7 @@ use reading::Reading;
 
 use crate::model::evidence::Evidence;
 use crate::model::finding::Finding;
+use crate::model::mirror::MirrorReport;
 use crate::model::report::TargetReport;
 use crate::model::verdict::Status;
 use crate::tls::Roots;
@@ -81,6 +84,7 @@ struct Scene<'a> {
     control_readings: &'a [Vec<Reading<'a>>],
     tells: Vec<Tell>,
     promises: Promises,
+    mirror: Option<MirrorReport>,
     roots: &'a Roots,
 }
 
@@ -115,6 +119,7 @@ impl<'a> Scene<'a> {
             control_readings: controls.1,
             tells,
             promises,
+            mirror: mirror::compared(evidence, readings),
             roots: context.roots,
         }
     }
@@ -163,7 +168,7 @@ fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> Target
         cells,
         contrasts,
         findings,
-        mirror: None,
+        mirror: scene.mirror.clone(),
     }
 }
 

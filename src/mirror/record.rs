@@ -39,6 +39,7 @@ pub(super) struct Record {
 struct Inner {
     events: Vec<Event>,
     octets: usize,
+    client_hello: Option<bool>,
     truncated: bool,
     is_exchange: bool,
 }
@@ -98,6 +99,10 @@ impl Record {
         self.inner().octets < MOST_OCTETS_A_SESSION
     }
 
+    pub(super) fn client_hello(&self, came: bool) {
+        self.inner().client_hello = Some(came);
+    }
+
     pub(super) fn truncate(&self) {
         self.inner().truncated = true;
     }
@@ -128,6 +133,7 @@ impl Record {
             client: self.client,
             address: self.address,
             presented_sha256: Some(self.presented_sha256.clone()),
+            client_hello: inner.client_hello,
             truncated: inner.truncated,
             transcript: transcript.to_entries(),
         })

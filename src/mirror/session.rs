@@ -202,6 +202,7 @@ impl Session<'_> {
             Ok(first) => first,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };
+        self.record.client_hello(matches!(first, Ok(Some(HANDSHAKE_RECORD))));
         let before = match first {
             Ok(Some(HANDSHAKE_RECORD)) => None,
             Ok(Some(_)) => Some((Ended::Protocol, self.in_place_of_tls(&stream).to_owned())),

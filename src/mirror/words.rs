@@ -240,6 +240,7 @@ mod tests {
             client: "198.51.100.10:40000".parse().unwrap(),
             address: "203.0.113.5:25".parse().unwrap(),
             presented_sha256: None,
+            client_hello: None,
             truncated: false,
             transcript: Vec::new(),
         }

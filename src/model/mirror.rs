@@ -26,6 +26,8 @@ pub struct MirrorSession {
     pub address: SocketAddr,
     /// SHA-256 of the certificate that the mirror presents, lower-case hexadecimal.
     pub presented_sha256: Option<String>,
+    /// Whether anything like a `ClientHello` came; `None` where none was waited for.
+    pub client_hello: Option<bool>,
     /// Whether a limit was hit and the session was ended for it.
     pub truncated: bool,
     /// What happened, byte for byte: `us` is the mirror, `peer` whoever spoke to it.

@@ -7,6 +7,7 @@ mod dane;
 mod handshake;
 mod intercept;
 mod lifetime;
+mod mirror;
 mod mta_sts;
 mod offer;
 mod promise;
@@ -34,6 +35,7 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let addresses = &scene.addresses;
     let mut found = promise::findings(scene);
+    found.extend(mirror::findings(scene));
     found.extend(offer::findings(scene, verdict));
     found.extend(intercept::findings(scene));
     found.extend(consistency::findings(scene));
