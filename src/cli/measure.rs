@@ -48,8 +48,7 @@ pub(crate) async fn report(
     let Settings { roots, verify_name, .. } = settings;
     let context = Context { roots: &roots, verify_name: verify_name.as_deref() };
     let beside = &outcome.controls;
-    let targets: Vec<TargetReport> =
-        outcome.evidence.iter().map(|evidence| judge::judge(evidence, beside, context)).collect();
+    let targets = judge::judge_all(&outcome.evidence, beside, context);
     let plain = Context { verify_name: None, ..context };
     let controls = beside.iter().map(|control| judge::judge(control, &[], plain)).collect();
     let run = Run {

@@ -57,8 +57,7 @@ fn judge_again(saved: Report) -> anyhow::Result<Report> {
     let evidence = recorded::evidence(&saved)?;
     let roots = roots(&saved)?;
     let context = Context { roots: &roots, verify_name: saved.run.verify_name.as_deref() };
-    let targets = evidence.targets.iter();
-    let targets = targets.map(|target| judge::judge(target, &evidence.controls, context)).collect();
+    let targets = judge::judge_all(&evidence.targets, &evidence.controls, context);
     let plain = Context { verify_name: None, ..context };
     let controls =
         evidence.controls.iter().map(|control| judge::judge(control, &[], plain)).collect();

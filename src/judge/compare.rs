@@ -24,6 +24,8 @@ pub(super) fn cells(readings: &[Reading<'_>]) -> Vec<Cell> {
     }
     for cell in &mut cells {
         let here = members(cell, readings);
+        let times = here.iter().map(|reading| reading.observation.started_at);
+        (cell.since, cell.until) = (times.clone().min(), times.max());
         let outcomes: BTreeSet<_> = here.iter().map(|reading| outcome(reading)).collect();
         cell.steady = outcomes.len() <= 1;
     }
@@ -39,6 +41,8 @@ fn empty(id: String, coordinates: Coordinates) -> Cell {
         completed: 0,
         of: 0,
         steady: true,
+        since: None,
+        until: None,
     }
 }
 
@@ -68,7 +72,7 @@ fn outcome(reading: &Reading<'_>) -> (Option<bool>, String, bool) {
     (starttls.offered, format!("{:?}", starttls.outcome), reading.completed())
 }
 
-/// Contrasts by family, host, address and `ClientHello`.
+/// Contrasts by family, host, address, `ClientHello` and so on, and by time.
 ///
 /// A family contrast is listed whether or not anything differs, if something was
 /// learned on both sides: that nothing differs is worth knowing. The others are listed where something differs, each
@@ -90,11 +94,43 @@ pub(super) fn contrasts(cells: &[Cell], readings: &[Reading<'_>]) -> Vec<Contras
             }
         }
     }
+    found.extend(cells.iter().filter_map(|cell| by_time(cell, readings)));
     found
 }
 
-/// The axes on which cells of one run can differ. Time has none of its own yet:
-/// a cell holds the repeats, and says whether they are steady.
+/// Sessions on each side of a turn, at the least: one alone can be a passing fault.
+const SESSIONS_A_SIDE: usize = 2;
+
+/// One and the same cell before and after a turn: all sessions before it agree, and
+/// all from it on, and the two differ. Only information: what comes and goes is
+/// flapping, whatever the order.
+fn by_time(cell: &Cell, readings: &[Reading<'_>]) -> Option<Contrast> {
+    let mut here = members(cell, readings);
+    here.sort_by_key(|reading| reading.observation.started_at);
+    let first = outcome(here.first()?);
+    let turn = here.iter().position(|reading| outcome(reading) != first)?;
+    let (left, right) = here.split_at_checked(turn)?;
+    let (before, from) = (left.last()?, right.first()?);
+    let then = outcome(from);
+    let agree = right.iter().all(|reading| outcome(reading) == then);
+    let enough = left.len().min(right.len()) >= SESSIONS_A_SIDE;
+    if !agree || !enough || before.observation.started_at >= from.observation.started_at {
+        return None;
+    }
+    let compared = coordinates_compared(&cell.coordinates, &cell.coordinates);
+    Some(Contrast {
+        axis: Axis::Time,
+        left: cell.id.clone(),
+        right: cell.id.clone(),
+        turn: Some(from.id()),
+        held: compared.iter().map(|(name, ..)| (*name).to_owned()).collect(),
+        entailed: Vec::new(),
+        differences: differences(left, right),
+    })
+}
+
+/// The axes on which cells of one run can differ. Time is looked for within a cell,
+/// which holds the repeats.
 const AXES: [Axis; 8] = [
     Axis::Family,
     Axis::Host,
@@ -165,6 +201,7 @@ fn contrast(axis: Axis, left: &Cell, right: &Cell, readings: &[Reading<'_>]) -> 
         axis,
         left: left.id.clone(),
         right: right.id.clone(),
+        turn: None,
         held: names(true),
         entailed: names(false),
         differences: differences(&members(left, readings), &members(right, readings)),

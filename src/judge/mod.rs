@@ -20,6 +20,7 @@
 mod address;
 mod catalogue;
 mod claim;
+mod closer;
 mod compare;
 mod controls;
 mod dead_end;
@@ -44,11 +45,12 @@ pub use describe::PROGRAM;
 pub use table::CLAIMS;
 
 use address::Address;
+use closer::Closer;
 use controls::Controls;
 use interception::Tell;
 use policies::Promised;
 use promise::ledger::Ledger;
-use promise::proof::Promises;
+use promise::proof::{self, Promises, Witness};
 use reading::Reading;
 
 use crate::model::evidence::Evidence;
@@ -83,6 +85,8 @@ struct Scene<'a> {
     controls: Controls<'a>,
     control_readings: &'a [Vec<Reading<'a>>],
     tells: Vec<Tell>,
+    /// What closer looks at the servers showed.
+    closer: Closer,
     promises: Promises,
     mirror: Option<MirrorReport>,
     roots: &'a Roots,
@@ -93,34 +97,35 @@ impl<'a> Scene<'a> {
         evidence: &Evidence,
         readings: &'a [Reading<'a>],
         controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
+        witnesses: &[Witness],
         context: Context<'a>,
     ) -> Self {
+        let (controls, control_readings) = controls;
         let addresses = address::group(evidence, readings);
         let own = ledger(evidence, readings, context);
-        let beside: Vec<(String, Ledger)> = controls
-            .0
+        let beside = controls
             .iter()
-            .zip(controls.1)
-            .map(|(control, readings)| {
-                (control.target.name(), ledger(control, readings, context.plain()))
+            .zip(control_readings)
+            .flat_map(|(control, readings)| {
+                proof::witnesses(control, &ledger(control, readings, context.plain()))
             })
-            .collect();
-        let measured = Controls::new(controls.0, controls.1, &addresses);
-        let tells = interception::tells(&addresses, &measured);
-        // Those of other operators, as `Controls` tells them apart.
-        let others = beside
-            .into_iter()
-            .filter(|(name, _)| measured.all.iter().any(|control| control.name == *name));
-        let promises = Promises::new(own, &others.collect::<Vec<_>>());
+            .chain(witnesses.iter().cloned());
+        let promises = Promises::new(own, &beside.collect::<Vec<_>>());
+        let controls = Controls::new(controls, control_readings, &addresses);
+        let tells = interception::tells(&addresses, &controls);
+        let roots = context.roots;
+        let closer = Closer::new(evidence);
+        let mirror = mirror::compared(evidence, readings);
         Self {
             addresses,
             readings,
-            controls: measured,
-            control_readings: controls.1,
+            controls,
+            control_readings,
             tells,
+            closer,
             promises,
-            mirror: mirror::compared(evidence, readings),
-            roots: context.roots,
+            mirror,
+            roots,
         }
     }
 
@@ -135,19 +140,62 @@ fn ledger(evidence: &Evidence, readings: &[Reading<'_>], context: Context<'_>) -
     Ledger::new(evidence, promise::demands(evidence), readings, (context.roots, renamed))
 }
 
+/// Judges the evidence on every target of a run, beside that on its controls: a
+/// promise that another target's hosts make is a yardstick as a control's is.
+///
+/// Each report is that of [`judge`] but for that.
+pub fn judge_all(
+    targets: &[Evidence],
+    controls: &[Evidence],
+    context: Context<'_>,
+) -> Vec<TargetReport> {
+    let witnesses: Vec<Vec<Witness>> =
+        targets.iter().map(|target| testimony(target, context)).collect();
+    let beside = |place: usize| -> Vec<Witness> {
+        let others = witnesses.iter().enumerate().filter(|(other, _)| *other != place);
+        others.flat_map(|(_, witnesses)| witnesses.iter().cloned()).collect()
+    };
+    let judged = targets.iter().enumerate();
+    judged.map(|(place, target)| judge_beside(target, controls, &beside(place), context)).collect()
+}
+
+/// What a target shows of promises denied on one path; its sessions are read for
+/// it only where there is a promise.
+fn testimony(target: &Evidence, context: Context<'_>) -> Vec<Witness> {
+    if !promise::is_any(target, context.roots) {
+        return Vec::new();
+    }
+    let readings = reading::read_all(target, context);
+    proof::witnesses(target, &ledger(target, &readings, context))
+}
+
 /// Judges the evidence on one target, beside that on the controls of the run.
 /// The report holds all evidence fields; `report::json` leaves them out where
 /// they are not wanted.
 pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -> TargetReport {
-    let readings = reading::read_all(evidence, context);
-    let control_readings: Vec<_> =
-        controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
-    let scene = Scene::new(evidence, &readings, (controls, &control_readings), context);
-    let promised = Promised::read(evidence, context.roots);
-    report(evidence, &scene, &promised)
+    judge_beside(evidence, controls, &[], context)
 }
 
-fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> TargetReport {
+fn judge_beside(
+    evidence: &Evidence,
+    controls: &[Evidence],
+    witnesses: &[Witness],
+    context: Context<'_>,
+) -> TargetReport {
+    let readings = reading::read_all(evidence, context);
+    let apart = reading::read_apart(evidence, context);
+    let control_readings: Vec<_> =
+        controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
+    let scene = Scene::new(evidence, &readings, (controls, &control_readings), witnesses, context);
+    report(evidence, (&scene, &apart), &Promised::read(evidence, context.roots))
+}
+
+/// `apart` are the sessions on which nothing rests.
+fn report(
+    evidence: &Evidence,
+    (scene, apart): (&Scene<'_>, &[Reading<'_>]),
+    promised: &Promised,
+) -> TargetReport {
     let cells = compare::cells(scene.readings);
     let contrasts = compare::contrasts(&cells, scene.readings);
     let verdict = verdict::of_target(evidence, scene);
@@ -163,11 +211,14 @@ fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> Target
         observations: scene
             .readings
             .iter()
+            .chain(apart)
             .map(|reading| describe::observation(reading, evidence))
             .collect(),
         cells,
         contrasts,
         findings,
+        injections: scene.closer.injections.clone(),
+        tls_ranges: scene.closer.ranges.clone(),
         mirror: scene.mirror.clone(),
     }
 }
@@ -178,8 +229,8 @@ fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> Target
 pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     let context = Context { roots, verify_name: None };
     let readings = reading::read_all(evidence, context);
-    let scene = Scene::new(evidence, &readings, (&[], &[]), context);
-    let report = report(evidence, &scene, &Promised::read(evidence, roots));
+    let scene = Scene::new(evidence, &readings, (&[], &[]), &[], context);
+    let report = report(evidence, (&scene, &[]), &Promised::read(evidence, roots));
     let verdict = &report.verdict;
     let own_fault = ["legacy-only", "starttls-on-greeting-line"];
     if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {

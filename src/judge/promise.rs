@@ -55,6 +55,11 @@ fn demand(next_hop: &str, route: &Route, exchange: &Exchange) -> Demand {
     }
 }
 
+/// Whether anything is promised at all.
+pub(super) fn is_any(evidence: &Evidence, roots: &Roots) -> bool {
+    !promises(evidence, &demands(evidence), roots).is_empty()
+}
+
 /// One promise about one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Promise {

@@ -19,7 +19,8 @@ const MEANINGS: &[Meaning] = &[
     meaning(
         Status::Intercepted,
         "something other than the MX answered: a foreign key at the same address from another \
-         vantage or at controls too, a terminating proxy",
+         vantage or at controls too, or where another path shows the promised one; a terminating \
+         proxy",
         "a farm with per-node certificates; a second machine behind the AAAA with its own \
          self-signed certificate: seen by family only, that is `inconsistent` with the doubt said",
     ),
@@ -112,8 +113,8 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Stripped,
         PROVEN,
-        "(a) promises of two destinations with different operators (the target and a control, or \
-         two hosts of the target) are denied over this path and kept over another in the same \
+        "(a) promises of two destinations with different operators (the target and a control or \
+         another target of the run, or two hosts of the target) are denied over this path and kept over another in the same \
          run, steady over repeats at the target; here by no offer or a refusal of the command",
         ON_A_PATH,
     ),

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 mod controls;
+mod promises;
+mod time;
 
 use super::{CLAIMS, Context, judge};
 use crate::model::evidence::Evidence;
@@ -105,6 +107,7 @@ fn observation(place: usize, seen: &Seen) -> Observation {
         ehlo_name: Some("probe.example.org".into()),
         mode: Mode::Starttls,
         client_hello: seen.hello,
+        offer: None,
         sni: Some(seen.host.into()),
         repeat: 0,
         role: Role::Target,
@@ -113,7 +116,7 @@ fn observation(place: usize, seen: &Seen) -> Observation {
     Observation {
         id: format!("o{}", place + 1),
         probe,
-        started_at: jiff::Timestamp::UNIX_EPOCH,
+        started_at: jiff::Timestamp::from_second(i64::try_from(place).unwrap()).unwrap(),
         transcript: seen.text.parse::<Transcript>().unwrap(),
     }
 }

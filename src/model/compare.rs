@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,10 @@ pub struct Cell {
     pub of: u32,
     /// Whether all agree.
     pub steady: bool,
+    /// When the first of them began; `None` in older reports.
+    pub since: Option<Timestamp>,
+    /// When the last of them began.
+    pub until: Option<Timestamp>,
 }
 
 /// What two cells can differ in.
@@ -86,8 +91,11 @@ pub struct Contrast {
     pub axis: Axis,
     /// Id of one cell.
     pub left: String,
-    /// Id of the other.
+    /// Id of the other; on the axis `time` it is the same cell.
     pub right: String,
+    /// On the axis `time`: the first observation of the later side. All before it
+    /// agree, and all from it on.
+    pub turn: Option<String>,
     /// Coordinates that are equal.
     pub held: Vec<String>,
     /// Coordinates that had to differ because the axis does.

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use crate::model::report::{Report, SCHEMA, TargetReport};
 use crate::model::tlsa::TlsaReport;
@@ -110,6 +111,9 @@ pub enum ReadError {
     /// It is not JSON, or not of this shape.
     #[error("not a report of mxray: {0}")]
     Shape(#[from] serde_json::Error),
+    /// Its lines do not belong together.
+    #[error("the lines are of several runs, and a report is of one")]
+    Runs,
     /// It is of another version.
     #[error("a report of version {found:?}, and only {SCHEMA:?} is known")]
     Version {
@@ -118,12 +122,31 @@ pub enum ReadError {
     },
 }
 
-/// A report from JSON. Fields that are not known are passed over: they may be
-/// added within a version.
+/// A report from JSON, one object or the lines of one run. Fields that are not
+/// known are passed over: they may be added within a version.
 ///
 /// # Errors
-/// The text is not JSON, lacks a field, or has another `schema`.
+/// The text is not JSON, lacks a field, has another `schema`, or is of several runs.
 pub fn read(text: &str) -> Result<Report, ReadError> {
+    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    objects.next().transpose()?;
+    let (first, mut rest) = text.split_at_checked(objects.byte_offset()).unwrap_or((text, ""));
+    let mut report = one(first)?;
+    while let Some(next) = objects.next() {
+        next?;
+        let end = objects.byte_offset().saturating_sub(text.len() - rest.len());
+        let (line, others) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let line = one(line)?;
+        if line.run != report.run {
+            return Err(ReadError::Runs);
+        }
+        report.targets.extend(line.targets);
+        rest = others;
+    }
+    Ok(report)
+}
+
+fn one(text: &str) -> Result<Report, ReadError> {
     let version: Version = serde_json::from_str(text)?;
     if version.schema != SCHEMA {
         return Err(ReadError::Version { found: version.schema });
@@ -141,6 +164,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::model::entries::{EntryError, observation};
+    use crate::model::report::ObservationReport;
     use crate::report::samples;
 
     fn all_samples() -> Vec<Report> {
@@ -195,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_one_run_are_one_report_again() {
+        let report = samples::idn();
+        let lines = ndjson(&report).unwrap();
+        assert_eq!(read(&lines).unwrap(), report);
+        assert_eq!(read(lines.trim_end()).unwrap(), report);
+        let mut other = report.clone();
+        other.run.interrupted ^= true;
+        let both = lines.clone() + &ndjson(&other).unwrap();
+        assert!(matches!(read(&both), Err(ReadError::Runs)));
+        assert!(matches!(read(&(lines + "{\"schema\":")), Err(ReadError::Shape(_))));
+        assert!(matches!(read(""), Err(ReadError::Shape(_))));
+    }
+
+    #[test]
     fn without_evidence_only_evidence_is_missing() {
         let mut whole = samples::stripped();
         whole.run.trust.extra_ca_pem = Some("-----BEGIN CERTIFICATE-----".to_owned());
@@ -230,5 +269,19 @@ mod tests {
     #[test]
     fn the_json_of_a_stripped_domain() {
         insta::assert_snapshot!(render(&strip_evidence(samples::stripped())).unwrap());
+    }
+
+    #[test]
+    fn evidence_that_is_missing_is_said_to_be_missing() {
+        let whole = samples::session("o1", "mx1.example.net", "203.0.113.62");
+        assert!(observation(&whole).is_ok_and(|seen| seen.transcript.events.len() == 1));
+        let mut bare = whole.clone();
+        bare.tls.as_mut().unwrap().chain[0].der = None;
+        assert_eq!(observation(&bare), Err(EntryError::NoDer("o1".into())));
+        let mut broken = whole.clone();
+        broken.tls.as_mut().unwrap().chain[0].der = Some("%".into());
+        assert_eq!(observation(&broken), Err(EntryError::Base64("o1".into())));
+        let silent = ObservationReport { transcript: None, ..whole };
+        assert_eq!(observation(&silent), Err(EntryError::NoTranscript("o1".into())));
     }
 }

@@ -104,6 +104,8 @@ pub(crate) fn target(
         cells: Vec::new(),
         contrasts: Vec::new(),
         findings: Vec::new(),
+        injections: None,
+        tls_ranges: None,
         mirror: None,
     }
 }
@@ -376,6 +378,8 @@ fn cell(id: &str, session: &ObservationReport) -> Cell {
         completed: u32::from(session.stages.contains(&Stage::Handshake)),
         of: 1,
         steady: true,
+        since: Some(session.started_at),
+        until: Some(session.started_at),
     }
 }
 
@@ -385,6 +389,7 @@ fn by_family(left: &str, right: &str, differences: &[&str]) -> Contrast {
         axis: Axis::Family,
         left: left.to_owned(),
         right: right.to_owned(),
+        turn: None,
         held: owned(&["vantage", "host", "port", "ehlo_name"]),
         entailed: owned(&["ip", "source"]),
         differences: owned(differences),

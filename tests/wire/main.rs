@@ -7,7 +7,9 @@ mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
+mod injection;
 mod menu;
 mod promises;
+mod range;
 mod servers;
 mod tlsa;

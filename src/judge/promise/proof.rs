@@ -9,6 +9,7 @@ use super::keeping::Denial;
 use super::ledger::{Account, Entry, Ledger, Path, Settled};
 use crate::judge::claim::Claim;
 use crate::judge::verdict::SESSIONS_FOR_KEYS;
+use crate::model::evidence::Evidence;
 use crate::model::operator::{network, operator};
 use crate::model::verdict::{Confidence, Place, Status};
 
@@ -33,7 +34,7 @@ pub(in crate::judge) struct Contradiction {
     pub(in crate::judge) elsewhere: Path,
     pub(in crate::judge) denial: Denial,
     pub(in crate::judge) confidence: Confidence,
-    /// The control that shows the same on this path.
+    /// The other destination that shows the same on this path.
     pub(in crate::judge) witness: Option<String>,
     pub(in crate::judge) evidence: Vec<String>,
     addresses: BTreeSet<IpAddr>,
@@ -54,6 +55,21 @@ impl Contradiction {
     }
 }
 
+/// Another destination whose promise is denied on one path and kept on another.
+#[derive(Clone, Debug)]
+pub(in crate::judge) struct Witness {
+    /// Its name.
+    name: String,
+    found: Contradiction,
+}
+
+/// What a destination shows of promises denied on one path.
+pub(in crate::judge) fn witnesses(evidence: &Evidence, ledger: &Ledger) -> Vec<Witness> {
+    let name = evidence.target.name();
+    let found = contradictions(ledger).into_iter();
+    found.map(|found| Witness { name: name.clone(), found }).collect()
+}
+
 /// All promises of a target, beside those of the controls.
 #[derive(Debug, Default)]
 pub(in crate::judge) struct Promises {
@@ -62,35 +78,30 @@ pub(in crate::judge) struct Promises {
 }
 
 impl Promises {
-    /// `controls` are those of other operators than the target's.
-    pub(in crate::judge) fn new(ledger: Ledger, controls: &[(String, Ledger)]) -> Self {
+    /// `beside` is what controls and other targets of the run show.
+    pub(in crate::judge) fn new(ledger: Ledger, beside: &[Witness]) -> Self {
         let mut all = contradictions(&ledger);
         let mut known = BTreeSet::new();
         all.retain(|found| known.insert((found.host.clone(), found.on.clone(), found.denial)));
-        let beside: Vec<(&String, Contradiction)> = controls
-            .iter()
-            .flat_map(|(name, ledger)| {
-                contradictions(ledger).into_iter().map(move |found| (name, found))
-            })
-            .collect();
         let own = all.clone();
         for found in &mut all {
-            let witness = beside.iter().find(|(_, other)| other.on.is_alike(&found.on));
             // docs/detection.md §1 (a): two destinations with different operators.
             let steady = found.confidence == Confidence::Corroborated;
-            if let Some((name, other)) = witness {
-                found.witness = Some((*name).clone());
-                found.evidence.extend(other.evidence.clone());
-            }
-            let second = own.iter().find(|other| is_other_operator(other, found));
-            if let (None, Some(other)) = (witness, second) {
-                found.evidence.extend(other.evidence.clone());
-            }
-            if steady && (witness.is_some() || second.is_some()) {
+            let second = if let Some(witness) =
+                beside.iter().find(|witness| is_other_operator(&witness.found, found))
+            {
+                found.witness = Some(witness.name.clone());
+                Some(&witness.found)
+            } else {
+                own.iter().find(|other| is_other_operator(other, found))
+            };
+            let Some(second) = second else { continue };
+            found.evidence.extend(second.evidence.clone());
+            let mut known = BTreeSet::new();
+            found.evidence.retain(|id| known.insert(id.clone()));
+            if steady {
                 found.confidence = Confidence::Proven;
             }
-            found.evidence.sort();
-            found.evidence.dedup();
         }
         Self { ledger, contradictions: all }
     }

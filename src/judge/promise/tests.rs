@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use super::keeping::{self, Denial, Failed, NOT_SUPPORTED, Outcome, Trust};
 use super::ledger::{Account, Entry, Ledger, Path, Settled};
-use super::proof::Promises;
+use super::proof::{self, Promises, Witness};
 use super::{Force, Promise, Vow};
 use crate::judge::reading::Reading;
+use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
+use crate::model::policy::PolicyEvidence;
 use crate::model::probe::{ClientHello, Family, Limits, Mode, Probe, Role};
+use crate::model::report::{Families, FamilyUse};
 use crate::model::tls::{Dane, DaneStatus, Handshake, Pkix, PkixReason, PkixStatus, TlsFacts};
 use crate::model::transcript::Transcript;
 use crate::model::verdict::{Confidence, Place, Status};
@@ -43,6 +46,7 @@ fn observation(parts: &[&str]) -> Observation {
         ehlo_name: Some("p".into()),
         mode: Mode::Starttls,
         client_hello: ClientHello::Default,
+        offer: None,
         sni: None,
         repeat: 0,
         role: Role::Target,
@@ -200,13 +204,28 @@ fn ledger(accounts: Vec<Account>) -> Ledger {
     Ledger { accounts, ..Ledger::default() }
 }
 
+/// Another destination of the run.
+fn witness(account: Account) -> Vec<Witness> {
+    let evidence = Evidence {
+        target: "control.example.com".parse().unwrap(),
+        routes: Vec::new(),
+        policies: PolicyEvidence::default(),
+        observations: Vec::new(),
+        role: Role::Control,
+        families: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
+        elsewhere: std::collections::BTreeMap::new(),
+        mirror: None,
+    };
+    proof::witnesses(&evidence, &ledger(vec![account]))
+}
+
 /// The claim given, on all hosts.
 fn claimed(
     accounts: Vec<Account>,
-    controls: &[(String, Ledger)],
+    beside: &[Witness],
 ) -> Option<(Status, Option<Confidence>, Option<Place>)> {
     let hosts: Vec<String> = accounts.iter().map(|one| one.promise.host.clone()).collect();
-    let promises = Promises::new(ledger(accounts), controls);
+    let promises = Promises::new(ledger(accounts), beside);
     let mut claims = promises.claims(&hosts.iter().map(String::as_str).collect());
     claims.sort_by_key(crate::judge::claim::Claim::rank);
     claims.first().map(|claim| (claim.status, claim.confidence, claim.place))
@@ -232,8 +251,7 @@ fn two_operators_prove_and_one_of_them_may_be_a_control() {
     let near = ["203.0.113.2", "2001:db8:203::2"];
     let own = || split("mx.example.net", [V4, V6], 2);
     let proven = |place| Some((Status::Stripped, Some(Confidence::Proven), Some(place)));
-    let control =
-        [("control.example.com".to_owned(), ledger(vec![split("mx.example.com", far, 1)]))];
+    let control = witness(split("mx.example.com", far, 1));
     assert_eq!(claimed(vec![own()], &control), proven(Place::NearVantage));
     let both = |host, addresses| claimed(vec![own(), split(host, addresses, 2)], &[]);
     assert_eq!(both("mx.example.com", far), proven(Place::FamilyPath));
@@ -243,8 +261,7 @@ fn two_operators_prove_and_one_of_them_may_be_a_control() {
     assert_eq!(confidence(both("mx2.example.net", far)), one);
     assert_eq!(confidence(both("mx.example.com", near)), one);
     // Denied on the other path, it is no second witness.
-    let turned =
-        [("control".to_owned(), ledger(vec![split("mx.example.com", [far[1], far[0]], 1)]))];
+    let turned = witness(split("mx.example.com", [far[1], far[0]], 1));
     assert_eq!(confidence(claimed(vec![own()], &turned)), one);
 }
 

@@ -312,3 +312,6 @@ fn why_not(target: &TargetReport, address: &PolicyAddress) -> String {
 fn label(address: &PolicyAddress) -> String {
     format!("{} [{}]", address.host, address.ip)
 }
+
+#[cfg(test)]
+mod tests;

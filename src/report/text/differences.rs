@@ -18,9 +18,11 @@ const SHORT_DIGEST: usize = 16;
 pub(super) fn write(page: &mut Page, target: &TargetReport, verbose: u8) {
     let family = parts(target, |contrast| contrast.axis == Axis::Family);
     write_parts(page, "IPv4 against IPv6", &family);
+    let time = parts(target, |contrast| contrast.axis == Axis::Time);
+    write_parts(page, "Earlier against later", &time);
     if verbose > 0 || target.verdict.status == Status::Inconsistent {
         let others = parts(target, |contrast| {
-            contrast.axis != Axis::Family && !contrast.differences.is_empty()
+            !matches!(contrast.axis, Axis::Family | Axis::Time) && !contrast.differences.is_empty()
         });
         write_parts(page, "Other differences", &others);
     }
@@ -75,18 +77,33 @@ fn part<'a>(target: &'a TargetReport, contrast: &Contrast) -> Option<Part<'a>> {
     if contrast.differences.is_empty() {
         return Some(Part { host, texts: vec!["the same over both".to_owned()] });
     }
-    let (left_name, right_name) = (side(contrast.axis, left), side(contrast.axis, right));
+    let (left_name, right_name, about) = match turn(target, contrast) {
+        Some(time) => {
+            let about = format!("[{}] ", left.coordinates.ip);
+            (format!("before {time}"), "from then on".to_owned(), about)
+        }
+        None => (side(contrast.axis, left), side(contrast.axis, right), String::new()),
+    };
+    let earlier = left.observations.first()?;
+    let later = contrast.turn.as_ref().or(right.observations.first())?;
     let texts = contrast
         .differences
         .iter()
-        .map(|key| match (value(target, left, key), value(target, right, key)) {
+        .map(|key| match (value(target, earlier, key), value(target, later, key)) {
             (Some(one), Some(other)) => {
-                format!("{}: {left_name} {one}, {right_name} {other}", label(key))
+                format!("{about}{}: {left_name} {one}, {right_name} {other}", label(key))
             }
-            _ => format!("{}: not the same at {left_name} and {right_name}", label(key)),
+            _ => format!("{about}{}: not the same at {left_name} and {right_name}", label(key)),
         })
         .collect();
     Some(Part { host, texts })
+}
+
+/// The time at which a cell changed.
+fn turn(target: &TargetReport, contrast: &Contrast) -> Option<String> {
+    let id = contrast.turn.as_ref()?;
+    let session = target.observations.iter().find(|session| session.id == *id)?;
+    Some(session.started_at.strftime("%H:%M:%S UTC").to_string())
 }
 
 fn cell<'a>(target: &'a TargetReport, id: &str) -> Option<&'a Cell> {
@@ -126,11 +143,10 @@ fn label(key: &str) -> String {
     }
 }
 
-/// The value behind a difference in the first session of a cell; `None` where it
-/// is not known.
-fn value(target: &TargetReport, cell: &Cell, key: &str) -> Option<String> {
-    let id = cell.observations.first()?;
-    let session = target.observations.iter().find(|session| session.id == *id)?;
+/// The value behind a difference in the session of this id; `None` where it is not
+/// known.
+fn value(target: &TargetReport, id: &str, key: &str) -> Option<String> {
+    let session = target.observations.iter().find(|session| session.id == id)?;
     let tls = session.tls.as_ref();
     match key {
         "starttls.offered" => Some(yes_or_no(session.starttls.offered?)),
@@ -153,4 +169,30 @@ fn leaf_key(session: &ObservationReport) -> Option<String> {
 
 fn yes_or_no(value: bool) -> String {
     if value { "yes" } else { "no" }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn a_turn_is_told_with_its_time_and_address() {
+        let mut target = samples::stripped().targets.remove(0);
+        let mut contrast = target.contrasts[0].clone();
+        let cell = &mut target.cells[0];
+        let later = target.observations[1].id.clone();
+        cell.observations.push(later.clone());
+        contrast.axis = Axis::Time;
+        contrast.right.clone_from(&contrast.left);
+        contrast.turn = Some(later);
+        contrast.differences = vec!["starttls.offered".to_owned()];
+        target.contrasts = vec![contrast];
+        let mut page = Page::new(100, false);
+        write(&mut page, &target, 0);
+        let text = page.finish();
+        assert!(text.contains("Earlier against later\n"), "{text}");
+        let told = "[203.0.113.62] STARTTLS offered: before 23:00:00 UTC no, from then on yes";
+        assert!(text.contains(told), "{text}");
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::report::{ObservationReport, PostfixLevel, TargetReport};
+use crate::model::report::{ObservationReport, PostfixLevel, Report, TargetReport};
 use crate::report::page::{Line, Page, Tone};
 use crate::report::table::{Table, VOID};
 
@@ -12,6 +12,10 @@ const HEADINGS: [&str; 9] =
     ["address", "none", "may", "encrypt", "dane", "dane-only", "fingerprint", "verify", "secure"];
 /// What everybody knows, and what cannot be told here, move to a second line first.
 const FOLDING: [usize; 2] = [1, 6];
+
+const PRESUMED: &str = "Its defaults, a resolver that validates, and in smtp_tls_CAfile the CAs of \
+    this check: without them, Trusted is Untrusted, and verify and secure defer. TLS: delivered so, \
+    and the log's word is not known.";
 
 /// Writes the rows, where anything was predicted.
 pub(super) fn write(page: &mut Page, target: &TargetReport) {
@@ -33,10 +37,16 @@ pub(super) fn write(page: &mut Page, target: &TargetReport) {
     for (number, reason) in (1..).zip(&reasons) {
         page.hanging(2, 5, &Line::of(Tone::Faint, &format!("{number}: ")).plain(reason));
     }
-    let presumed = "Presumed: its defaults, a validating resolver, and in smtp_tls_CAfile the CAs \
-        of this check; without them, Trusted is Untrusted and verify and secure defer. \
-        TLS: delivered, and the log's word is not known.";
-    page.paragraph(2, &Line::of(Tone::Faint, presumed));
+}
+
+/// What every prediction of the run presumes, once; nothing where there is none.
+pub(super) fn write_presumptions(page: &mut Page, report: &Report) {
+    let mut sessions = report.targets.iter().flat_map(|target| &target.observations);
+    if !sessions.any(|session| session.postfix.is_some()) {
+        return;
+    }
+    page.heading("What is presumed of Postfix");
+    page.paragraph(2, &Line::new().plain(PRESUMED));
 }
 
 fn cells<'a>(
@@ -80,9 +90,9 @@ mod tests {
     use super::*;
     use crate::report::samples;
 
-    fn level(delivery: &str, log: Option<&str>, reason: Option<&str>) -> Option<PostfixLevel> {
+    fn level(delivery: &str, log: Option<&str>, reason: Option<&str>) -> PostfixLevel {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        Some(PostfixLevel { delivery: delivery.to_owned(), log: owned(log), reason: owned(reason) })
+        PostfixLevel { delivery: delivery.to_owned(), log: owned(log), reason: owned(reason) }
     }
 
     fn page(width: usize) -> String {
@@ -93,12 +103,11 @@ mod tests {
             ("encrypt", level("tls", Some("Untrusted"), None)),
             ("dane", level("tls", Some("Verified"), None)),
             ("dane-only", level("deferred", None, Some("no TLSA records found"))),
-            ("fingerprint", None),
             ("verify", level("deferred", Some("Untrusted"), Some("not \x1b verified"))),
             ("secure", level("deferred", None, Some("no TLSA records found"))),
         ];
         let levels: BTreeMap<_, _> =
-            levels.into_iter().map(|(name, level)| (name.to_owned(), level)).collect();
+            levels.into_iter().map(|(name, level)| (name.to_owned(), Some(level))).collect();
         for session in &mut target.observations {
             session.postfix = Some(levels.clone());
         }
@@ -120,7 +129,7 @@ mod tests {
     #[test]
     fn a_narrow_page_loses_nothing() {
         let text = page(50);
-        for word in ["clear", "Untrusted", "Verified", "defer 1", "fingerprint"] {
+        for word in ["clear", "Untrusted", "Verified", "defer 1", "dane-only"] {
             assert!(text.contains(word), "{word}: {text}");
         }
     }
@@ -133,6 +142,9 @@ mod tests {
         }
         let mut page = Page::new(80, false);
         write(&mut page, &target);
+        let mut report = samples::intact();
+        report.targets = vec![target];
+        write_presumptions(&mut page, &report);
         assert_eq!(page.finish(), "");
     }
 }

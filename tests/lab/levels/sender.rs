@@ -83,32 +83,32 @@ impl Sender {
     }
 
     /// Sends a message to a domain at each level, and waits for what becomes of them.
-    pub(crate) fn send(&self, domain: &str) -> Result<Vec<Attempt>> {
-        let before = self.lines()?.len();
+    pub(crate) fn send(domain: &str) -> Result<Vec<Attempt>> {
+        let before = lines()?.len();
         for level in LEVELS {
             submit(level, domain)?;
         }
-        LEVELS.into_iter().map(|level| self.attempt(level, domain, before)).collect()
+        LEVELS.into_iter().map(|level| Self::attempt(level, domain, before)).collect()
     }
 
     /// Sends a message to each domain at `may`, or what this map says in its place.
     pub(crate) fn send_by_map(&self, map: &str, domains: &[&str]) -> Result<Vec<Attempt>> {
         fs::write(self.folder.join(MAP), map)?;
-        let before = self.lines()?.len();
+        let before = lines()?.len();
         for domain in domains {
             submit(MAPPED, domain)?;
         }
-        domains.iter().map(|domain| self.attempt(MAPPED, domain, before)).collect()
+        domains.iter().map(|domain| Self::attempt(MAPPED, domain, before)).collect()
     }
 
     /// Has it try again what it deferred, until a message at this level is delivered.
     pub(crate) fn try_again(&self, level: &str, domain: &str) -> Result<Attempt> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let before = self.lines()?.len();
+            let before = lines()?.len();
             let folder = self.folder.display().to_string();
             process::run(process::command(CLIENT, "postfix").args(["-c", &folder, "flush"]))?;
-            let attempt = self.attempt(level, domain, before)?;
+            let attempt = Self::attempt(level, domain, before)?;
             if attempt.delivery != "deferred" || Instant::now() > deadline {
                 return Ok(attempt);
             }
@@ -120,20 +120,16 @@ impl Sender {
         self.daemon.log()
     }
 
-    fn lines(&self) -> Result<Vec<String>> {
-        let log = fs::read(sandbox::folder("log")?.join("sender"))?;
-        Ok(String::from_utf8_lossy(&log).lines().map(ToOwned::to_owned).collect())
-    }
-
     /// Waits for the line that says what became of a message, behind so many others.
-    fn attempt(&self, level: &str, domain: &str, behind: usize) -> Result<Attempt> {
+    fn attempt(level: &str, domain: &str, behind: usize) -> Result<Attempt> {
         let to = format!("to=<{level}@{domain}>");
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let lines = self.lines()?;
+            let lines = lines()?;
             let is_status = |line: &String| line.contains(&to) && line.contains(" status=");
             if let Some(at) = lines.iter().skip(behind).position(is_status) {
-                return read(&lines[..=behind + at]).with_context(|| lines.join("\n"));
+                let until = lines.get(..=behind + at).unwrap_or_default();
+                return read(until).with_context(|| lines.join("\n"));
             }
             if Instant::now() > deadline {
                 bail!("nothing became of {to} at {level}\n{}", lines.join("\n"));
@@ -141,6 +137,12 @@ impl Sender {
             thread::sleep(LOOK);
         }
     }
+}
+
+/// The log so far.
+fn lines() -> Result<Vec<String>> {
+    let log = fs::read(sandbox::folder("log")?.join("sender"))?;
+    Ok(String::from_utf8_lossy(&log).lines().map(ToOwned::to_owned).collect())
 }
 
 /// Hands the sender a message; the local part of its addresses is the transport.

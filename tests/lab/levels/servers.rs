@@ -3,6 +3,8 @@
 //!
 //! Owns who presents what, and the records. Refuses to know what anybody makes of it.
 
+use std::fmt::Write as _;
+
 use anyhow::Result;
 
 use crate::dns::Records;
@@ -33,10 +35,11 @@ pub(crate) fn listeners(authority: &Authority) -> Result<String> {
         let identity = identity(authority, name, host)?;
         let (key, leaf) = (identity.key.display(), identity.certificate.display());
         let version = if name == "old" { " -o smtpd_tls_protocols=TLSv1.2" } else { "" };
-        lines += &format!(
+        writeln!(
+            lines,
             "[{address}]:25 inet n - n - - smtpd -o myhostname={host} \
-             -o smtpd_tls_chain_files={key},{leaf}{version}\n"
-        );
+             -o smtpd_tls_chain_files={key},{leaf}{version}"
+        )?;
     }
     Ok(lines)
 }

@@ -1,0 +1,135 @@
+//! Promises in whole reports: what is said of a target, its hosts and addresses.
+//! TLSA records that cannot be used promise TLS of any kind, which hand-written
+//! sessions without certificates can keep and deny.
+
+use super::*;
+use crate::judge::{judge_all, suspicion};
+use crate::model::finding::Finding;
+use crate::model::report::AddressReport;
+use crate::model::route::{Tlsa, TlsaAnswer};
+use crate::model::tls::DaneStatus;
+
+const HOST: &str = "mx1.example.net";
+const FAR: [&str; 2] = ["198.51.100.1", "2001:db8:100::1"];
+
+/// A destination whose one host, with such addresses, shows this over each family,
+/// twice, and has TLSA records in answers of this status.
+fn promising(
+    (name, host): (&'static str, &'static str),
+    ips: [&str; 2],
+    shown: [&[&str]; 2],
+    dnssec: Dnssec,
+) -> Evidence {
+    let at = |place: usize| seen(host, ips[place], shown[place]);
+    let all = [at(0), at(1), at(0), at(1)];
+    let mut route = route(vec![exchange(host, &all)]);
+    route.dnssec = dnssec;
+    route.exchanges[0].tlsa = Some(TlsaAnswer {
+        base_domain: host.to_owned(),
+        dnssec,
+        error: None,
+        records: vec![Tlsa { usage: 1, selector: 1, matching: 1, data: "00".repeat(32) }],
+    });
+    evidence(name, route, &all, BOTH)
+}
+
+const GOOD: &[&str] = &[OFFERED, SECURED];
+const BAD: &[&str] = &[HIDDEN, REFUSED];
+
+fn split(party: (&'static str, &'static str), ips: [&str; 2]) -> Evidence {
+    promising(party, ips, [BAD, GOOD], Dnssec::Secure)
+}
+
+fn claim(report: &TargetReport) -> (Status, Option<Confidence>) {
+    (report.verdict.status, report.verdict.confidence)
+}
+
+fn context(roots: &Roots) -> Context<'_> {
+    Context { roots, verify_name: None }
+}
+
+#[test]
+fn a_promise_denied_on_one_family_is_said_of_host_and_address_and_earns_a_second_look() {
+    let evidence = split(("example.net", HOST), [V4, V6]);
+    let report = judged(&evidence, &[]);
+    assert_eq!(claim(&report), (Status::Stripped, Some(Confidence::Corroborated)));
+    let host = &report.hosts[0];
+    assert_eq!(host.verdict.status, Status::Stripped);
+    let status = |address: &AddressReport| address.verdict.status;
+    let all: Vec<Status> = host.addresses.iter().map(status).collect();
+    assert_eq!(all, [Status::Stripped, Status::Intact]);
+    let found: &Finding = &report.findings[0];
+    assert_eq!((found.id.as_str(), found.severity), ("promise-denied", Severity::Critical));
+    assert_eq!(found.evidence, ["o1", "o3", "o2", "o4"], "where it is denied first");
+    assert!(!found.alternatives.is_empty() && found.explanation.starts_with("Over IPv4 mx1"));
+    let dane = report.observations[1].tls.as_ref().unwrap().dane.as_ref().unwrap();
+    assert_eq!(dane.status, DaneStatus::Unusable);
+    assert!(suspicion(&evidence, &Roots::webpki()).is_some());
+}
+
+#[test]
+fn two_targets_of_one_run_prove_for_each_other() {
+    let roots = Roots::webpki();
+    let targets = [
+        split(("example.net", HOST), [V4, V6]),
+        split(("example.com", "mx.example.com"), FAR),
+        promising(("example.org", "mx.example.org"), FAR, [GOOD, GOOD], Dnssec::Secure),
+    ];
+    let reports = judge_all(&targets, &[], context(&roots));
+    let proven = (Status::Stripped, Some(Confidence::Proven));
+    let claims: Vec<_> = reports.iter().map(claim).collect();
+    assert_eq!(claims, [proven, proven, (Status::Intact, None)]);
+    assert!(reports[0].verdict.summary.contains("example.com"), "{}", reports[0].verdict.summary);
+    assert!(reports[0].findings[0].alternatives.is_empty());
+    let alone = judge_all(&targets[..1], &[], context(&roots));
+    assert_eq!(alone[0], judged(&targets[0], &[]));
+}
+
+#[test]
+fn no_offer_on_any_path_breaks_the_promise() {
+    let of = |dnssec| judged(&promising(("example.net", HOST), [V4, V6], [BAD, BAD], dnssec), &[]);
+    let report = of(Dnssec::Secure);
+    assert_eq!(claim(&report), (Status::PolicyFailed, None));
+    assert_eq!(report.verdict.because.as_deref(), Some("starttls-not-supported"));
+    assert_eq!(report.findings[0].id, "starttls-not-supported");
+    assert_eq!(report.findings[0].severity, Severity::Critical);
+    assert_eq!(report.hosts[0].addresses[0].verdict.status, Status::PolicyFailed);
+    for dnssec in [Dnssec::Insecure, Dnssec::Indeterminate, Dnssec::Bogus] {
+        let report = of(dnssec);
+        assert_eq!(claim(&report), (Status::NotOffered, None), "{dnssec:?}");
+        assert!(!ids(&report).contains(&"starttls-not-supported"), "{dnssec:?}");
+    }
+}
+
+#[test]
+fn tlsa_without_a_secure_mx_tells_and_does_not_bind() {
+    let of = |shown| {
+        let mut evidence = promising(("example.net", HOST), [V4, V6], shown, Dnssec::Secure);
+        evidence.routes[0].dnssec = Dnssec::Insecure;
+        judged(&evidence, &[])
+    };
+    let report = of([BAD, BAD]);
+    assert_eq!(claim(&report), (Status::NotOffered, None));
+    assert!(ids(&report).contains(&"tlsa-without-secure-mx"));
+    assert_eq!(claim(&of([BAD, GOOD])), (Status::Stripped, Some(Confidence::Corroborated)));
+}
+
+#[test]
+fn a_tlsa_lookup_that_fails_is_no_denial_of_dane() {
+    for (error, dnssec, id) in [
+        (LookupError::Servfail, Dnssec::Indeterminate, "tlsa-lookup-failed"),
+        (LookupError::Timeout, Dnssec::Indeterminate, "tlsa-lookup-failed"),
+        (LookupError::Bogus, Dnssec::Bogus, "dnssec-invalid"),
+    ] {
+        let mut evidence = promising(("example.net", HOST), [V4, V6], [GOOD, GOOD], dnssec);
+        evidence.routes[0].dnssec = Dnssec::Secure;
+        let answer = evidence.routes[0].exchanges[0].tlsa.as_mut().unwrap();
+        answer.error = Some(error);
+        answer.records.clear();
+        let report = judged(&evidence, &[]);
+        assert_eq!(claim(&report), (Status::Intact, None), "{error:?}");
+        assert!(ids(&report).contains(&id), "{:?}", ids(&report));
+        let dane = report.observations[0].tls.as_ref().unwrap().dane.as_ref().unwrap();
+        assert_eq!(dane.status, DaneStatus::Bogus);
+    }
+}
