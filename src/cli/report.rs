@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use mxray::judge::{self, Context};
+use mxray::model::mirror::MirrorEvidence;
+use mxray::model::probe::Role;
 use mxray::model::report::Report;
 use mxray::report::json;
 use mxray::tls::Roots;
@@ -16,6 +18,7 @@ use crate::cli::arguments::ReportArguments;
 use crate::cli::deliver::deliver;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::mirrored;
 use crate::cli::terminal::Terminal;
 
 /// Largest report that is read, in bytes.
@@ -35,11 +38,19 @@ pub(crate) fn run(arguments: &ReportArguments, terminal: &Terminal) -> Result<Ex
         let message = format!("{}: {error}", path.display());
         Failure::usage(message, "name a file that `mxray check --save FILE` wrote")
     })?;
-    let report = judge_again(saved).map_err(|error| {
+    let mirror = mirror(arguments)?;
+    let report = judge_again(saved, mirror).map_err(|error| {
         let message = format!("{}: {error}", path.display());
         Failure::usage(message, "evidence is in the file of --save, and not in what --json prints")
     })?;
     deliver(report, &arguments.output, arguments.fail_on, terminal)
+}
+
+/// The transcripts of a mirror, where a file of them was named.
+fn mirror(arguments: &ReportArguments) -> Result<Option<MirrorEvidence>, Failure> {
+    let Some(path) = &arguments.mirror_log else { return Ok(None) };
+    let token = mirrored::token(&arguments.token)?;
+    mirrored::recorded(path, &token).map(Some)
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -53,8 +64,13 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// The same run with what today's rules say of its evidence.
-fn judge_again(saved: Report) -> anyhow::Result<Report> {
-    let evidence = recorded::evidence(&saved)?;
+fn judge_again(saved: Report, mirror: Option<MirrorEvidence>) -> anyhow::Result<Report> {
+    let mut evidence = recorded::evidence(&saved)?;
+    if let Some(mirror) = mirror {
+        let asked = evidence.targets.iter_mut().find(|target| target.role == Role::Mirror);
+        let asked = asked.ok_or_else(|| anyhow::anyhow!("it holds no session with a mirror"))?;
+        asked.mirror = Some(mirror);
+    }
     let roots = roots(&saved)?;
     let context = Context { roots: &roots, verify_name: saved.run.verify_name.as_deref() };
     let targets = judge::judge_all(&evidence.targets, &evidence.controls, context);

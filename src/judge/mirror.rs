@@ -11,12 +11,11 @@ mod pairing;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
-
 use difference::hunks;
 use end::{End, Streams};
 use pairing::Pairing;
 
+use super::address::Address;
 use super::claim::Claim;
 use super::reading::Reading;
 use crate::model::entries;
@@ -213,19 +212,18 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// One compared session with its reading.
-pub(super) type Seen<'r, 'a> = (&'r ComparedSession, &'r Reading<'a>);
+pub(super) type Seen<'r, 'a> = (&'r ComparedSession, &'a Reading<'a>);
 
-/// The compared sessions with an address.
+/// The compared sessions with an address; those on other ports are another question.
 pub(super) fn at<'r, 'a>(
     report: Option<&'r MirrorReport>,
-    readings: &'r [Reading<'a>],
-    ip: IpAddr,
+    address: &Address<'a>,
 ) -> Vec<Seen<'r, 'a>> {
     let compared = report.map(|report| report.compared.as_slice()).unwrap_or_default();
-    let with = compared.iter().filter_map(|session| {
-        Some((session, readings.iter().find(|reading| reading.id() == session.observation)?))
-    });
-    with.filter(|(_, reading)| reading.observation.probe.ip == ip).collect()
+    let reading = |session: &ComparedSession| {
+        address.readings.iter().find(|reading| reading.id() == session.observation).copied()
+    };
+    compared.iter().filter_map(|session| Some((session, reading(session)?))).collect()
 }
 
 /// What a mirror says of an address, where it says anything bad.

@@ -68,7 +68,7 @@ fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
 
 /// What the target's own recordings say of an address, where it is a mirror.
 fn mirrored(address: &Address<'_>, scene: &Scene<'_>) -> Option<Claim> {
-    mirror::claim(&mirror::at(scene.mirror.as_ref(), scene.readings, address.ip))
+    mirror::claim(&mirror::at(scene.mirror.as_ref(), address))
 }
 
 /// The claim on a set of addresses: a host's or the whole target's. The claim

@@ -44,11 +44,7 @@ impl Log {
     ///
     /// # Errors
     /// The log is as large as it may be, or can't be written.
-    pub(super) fn write(
-        &mut self,
-        session: &MirrorSession,
-        token: Option<&Token>,
-    ) -> io::Result<()> {
+    pub(super) fn write(&mut self, session: &MirrorSession, token: &Token) -> io::Result<()> {
         let mut line = serde_json::to_vec(&Logged::of(session, token))?;
         line.push(b'\n');
         self.octets = self.octets.saturating_add(line.len() as u64);

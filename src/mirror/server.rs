@@ -43,8 +43,8 @@ pub struct Settings {
     pub host: String,
     /// Its certificate.
     pub identity: Identity,
-    /// Who may fetch its recordings; nobody without one.
-    pub token: Option<Token>,
+    /// What those have who may fetch its recordings.
+    pub token: Token,
     /// Where it writes them to.
     pub log: Option<Log>,
     /// Name and version of the program.
@@ -79,7 +79,7 @@ pub enum Notice {
 pub struct Mirror {
     host: String,
     identity: Identity,
-    token: Option<Token>,
+    token: Token,
     tool: String,
     shelf: Shelf,
     gate: Gate,
@@ -140,7 +140,7 @@ impl Mirror {
 
     fn keep(&self, session: &MirrorSession) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = log.as_mut().map(|log| log.write(session, self.token.as_ref()));
+        let written = log.as_mut().map(|log| log.write(session, &self.token));
         if let Some(Err(error)) = written {
             *log = None;
             let _ = self.notices.send(Notice::Log(error.to_string()));
@@ -164,7 +164,7 @@ impl Mirror {
         let now = Timestamp::now();
         let client = asked.client();
         let admitted = self.admit(arguments, now);
-        let (request, token) = admitted.inspect_err(|why| {
+        let request = admitted.inspect_err(|why| {
             let _ = self.notices.send(Notice::Refused { client, why: *why });
         })?;
         let age = SignedDuration::from_secs(request.age_s.into());
@@ -178,14 +178,13 @@ impl Mirror {
         let _ = self.notices.send(Notice::Fetched { client, sessions: sessions.len() });
         let (protocol, tool) = (PROTOCOL.to_owned(), self.tool.clone());
         let answer = Answer { protocol, tool, now, client, complete_since, sessions };
-        Ok(answer.reply(&request.nonce, token))
+        Ok(answer.reply(&request.nonce, &self.token))
     }
 
-    fn admit(&self, arguments: &str, now: Timestamp) -> Result<(Request, &Token), Refused> {
-        let token = self.token.as_ref().ok_or(Refused::Token)?;
-        let request = Request::read(arguments, token)?;
+    fn admit(&self, arguments: &str, now: Timestamp) -> Result<Request, Refused> {
+        let request = Request::read(arguments, &self.token)?;
         self.gate.admit(&request, now)?;
-        Ok((request, token))
+        Ok(request)
     }
 }
 

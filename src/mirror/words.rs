@@ -193,15 +193,15 @@ pub struct Logged {
     pub schema: String,
     /// A [`MirrorSession`] as JSON.
     pub session: String,
-    /// What vouches for it; `None` where the mirror has no token.
-    pub mac: Option<String>,
+    /// What vouches for it.
+    pub mac: String,
 }
 
 impl Logged {
     /// The line of a session.
-    pub fn of(session: &MirrorSession, token: Option<&Token>) -> Self {
+    pub fn of(session: &MirrorSession, token: &Token) -> Self {
         let session = serde_json::to_string(session).unwrap_or_default();
-        let mac = token.map(|token| token.mac(LOGGED, &[session.as_bytes()]));
+        let mac = token.mac(LOGGED, &[session.as_bytes()]);
         Self { schema: PROTOCOL.to_owned(), session, mac }
     }
 
@@ -213,8 +213,7 @@ impl Logged {
         if self.schema != PROTOCOL {
             return Err(AnswerError::Protocol(self.schema.clone()));
         }
-        let mac = self.mac.as_deref().unwrap_or_default();
-        if !token.vouches(LOGGED, &[self.session.as_bytes()], mac) {
+        if !token.vouches(LOGGED, &[self.session.as_bytes()], &self.mac) {
             return Err(AnswerError::Token);
         }
         serde_json::from_str(&self.session).map_err(|error| AnswerError::Shape(error.to_string()))
@@ -323,11 +322,12 @@ mod tests {
 
     #[test]
     fn a_line_of_a_log_is_vouched_for() {
-        let logged = Logged::of(&session("a", 5), Some(&token()));
+        let logged = Logged::of(&session("a", 5), &token());
         assert_eq!(logged.read(&token()).unwrap().id, "a");
         let forged = Logged { session: logged.session.replace("\"a\"", "\"b\""), ..logged };
         assert_eq!(forged.read(&token()), Err(AnswerError::Token));
-        let unsigned = Logged::of(&session("a", 5), None);
-        assert_eq!(unsigned.read(&token()), Err(AnswerError::Token));
+        let other = Token::new("another-token-for-a-test").unwrap();
+        let theirs = Logged::of(&session("a", 5), &other);
+        assert_eq!(theirs.read(&token()), Err(AnswerError::Token));
     }
 }

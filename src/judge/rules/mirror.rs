@@ -12,7 +12,7 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let Some(report) = &scene.mirror else { return Vec::new() };
     let mut found = Vec::new();
     for address in &scene.addresses {
-        let seen = mirror::at(Some(report), scene.readings, address.ip);
+        let seen = mirror::at(Some(report), address);
         found.extend(of_address(address, &seen));
     }
     let uncompared = report.compared.iter().filter(|it| it.outcome == MirrorOutcome::NotCompared);
