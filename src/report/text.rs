@@ -17,6 +17,7 @@ pub mod explain;
 mod findings;
 mod injection;
 mod machine;
+mod mirror;
 mod policies;
 mod postfix;
 mod range;
@@ -72,6 +73,7 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     addresses::write(page, target, style.verbose);
     certificates::write(page, target);
     sessions::write_cut_short(page, target);
+    mirror::write(page, target, style.verbose);
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
     injection::write(page, target);

@@ -115,6 +115,7 @@ fn known_reason(status: Status, because: &str) -> Option<&'static str> {
         (_, "starttls-on-greeting-line") => "STARTTLS stands on the greeting line",
         (_, "flapping") => "the answers differ from session to session",
         (_, "key-by-family") => "the keys of the two families differ, and one is not trusted",
+        (_, "mirror") => "the mirror's own transcripts show it",
         (_, "ehlo-name") => "the offer follows the EHLO name",
         (_, "starttls-refused") => "STARTTLS was refused",
         (_, "starttls-unexpected-code") => "STARTTLS was answered as RFC 3207 does not know",
