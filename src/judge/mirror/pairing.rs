@@ -5,10 +5,13 @@
 //! in the greeting, by our own address and port, and last by time together with our
 //! EHLO name, where no other recording fits. A guess is never made.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::judge::reading::Reading;
 use crate::model::mirror::{MatchedBy, MirrorEvidence, MirrorSession};
+use crate::model::probe::Family;
 use crate::model::report::{Speaker, TranscriptEntry};
 use crate::model::transcript::EventKind;
 
@@ -40,20 +43,10 @@ pub(super) fn pairs<'m>(readings: &[Reading<'_>], mirror: &'m MirrorEvidence) ->
                 .unwrap_or(Pairing::Unknown)
         })
         .collect();
-    let open: Vec<usize> = places(&pairs, |pair| *pair == Pairing::Unknown);
-    for place in open {
-        let Some(reading) = readings.get(place) else { continue };
-        let found = by_time(reading, readings, &pairs, mirror);
-        if let Some(pair) = pairs.get_mut(place) {
-            *pair = found;
-        }
+    for family in [Family::Ipv4, Family::Ipv6] {
+        by_time(family, readings, &mut pairs, mirror);
     }
     pairs
-}
-
-fn places(pairs: &[Pairing<'_>], wanted: impl Fn(&Pairing<'_>) -> bool) -> Vec<usize> {
-    let numbered = pairs.iter().enumerate();
-    numbered.filter(|(_, pair)| wanted(pair)).map(|(place, _)| place).collect()
 }
 
 fn by_greeting<'m>(reading: &Reading<'_>, mirror: &'m MirrorEvidence) -> Option<&'m MirrorSession> {
@@ -73,35 +66,77 @@ fn by_address<'m>(reading: &Reading<'_>, mirror: &'m MirrorEvidence) -> Option<&
     fitting.next().is_none().then_some(first)
 }
 
+/// Fills in what is still open over one family. Sessions with one address come one
+/// after the other, so that as many recordings as sessions, each near its session in
+/// time, are of these in their order. With several addresses there is no order.
 fn by_time<'m>(
-    reading: &Reading<'_>,
+    family: Family,
     readings: &[Reading<'_>],
-    pairs: &[Pairing<'m>],
+    pairs: &mut [Pairing<'m>],
     mirror: &'m MirrorEvidence,
-) -> Pairing<'m> {
-    let Some(begun) = begun(reading, mirror) else { return Pairing::Unknown };
+) {
     let taken = |session: &MirrorSession| {
         pairs.iter().any(|pair| matches!(pair, Pairing::Found(it, _) if it.id == session.id))
     };
-    let at_that_time: Vec<&MirrorSession> = mirror
-        .sessions
+    let free: Vec<&'m MirrorSession> =
+        mirror.sessions.iter().filter(|session| !taken(session)).collect();
+    let mut open: Vec<Open<'_, '_>> = readings
         .iter()
-        .filter(|session| near(session, begun, TOLERANCE) && !taken(session))
+        .enumerate()
+        .filter(|(place, _)| pairs.get(*place) == Some(&Pairing::Unknown))
+        .filter(|(_, reading)| reading.observation.probe.family() == family)
+        .filter_map(|(place, reading)| Open::of(place, reading, mirror))
         .collect();
-    let Some(name) = introduced(reading) else { return Pairing::Unknown };
-    if at_that_time.iter().all(|session| is_a_strangers(session, &name)) {
-        let knows = reading.greeted() && would_know(mirror, begun);
-        return if knows { Pairing::NotReached } else { Pairing::Unknown };
+    open.sort_by_key(|open| open.begun);
+    let mut named: Vec<&'m MirrorSession> = free
+        .iter()
+        .copied()
+        .filter(|session| Family::of(session.client.ip()) == family)
+        .filter(|session| open.iter().any(|open| open.may_be(session)))
+        .collect();
+    named.sort_by_key(|session| session.started_at);
+    let ips: BTreeSet<_> = open.iter().map(|open| open.reading.observation.probe.ip).collect();
+    let fit =
+        open.len() == named.len() && open.iter().zip(&named).all(|(open, it)| open.may_be(it));
+    let in_order = fit && ips.len() == 1;
+    for (at, open) in open.iter().enumerate() {
+        let found = match named.get(at) {
+            Some(session) if in_order => Pairing::Found(session, MatchedBy::Time),
+            _ if open.was_not_reached(&free, mirror) => Pairing::NotReached,
+            _ => Pairing::Unknown,
+        };
+        if let Some(pair) = pairs.get_mut(open.place) {
+            *pair = found;
+        }
     }
-    let rivals = readings.iter().zip(pairs).filter(|(other, pair)| {
-        let near = self::begun(other, mirror).is_some_and(|at| apart(at, begun) <= TOLERANCE);
-        **pair == Pairing::Unknown && near
-    });
-    let named: Vec<_> =
-        at_that_time.iter().copied().filter(|session| heard(session, &name)).collect();
-    match (rivals.count(), named.as_slice()) {
-        (1, [only]) => Pairing::Found(only, MatchedBy::Time),
-        _ => Pairing::Unknown,
+}
+
+/// A session of ours without a recording yet.
+struct Open<'r, 'a> {
+    place: usize,
+    reading: &'r Reading<'a>,
+    begun: Timestamp,
+    /// The argument of our EHLO.
+    name: Vec<u8>,
+}
+
+impl<'r, 'a> Open<'r, 'a> {
+    fn of(place: usize, reading: &'r Reading<'a>, mirror: &MirrorEvidence) -> Option<Self> {
+        let (begun, name) = (begun(reading, mirror)?, introduced(reading)?);
+        Some(Self { place, reading, begun, name })
+    }
+
+    /// Whether a recording was made at that time, of somebody with our name.
+    fn may_be(&self, session: &MirrorSession) -> bool {
+        near(session, self.begun, TOLERANCE) && heard(session, &self.name)
+    }
+
+    /// Whether we were greeted while the mirror, which would know, had only strangers.
+    fn was_not_reached(&self, free: &[&MirrorSession], mirror: &MirrorEvidence) -> bool {
+        let mut then = free.iter().filter(|session| near(session, self.begun, TOLERANCE));
+        self.reading.greeted()
+            && would_know(mirror, self.begun)
+            && then.all(|session| is_a_strangers(session, &self.name))
     }
 }
 
