@@ -22,6 +22,7 @@ use crate::cli::arguments::{
     Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
+use crate::cli::mirrored::MirrorSettings;
 
 /// Longest line of a list of targets, in bytes.
 const LONGEST_LINE: u64 = 4096;
@@ -52,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) save: Option<PathBuf>,
     /// Where the certificates that were presented go.
     pub(crate) chain: Option<PathBuf>,
+    /// The mirror, which is the last of the targets.
+    pub(crate) mirror: Option<MirrorSettings>,
 }
 
 /// Another vantage point, as typed.
@@ -91,17 +94,25 @@ impl Settings {
     ) -> Result<Self, Failure> {
         let CheckArguments { probe, closer, trust, .. } = arguments;
         let closer = Closer { injection: closer.injection, range: closer.deep };
+        let mirror = MirrorSettings::resolve(&arguments.mirror)?;
+        let beside: Vec<Target> = mirror.iter().map(|mirror| mirror.target.clone()).collect();
+        let named = match arguments.targets.as_slice() {
+            [] => Vec::new(),
+            typed => targets(typed, surroundings.input)?,
+        };
+        let named = named.into_iter().filter(|target| !beside.contains(target));
         Ok(Self {
-            targets: targets(&arguments.targets, surroundings.input)?,
+            targets: named.chain(beside.clone()).collect(),
             intent: Intent { closer, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
-            controls: controls(&arguments.controls)?,
+            controls: ControlSettings { never_for: beside, ..controls(&arguments.controls)? },
             vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
             save: arguments.save.clone(),
             chain: arguments.chain.clone(),
+            mirror,
         })
     }
 }
@@ -129,6 +140,7 @@ impl Settings {
             verify_name: trust.verify_name.clone(),
             save: None,
             chain: None,
+            mirror: None,
         })
     }
 }
@@ -228,7 +240,8 @@ fn controls(options: &ControlOptions) -> Result<ControlSettings, Failure> {
         Some(Canary::Nowhere(ip)) => (vec![*ip], false),
         Some(Canary::None) => (Vec::new(), true),
     };
-    Ok(ControlSettings { named, built_in: !options.no_controls, canary, no_canary })
+    let never_for = Vec::new();
+    Ok(ControlSettings { named, built_in: !options.no_controls, canary, no_canary, never_for })
 }
 
 /// Where chains of trust begin.

@@ -167,6 +167,7 @@ fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evi
         role: Role::Target,
         families,
         elsewhere: std::collections::BTreeMap::new(),
+        mirror: None,
     }
 }
 

@@ -71,6 +71,9 @@ fn strip_target(target: &mut TargetReport) {
         fetch.body = None;
         fetch.chain = None;
     }
+    if let Some(mirror) = &mut target.mirror {
+        mirror.sessions = None;
+    }
     for observation in &mut target.observations {
         observation.transcript = None;
         let Some(tls) = &mut observation.tls else { continue };

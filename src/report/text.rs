@@ -18,6 +18,7 @@ mod findings;
 mod injection;
 mod machine;
 mod matrix;
+mod mirror;
 mod policies;
 mod postfix;
 mod range;
@@ -74,6 +75,7 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     certificates::write(page, target);
     sessions::write_cut_short(page, target);
     matrix::write(page, target);
+    mirror::write(page, target, style.verbose);
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
     injection::write(page, target);

@@ -9,6 +9,7 @@ mod common;
 mod hostile;
 mod injection;
 mod menu;
+mod mirror;
 mod promises;
 mod range;
 mod servers;

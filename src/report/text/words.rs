@@ -118,6 +118,7 @@ fn known_reason(status: Status, because: &str) -> Option<&'static str> {
         (_, "seen-elsewhere") => "another view shows the same address otherwise",
         (_, "every-vantage") => "every vantage point sees it alike",
         (_, "dns-differs") => "DNS leads the vantage points to different servers",
+        (_, "mirror") => "the mirror's own transcripts show it",
         (_, "ehlo-name") => "the offer follows the EHLO name",
         (_, "starttls-refused") => "STARTTLS was refused",
         (_, "starttls-unexpected-code") => "STARTTLS was answered as RFC 3207 does not know",
