@@ -103,7 +103,7 @@ fn unusable(named: &NamedVantage, fault: &Fault) -> Failure {
 }
 
 /// Runs the survey and shows what it is doing.
-async fn surveyed(
+pub(crate) async fn surveyed(
     settings: &Settings,
     vantages: Arc<[VantagePoint]>,
     mut said: mpsc::UnboundedReceiver<Notice>,
@@ -131,7 +131,7 @@ async fn surveyed(
 
 /// A resolver, if there is a name among the targets: its settings cost a file
 /// to read, which an address does not need.
-fn resolver(
+pub(crate) fn resolver(
     settings: &Settings,
     notices: mpsc::UnboundedSender<Notice>,
 ) -> Result<Option<Resolver>, Failure> {

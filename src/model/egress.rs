@@ -6,12 +6,12 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::finding::Severity;
 use crate::model::probe::Family;
-use crate::model::report::Run;
 use crate::model::route::PointerAnswer;
 use crate::model::verdict::{Confidence, Status};
 
@@ -23,8 +23,14 @@ pub const EGRESS_SCHEMA: &str = "mxray/egress/1";
 pub struct EgressReport {
     /// Always [`EGRESS_SCHEMA`].
     pub schema: String,
-    /// How the run was made.
-    pub run: Run,
+    /// Name and version of the program.
+    pub tool: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// True where it was interrupted, and holds what was known so far.
+    pub interrupted: bool,
     /// The destinations that were asked; empty where none was.
     pub controls: Vec<String>,
     /// Why no destination was asked; `None` where some were.

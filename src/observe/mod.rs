@@ -12,5 +12,5 @@ mod record;
 mod stream;
 
 pub use dial::{Dialler, route_from, route_to};
-pub use link::addresses_of;
+pub use link::{OwnAddress, addresses_of, own_addresses};
 pub use record::observe;
