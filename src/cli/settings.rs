@@ -19,7 +19,8 @@ use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
 use crate::cli::arguments::{
-    Canary, CheckArguments, ControlOptions, EgressArguments, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
+    Canary, CheckArguments, ControlOptions, EgressArguments, ProbeOptions, RootSet, TlsaArguments,
+    TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
 

@@ -9,6 +9,7 @@ use super::settings::{edit, finding};
 use crate::model::egress::{EgressFinding, EgressReport, Source};
 use crate::model::finding::Severity;
 use crate::model::probe::Family;
+use crate::model::route::LookupError;
 use crate::model::verdict::Status;
 
 /// What mail by the addresses of a family meets.
@@ -57,7 +58,7 @@ fn is_bad(source: &Source) -> bool {
     let tried = || source.destinations.iter().filter(|view| view.addresses > 0);
     let unreached = tried().count() > 1 && tried().all(|view| view.reached == 0);
     let nameless = source.reverse.as_ref().is_some_and(|answer| {
-        answer.error.is_some_and(|error| error.is_denial())
+        answer.error.is_some_and(LookupError::is_denial)
             || (answer.error.is_none()
                 && answer.names.iter().all(|name| name.confirmed == Some(false)))
     });
@@ -85,10 +86,8 @@ fn hidden(
         Way::Bad => (Severity::Critical, ", and the family that is left has a fault"),
         _ => (Severity::Notice, ""),
     };
-    let text = format!(
-        "inet_protocols is {used}, although {} works from here{but}",
-        left_out.label()
-    );
+    let text =
+        format!("inet_protocols is {used}, although {} works from here{but}", left_out.label());
     let mut found = finding(configuration, "inet-protocols-hides-path", severity, text);
     found.lines.push(edit(configuration, "inet_protocols = all"));
     Some(found)

@@ -16,7 +16,7 @@ pub mod spf;
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
-pub use paths::view;
+pub use paths::{address_seen, view};
 use postconf::{Configuration, Service};
 
 use crate::model::egress::{EgressFinding, EgressReport, SpfResult};
@@ -98,7 +98,8 @@ pub fn is_used(configurations: &[Configuration], ip: IpAddr, preferred: bool) ->
         configuration.uses(service, family) && bound.map_or(preferred, |bound| bound == ip)
     };
     let by_any = |configuration: &Configuration| {
-        by(configuration, None) || configuration.transports().any(|one| by(configuration, Some(one)))
+        by(configuration, None)
+            || configuration.transports().any(|one| by(configuration, Some(one)))
     };
     if configurations.is_empty() { preferred } else { configurations.iter().any(by_any) }
 }

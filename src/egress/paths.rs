@@ -43,6 +43,14 @@ pub fn view(report: &TargetReport, level: Option<&str>) -> DestinationView {
     }
 }
 
+/// The address by which destinations know a source, where they say one and agree.
+pub fn address_seen(source: &Source) -> Option<IpAddr> {
+    let words = source.destinations.iter().flat_map(|view| &view.client_address_seen);
+    let mut seen = words.filter_map(|word| word.parse::<IpAddr>().ok());
+    let first = seen.next().filter(|ip| Family::of(*ip) == source.family)?;
+    seen.all(|ip| ip == first).then_some(first)
+}
+
 fn unique(words: impl Iterator<Item = String>) -> Vec<String> {
     words.collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -50,7 +58,8 @@ fn unique(words: impl Iterator<Item = String>) -> Vec<String> {
 fn negotiated(observation: &ObservationReport) -> Option<String> {
     let tls = observation.tls.as_ref()?;
     let version = tls.version.as_ref()?;
-    let group = tls.key_exchange_group.as_ref().map(|group| format!(" {group}")).unwrap_or_default();
+    let group =
+        tls.key_exchange_group.as_ref().map(|group| format!(" {group}")).unwrap_or_default();
     Some(format!("{version}{group}"))
 }
 
@@ -157,11 +166,8 @@ fn not_offered(source: &Source, report: &EgressReport) -> Option<EgressFinding> 
         matches!(view.status, Status::Stripped | Status::Intercepted | Status::Inconsistent)
     };
     let tried = tried(source);
-    let lost: Vec<&DestinationView> = tried
-        .iter()
-        .copied()
-        .filter(|view| view.offered == Some(false) && !judged(view))
-        .collect();
+    let lost: Vec<&DestinationView> =
+        tried.iter().copied().filter(|view| view.offered == Some(false) && !judged(view)).collect();
     if lost.is_empty() {
         return None;
     }
@@ -235,7 +241,13 @@ fn reverse(source: &Source, answer: &PointerAnswer) -> Option<EgressFinding> {
             "The reverse DNS of {public} is {listed}, which does not lead back to it: receivers \
              take that for none"
         );
-        return Some(finding(source, "reverse-dns-unconfirmed", Severity::Critical, text, Some(REMEDY)));
+        return Some(finding(
+            source,
+            "reverse-dns-unconfirmed",
+            Severity::Critical,
+            text,
+            Some(REMEDY),
+        ));
     }
     let lies = answer.names.iter().any(|name| name.confirmed == Some(false));
     (count >= MANY_NAMES).then(|| {

@@ -150,12 +150,11 @@ fn words(line: &str) -> Vec<String> {
     let mut rest = line.trim_start();
     while !rest.is_empty() {
         let braced = rest.starts_with('{').then(|| closing(rest)).flatten();
-        let (word, behind) = match braced {
-            Some(end) => (rest.get(1..end), rest.get(end + 1..)),
-            None => {
-                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-                (rest.get(..end), rest.get(end..))
-            }
+        let (word, behind) = if let Some(end) = braced {
+            (rest.get(1..end), rest.get(end + 1..))
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            (rest.get(..end), rest.get(end..))
         };
         words.push(word.unwrap_or_default().trim().to_owned());
         rest = behind.unwrap_or_default().trim_start();
@@ -357,7 +356,8 @@ mod tests {
 
     #[test]
     fn garbage_is_read_as_nothing() {
-        for text in ["", "\0\0", "{{{{", "}", "a b c d e f g -o", "= = =", "a b c d e f g h -o {x"] {
+        for text in ["", "\0\0", "{{{{", "}", "a b c d e f g -o", "= = =", "a b c d e f g h -o {x"]
+        {
             let _ = (parameters(text), services(text));
         }
         assert_eq!(services("a b c d e f g smtp -o"), []);
