@@ -9,6 +9,7 @@ use crate::model::egress::{
     DestinationView, EgressFinding, EgressReport, EhloName, Source, SpfEvaluation, SpfResult,
 };
 use crate::model::finding::Severity;
+use crate::model::operator::operator;
 use crate::model::probe::Family;
 use crate::model::report::{ObservationReport, TargetReport};
 use crate::model::route::PointerAnswer;
@@ -111,6 +112,11 @@ fn names<'a>(views: impl IntoIterator<Item = &'a DestinationView>) -> String {
     names.join(", ")
 }
 
+/// How many of these are run by somebody of their own.
+fn operators(views: &[&DestinationView]) -> usize {
+    views.iter().map(|view| operator(&view.target)).collect::<BTreeSet<_>>().len()
+}
+
 /// Nobody greets. One destination alone may be down itself.
 fn closed(source: &Source) -> Option<EgressFinding> {
     let tried = tried(source);
@@ -122,17 +128,18 @@ fn closed(source: &Source) -> Option<EgressFinding> {
         return None;
     }
     let (first, ip) = (tried.first()?, source.ip);
-    let severity = if tried.len() > 1 { Severity::Critical } else { Severity::Warning };
+    let several = operators(&tried) > 1;
+    let severity = if several { Severity::Critical } else { Severity::Warning };
     let text = format!(
         "From {ip}, port 25 could not be used at any address of {}: {}",
         names(tried.iter().copied()),
         first.summary
     );
-    let remedy = if tried.len() > 1 {
+    let remedy = if several {
         "Have the provider open outgoing port 25 for this address, look at the firewall here, or \
          let mail leave by another address"
     } else {
-        "Name a second destination with --control: one alone may be down itself"
+        "Name a destination of another operator with --control: this one may be down itself"
     };
     Some(finding(source, "port-25-closed", severity, text, Some(remedy)))
 }
@@ -178,7 +185,7 @@ fn not_offered(source: &Source, report: &EgressReport) -> Option<EgressFinding> 
     };
     let offered_elsewhere = lost.iter().filter(elsewhere).count();
     let has_it_here = tried.iter().any(|view| view.offered == Some(true));
-    let severity = if offered_elsewhere > 1 || (lost.len() > 1 && !has_it_here) {
+    let severity = if offered_elsewhere > 1 || (operators(&lost) > 1 && !has_it_here) {
         Severity::Critical
     } else {
         Severity::Warning
