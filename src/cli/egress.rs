@@ -84,7 +84,7 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
     settings.intent.sources =
         sources.iter().filter(|source| source.routed).map(|source| source.ip).collect();
     let not_asked = name_destinations(&mut settings, arguments)?;
-    let level = postfix.configurations.first().map(|one| one.level(None).word);
+    let level = postfix.configurations.first().and_then(|one| one.level_word(None));
     let interrupted = match not_asked {
         None => probe(&mut settings, &mut sources, level.as_deref(), terminal).await?,
         Some(_) => false,

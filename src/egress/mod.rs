@@ -69,7 +69,10 @@ pub fn is_undetermined(report: &EgressReport) -> bool {
     report.interrupted
         || no_path
         || report.postfix_error.is_some()
-        || report.postfix.iter().any(|instance| instance.problem.is_some())
+        || report
+            .postfix
+            .iter()
+            .any(|instance| instance.problem.is_some() || instance.level.is_none())
         || report.sources.iter().filter(|source| source.used).any(|source| {
             let unknown = |status| {
                 matches!(

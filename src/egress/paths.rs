@@ -2,6 +2,7 @@
 //!
 //! Owns what one source's sessions and records amount to. Refuses to know Postfix.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -144,26 +145,47 @@ fn closed(source: &Source) -> Option<EgressFinding> {
     Some(finding(source, "port-25-closed", severity, text, Some(remedy)))
 }
 
-/// What judgement of this source's own sessions says, other than that all is well.
+/// What judgement of this source's own sessions says, other than that all is well:
+/// one finding a kind, of the gravest.
 fn path(source: &Source) -> Vec<EgressFinding> {
     let tried = tried(source);
     let broken = tried.iter().filter(|view| view.status == Status::TlsBroken).count();
-    let one = |view: &&DestinationView| {
-        let is_sure = view.confidence >= Some(Confidence::Corroborated);
-        let graver = |condition| if condition { Severity::Critical } else { Severity::Warning };
-        let (id, severity) = match view.status {
-            Status::Stripped => ("starttls-stripped", graver(is_sure)),
-            Status::Intercepted => ("intercepted", graver(is_sure)),
-            Status::TlsBroken => ("tls-broken", graver(broken > 1)),
-            Status::PolicyFailed => ("destination-refused", Severity::Warning),
-            Status::Inconsistent => ("inconsistent", Severity::Warning),
-            _ => return None,
+    let kinds = [
+        (Status::Intercepted, "intercepted"),
+        (Status::Stripped, "starttls-stripped"),
+        (Status::TlsBroken, "tls-broken"),
+        (Status::PolicyFailed, "destination-refused"),
+        (Status::Inconsistent, "inconsistent"),
+    ];
+    let of_kind = |(status, id): (Status, &str)| {
+        let mut views: Vec<&DestinationView> =
+            tried.iter().copied().filter(|view| view.status == status).collect();
+        views.sort_by_key(|view| Reverse(view.confidence));
+        let (first, others) = views.split_first()?;
+        let is_grave = match status {
+            Status::Intercepted | Status::Stripped => {
+                first.confidence >= Some(Confidence::Corroborated)
+            }
+            Status::TlsBroken => broken > 1,
+            _ => false,
         };
-        let text = format!("From {}, {}: {}", source.ip, view.target, view.summary);
-        let remedy = format!("mxray check --source {} {} has the evidence", source.ip, view.target);
-        Some(finding(source, id, severity, text, Some(&remedy)))
+        let severity = if is_grave { Severity::Critical } else { Severity::Warning };
+        Some(finding(source, id, severity, seen(source, first, others), None))
     };
-    tried.iter().filter_map(one).collect()
+    kinds.into_iter().filter_map(of_kind).collect()
+}
+
+/// The verdict on one destination, and which others share it.
+fn seen(source: &Source, first: &DestinationView, others: &[&DestinationView]) -> String {
+    let also = match others {
+        [] => String::new(),
+        others => format!("; the same at {}", names(others.iter().copied())),
+    };
+    let (ip, target) = (source.ip, &first.target);
+    format!(
+        "From {ip}, {target}: {}{also}; `mxray check --source {ip} {target}` has the evidence",
+        first.summary.trim_end_matches('.')
+    )
 }
 
 /// No offer here. What the same destination offers another source was taken away

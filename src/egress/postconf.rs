@@ -201,21 +201,30 @@ impl Configuration {
     }
 
     /// The level at which mail is sent (postconf(5), `smtp_tls_security_level`: where it
-    /// is empty, `smtp_enforce_tls` and `smtp_use_tls` decide).
-    pub fn level(&self, service: Option<&Service>) -> Level {
+    /// is empty, `smtp_enforce_tls` and `smtp_use_tls` decide). `None` where `postconf`
+    /// did not print it: defaults differ from version to version.
+    pub fn level(&self, service: Option<&Service>) -> Option<Level> {
+        const NAME: &str = "smtp_tls_security_level";
         let is_yes = |name| self.value_for(service, name) == Some("yes");
-        if let Some(level) = self.value_for(service, "smtp_tls_security_level") {
-            return Level { word: level.to_owned(), from: "smtp_tls_security_level" };
+        if let Some(level) = self.value_for(service, NAME) {
+            return Some(Level { word: level.to_owned(), from: NAME });
         }
         if is_yes("smtp_enforce_tls") {
             let named = self.value_for(service, "smtp_tls_enforce_peername") != Some("no");
             let word = if named { "verify" } else { "encrypt" };
-            return Level { word: word.to_owned(), from: "smtp_enforce_tls" };
+            return Some(Level { word: word.to_owned(), from: "smtp_enforce_tls" });
         }
         if is_yes("smtp_use_tls") {
-            return Level { word: "may".to_owned(), from: "smtp_use_tls" };
+            return Some(Level { word: "may".to_owned(), from: "smtp_use_tls" });
         }
-        Level { word: "none".to_owned(), from: "smtp_tls_security_level" }
+        let is_own = service.is_some_and(|service| service.value(NAME).is_some());
+        let is_told = is_own || self.effective.contains_key(NAME) || self.set.contains_key(NAME);
+        is_told.then(|| Level { word: "none".to_owned(), from: NAME })
+    }
+
+    /// The word of [`Self::level`].
+    pub fn level_word(&self, service: Option<&Service>) -> Option<String> {
+        self.level(service).map(|level| level.word)
     }
 
     /// The client transports of master.cf.
@@ -269,8 +278,8 @@ impl Configuration {
         PostfixInstance {
             directory: self.directory.clone(),
             version: self.value("mail_version").map(ToOwned::to_owned),
-            level: level.word,
-            level_from: level.from.to_owned(),
+            level_from: level.as_ref().map(|level| level.from.to_owned()),
+            level: level.map(|level| level.word),
             relayhost: self.value("relayhost").map(ToOwned::to_owned),
             helo_name: helo.map(ToOwned::to_owned),
             transports: self.transports().filter_map(|one| self.describe_transport(one)).collect(),
@@ -283,7 +292,7 @@ impl Configuration {
         (!settings.is_empty()).then(|| Transport {
             service: service.id(),
             settings,
-            level: self.level(Some(service)).word,
+            level: self.level_word(Some(service)),
         })
     }
 
@@ -319,7 +328,7 @@ mod tests {
     }
 
     fn level(main: &str) -> (String, &'static str) {
-        let Level { word, from } = configuration(main, "").level(None);
+        let Level { word, from } = configuration(main, "").level(None).unwrap();
         (word, from)
     }
 
@@ -366,14 +375,15 @@ mod tests {
     #[test]
     fn the_level_is_that_of_the_old_settings_where_the_new_one_is_empty() {
         let new = "smtp_tls_security_level";
-        assert_eq!(level(""), ("none".to_owned(), new));
+        assert_eq!(configuration("", "").level(None), None, "not known");
+        assert_eq!(level("smtp_tls_security_level ="), ("none".to_owned(), new));
         assert_eq!(level("smtp_tls_security_level = dane"), ("dane".to_owned(), new));
         assert_eq!(
             level("smtp_tls_security_level = may\nsmtp_enforce_tls = yes"),
             ("may".to_owned(), new)
         );
         assert_eq!(level("smtp_use_tls = yes"), ("may".to_owned(), "smtp_use_tls"));
-        assert_eq!(level("smtp_use_tls = no"), ("none".to_owned(), new));
+        assert_eq!(level("smtp_tls_security_level =\nsmtp_use_tls = no"), ("none".to_owned(), new));
         assert_eq!(level("smtp_enforce_tls = yes"), ("verify".to_owned(), "smtp_enforce_tls"));
         assert_eq!(
             level("smtp_enforce_tls = yes\nsmtp_tls_enforce_peername = no"),
@@ -391,8 +401,9 @@ mod tests {
              local unix - - y - - local -o smtp_tls_security_level=none",
         );
         let transports = read.describe().transports;
-        let levels: Vec<_> = transports.iter().map(|one| (&*one.service, &*one.level)).collect();
-        assert_eq!(levels, [("clear/unix", "none"), ("bulk/unix", "dane")]);
+        let levels: Vec<_> =
+            transports.iter().map(|one| (&*one.service, one.level.as_deref())).collect();
+        assert_eq!(levels, [("clear/unix", Some("none")), ("bulk/unix", Some("dane"))]);
         assert_eq!(transports[0].settings, ["smtp_tls_security_level ="]);
         let bulk = read.transports().nth(1);
         assert_eq!(read.bound(bulk, Family::Ipv4), Some([192, 0, 2, 9].into()));

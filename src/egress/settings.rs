@@ -77,7 +77,7 @@ fn relay(configuration: &Configuration) -> Option<EgressFinding> {
 }
 
 fn level(configuration: &Configuration) -> Option<EgressFinding> {
-    let level = configuration.level(None);
+    let level = configuration.level(None)?;
     if level.word == "none" {
         return Some(no_level(configuration));
     }
@@ -128,7 +128,7 @@ fn no_level(configuration: &Configuration) -> EgressFinding {
 /// What a level needs besides (TLS_README, "DANE" and "Certificate verification").
 fn requirements(configuration: &Configuration) -> Vec<EgressFinding> {
     let mut found = Vec::new();
-    let level = configuration.level(None).word;
+    let level = configuration.level_word(None).unwrap_or_default();
     if matches!(level.as_str(), "dane" | "dane-only" | "half-dane") {
         found.extend(dns_support(configuration, &level));
     }
@@ -240,8 +240,9 @@ fn transport(configuration: &Configuration, service: &Service) -> Option<EgressF
     }
     let id = service.id();
     let listed = own.join(", ");
-    let level = configuration.level(Some(service)).word;
-    let is_clear = level == "none" && configuration.level(None).word != "none";
+    let main = configuration.level_word(None).filter(|level| level != "none");
+    let own_level = configuration.level_word(Some(service));
+    let is_clear = own_level.as_deref() == Some("none") && main.is_some();
     if !is_clear {
         let text = format!("The transport {id} in master.cf has settings of its own: {listed}");
         return Some(finding(configuration, "transport-differs", Severity::Notice, text));
@@ -255,8 +256,7 @@ fn transport(configuration: &Configuration, service: &Service) -> Option<EgressF
          text, whatever main.cf says"
     );
     let mut found = finding(configuration, "transport-in-clear", severity, text);
-    let level = configuration.level(None).word;
-    let setting = format!("smtp_tls_security_level={level}");
+    let setting = format!("smtp_tls_security_level={}", main.as_deref().unwrap_or("may"));
     found.lines.push(edit_service(configuration, service, &setting));
     Some(found)
 }
@@ -391,7 +391,8 @@ mod tests {
     #[test]
     fn lines_name_the_instance() {
         let directory = Some("/etc/postfix-out".to_owned());
-        let configuration = Configuration { directory, ..Configuration::default() };
+        let set = parameters("smtp_tls_security_level =");
+        let configuration = Configuration { directory, set, ..Configuration::default() };
         let found = findings(&configuration, &[]).remove(0);
         assert_eq!(found.instance.as_deref(), Some("/etc/postfix-out"));
         assert_eq!(

@@ -160,10 +160,11 @@ pub struct PostfixInstance {
     pub directory: Option<String>,
     /// Postfix's version.
     pub version: Option<String>,
-    /// The level at which it delivers, as `smtp_tls_security_level` spells it.
-    pub level: String,
+    /// The level at which it delivers, as `smtp_tls_security_level` spells it; `None`
+    /// where that is not known.
+    pub level: Option<String>,
     /// The setting that decides the level.
-    pub level_from: String,
+    pub level_from: Option<String>,
     /// `relayhost`; `None` where mail leaves directly.
     pub relayhost: Option<String>,
     /// The name that it says in EHLO; `None` where that is not known.
@@ -181,8 +182,8 @@ pub struct Transport {
     pub service: String,
     /// Its settings that differ from main.cf, `name = value`.
     pub settings: Vec<String>,
-    /// The level at which it delivers.
-    pub level: String,
+    /// The level at which it delivers; `None` where that is not known.
+    pub level: Option<String>,
 }
 
 /// What is wrong, and what to change.

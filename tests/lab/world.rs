@@ -126,9 +126,9 @@ impl World {
         process::observe(&mut self.command(words, resolver))
     }
 
-    /// Runs `mxray egress` in a namespace; gives what it did.
-    pub(crate) fn egress(&self, namespace: &str, words: &[&str]) -> Result<Outcome> {
-        let mut mxray = process::command(namespace, env!("CARGO_BIN_EXE_mxray"));
+    /// Runs `mxray egress` at the client; gives what it did.
+    pub(crate) fn egress(&self, words: &[&str]) -> Result<Outcome> {
+        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
         mxray.arg("egress").args(words).args(["--timeout", TIMEOUT, "--resolver", RESOLVER]);
         mxray.arg("--ca").arg(&self.authority.file);
         process::observe(mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor))

@@ -36,6 +36,9 @@ fn summary(report: &EgressReport) -> Line {
     let addresses = counted(report.sources.len(), "address", "addresses");
     let line = Line::new().plain(&format!("Mail from this machine, by {addresses}: "));
     match (graves, report.findings.len()) {
+        (0, 0) if report.not_asked.is_some() => {
+            line.toned(Tone::Doubtful, "no way out was looked at, and nothing else is wrong")
+        }
         (0, 0) => line.toned(Tone::Good, "nothing is wrong that was looked at"),
         (0, more) => line
             .toned(Tone::Good, "nothing critical")
@@ -55,7 +58,7 @@ fn write_sources(page: &mut Page, report: &EgressReport, style: &Style) {
     }
     page.blank();
     let mut table = Table::new(&HEADINGS, &FOLDING);
-    let level = report.postfix.first().map(|instance| instance.level.as_str());
+    let level = report.postfix.first().and_then(|instance| instance.level.as_deref());
     for source in &report.sources {
         let cells = vec![
             address(source),
@@ -248,10 +251,14 @@ fn write_postfix(page: &mut Page, report: &EgressReport) {
 fn instance_line(instance: &PostfixInstance) -> Line {
     let version = instance.version.as_deref().unwrap_or("of an unknown version");
     let place = instance.directory.as_deref().unwrap_or("the default instance");
-    let mut line = Line::new().plain(&format!("{place}, Postfix {version}: sends at level "));
-    line = line.toned(Tone::Strong, &instance.level);
-    if instance.level_from != "smtp_tls_security_level" {
-        line = line.plain(&format!(" (by {})", instance.level_from));
+    let mut line = Line::new().plain(&format!("{place}, Postfix {version}: level "));
+    line = match &instance.level {
+        Some(level) => line.toned(Tone::Strong, level),
+        None => line.toned(Tone::Doubtful, "not known"),
+    };
+    let from = instance.level_from.as_deref();
+    if let Some(from) = from.filter(|from| *from != "smtp_tls_security_level") {
+        line = line.plain(&format!(" (by {from})"));
     }
     if let Some(relay) = &instance.relayhost {
         line = line.plain(" through ").plain(relay);
