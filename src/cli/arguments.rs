@@ -92,6 +92,20 @@ Examples:
 Each file is a view, named as the file without its ending. The exit status is
 explained by `mxray --help`.";
 
+const EGRESS_EXAMPLES: &str = "\
+Examples:
+  mxray egress --from example.net         every address of this machine, and its Postfix
+  mxray egress --source 192.0.2.25        one address
+  mxray egress --no-controls              only DNS and Postfix's settings
+  mxray egress --control a.example --control b.example --json
+
+Run it on the server that sends. Exit status:
+  0  nothing is wrong
+  1  mail is refused, or goes in clear text (a critical finding)
+  2  usage or configuration
+  3  nothing of the kind, but something could not be determined
+  4  internal or output error";
+
 const TLSA_EXAMPLES: &str = "\
 Examples:
   mxray tlsa mx1.example.net
@@ -137,6 +151,9 @@ pub(crate) enum Command {
     /// Print the TLSA records to publish for what a host presents now
     #[command(after_long_help = TLSA_EXAMPLES, after_help = "More: --help")]
     Tlsa(Box<TlsaArguments>),
+    /// Say what mail that leaves from this machine meets, by each of its addresses
+    #[command(after_long_help = EGRESS_EXAMPLES, after_help = "More: --help")]
+    Egress(Box<EgressArguments>),
     /// Show a check of a pretend internet inside this process, without network
     Demo(DemoArguments),
     /// Observe for an mxray elsewhere: look up and connect here, judge there
@@ -179,6 +196,7 @@ impl Command {
             Self::Report(arguments) => Some(&arguments.output),
             Self::Compare(arguments) => Some(&arguments.output),
             Self::Tlsa(arguments) => Some(&arguments.output),
+            Self::Egress(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
             Self::Agent(_)
             | Self::Mirror(_)
@@ -530,6 +548,35 @@ pub(crate) struct TlsaArguments {
     /// A host, or host:port; its MX records are not looked up. - reads one a line
     #[arg(value_name = "HOST", required = true)]
     pub(crate) hosts: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// `mxray egress`.
+#[derive(Debug, Args)]
+pub(crate) struct EgressArguments {
+    /// Domain that the mail is from: its SPF record is held against each address
+    #[arg(long, value_name = "DOMAIN", value_parser = values::sender)]
+    pub(crate) from: Option<String>,
+    /// Configuration of Postfix to read; may be repeated [default: Postfix's own, and
+    /// those of the instances that it names]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) postfix_config: Vec<PathBuf>,
+    /// Destination that is known to offer STARTTLS; may be repeated, and two or more
+    /// tell a fault here from one there [default: large providers, where this machine
+    /// has a public address]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) control: Vec<String>,
+    /// Make no connections
+    #[arg(long, conflicts_with = "control")]
+    pub(crate) no_controls: bool,
     /// What is probed, and as whom.
     #[command(flatten)]
     pub(crate) probe: ProbeOptions,

@@ -114,7 +114,7 @@ fn unusable(name: &str, command: &str, fault: &Fault) -> Failure {
 }
 
 /// Runs the survey and shows what it is doing.
-async fn surveyed(
+pub(crate) async fn surveyed(
     settings: &Settings,
     vantages: Arc<[VantagePoint]>,
     mut said: mpsc::UnboundedReceiver<Notice>,
@@ -142,7 +142,7 @@ async fn surveyed(
 
 /// A resolver, if there is a name among the targets: its settings cost a file
 /// to read, which an address does not need.
-fn resolver(
+pub(crate) fn resolver(
     settings: &Settings,
     notices: mpsc::UnboundedSender<Notice>,
 ) -> Result<Option<Resolver>, Failure> {

@@ -9,6 +9,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod deliver;
 pub(crate) mod demo;
+pub(crate) mod egress;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod failure;
@@ -43,6 +44,7 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Check(arguments) => check::run(arguments, terminal),
         Command::Policy(arguments) => policy::run(arguments, terminal),
         Command::Explain { name } => explain::run(name.as_deref(), terminal),
+        Command::Egress(arguments) => egress::run(arguments, terminal),
         Command::Tlsa(arguments) => tlsa::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
     }

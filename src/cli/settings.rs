@@ -19,7 +19,8 @@ use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
 use crate::cli::arguments::{
-    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
+    Canary, CheckArguments, ControlOptions, EgressArguments, ProbeOptions, RootSet, TlsaArguments,
+    TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
 use crate::cli::mirrored::MirrorSettings;
@@ -138,6 +139,44 @@ impl Settings {
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
+            save: None,
+            chain: None,
+            mirror: None,
+        })
+    }
+}
+
+impl Settings {
+    /// Resolves the arguments of `mxray egress`, but for the addresses to send from.
+    /// The destinations are named: nobody else is asked anything.
+    ///
+    /// # Errors
+    /// A destination, a file or a combination can't be used.
+    pub(crate) fn for_egress(
+        arguments: &EgressArguments,
+        host_name: Option<String>,
+    ) -> Result<Self, Failure> {
+        let EgressArguments { probe, trust, .. } = arguments;
+        if !probe.vantage.is_empty() {
+            return Err(Failure::usage(
+                "--vantage: egress is about the machine that it runs on",
+                "run it there: ssh HOST mxray egress",
+            ));
+        }
+        let named = ControlOptions {
+            control: arguments.control.clone(),
+            no_controls: arguments.no_controls,
+            canary: None,
+        };
+        Ok(Self {
+            targets: controls(&named)?.named,
+            intent: Intent { other_ports: false, ..intent(probe, host_name)? },
+            asked: asked(probe)?,
+            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
+            vantages: Vec::new(),
+            resolver: resolver(trust)?,
+            roots: roots(trust)?,
+            verify_name: None,
             save: None,
             chain: None,
             mirror: None,

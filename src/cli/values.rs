@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use mxray::model::target::{Target, TargetKind};
 use mxray::observe::Proxy;
 use mxray::smtp::argument::{is_domain_name, is_ehlo_argument};
 
@@ -25,6 +26,14 @@ pub(crate) fn ehlo_name(typed: &str) -> Result<String, String> {
         return Ok(typed.to_owned());
     }
     Err("neither a domain name nor an address literal such as [192.0.2.1]".to_owned())
+}
+
+/// The domain of `--from`, in A-labels; a mail address stands for its domain.
+pub(crate) fn sender(typed: &str) -> Result<String, String> {
+    match typed.parse::<Target>().map(|target| target.kind) {
+        Ok(TargetKind::Domain(domain)) => Ok(domain),
+        _ => Err("neither a domain nor a mail address".to_owned()),
+    }
 }
 
 /// A host name for SNI or for the match of certificates; without a trailing dot.

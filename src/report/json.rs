@@ -47,6 +47,14 @@ pub fn tlsa_ndjson(report: &TlsaReport) -> serde_json::Result<String> {
     }))
 }
 
+/// One object in one line, ended by a line feed.
+///
+/// # Errors
+/// As [`render`].
+pub fn line(report: &impl Serialize) -> serde_json::Result<String> {
+    lines(std::iter::once(report))
+}
+
 fn lines(reports: impl Iterator<Item = impl Serialize>) -> serde_json::Result<String> {
     let mut lines = String::new();
     for report in reports {

@@ -12,6 +12,7 @@ mod certificates;
 mod controls;
 mod differences;
 mod dns;
+pub mod egress;
 mod evidence;
 pub mod explain;
 mod findings;
