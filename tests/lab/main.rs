@@ -10,6 +10,7 @@ mod dane;
 mod dns;
 mod forwarder;
 mod injection;
+mod innocent;
 mod levels;
 mod middlebox;
 mod mta;

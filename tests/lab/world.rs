@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::dane::{self, Exchanges};
 use crate::dns::{Dns, Records};
 use crate::injection;
+use crate::innocent;
 use crate::levels::{self, Sender};
 use crate::middlebox;
 use crate::mta::Servers;
@@ -53,7 +54,8 @@ fn plays() -> Vec<Play> {
     });
     let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
     let closer = injection::plays().into_iter().chain(range::plays());
-    premises.chain(closer).chain(scenarios).chain(more).collect()
+    let innocent = innocent::plays().into_iter();
+    premises.chain(closer).chain(scenarios).chain(innocent).chain(more).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -91,8 +93,12 @@ impl World {
         let sts = PolicyHosts::issue(&authority).context("certificates for MTA-STS")?;
         PolicyHosts::publish(&mut records);
         levels::publish(&mut records);
+        innocent::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
-        let listeners = dane.listeners() + &sts.listener() + &levels::listeners(&authority)?;
+        let listeners = dane.listeners()
+            + &sts.listener()
+            + &levels::listeners(&authority)?
+            + &innocent::listeners(&authority)?;
         let servers = Servers::start(&authority, &listeners).context("mail servers")?;
         let policy_hosts = sts.start().context("policy hosts")?;
         let sender = Sender::start(&authority).context("a sending Postfix")?;
@@ -130,6 +136,11 @@ impl World {
         mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
         mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
         mxray
+    }
+
+    /// All that the mail servers said so far.
+    pub(crate) fn said_by_servers(&self) -> String {
+        self.servers.said()
     }
 
     fn logs(&self) -> String {
