@@ -132,7 +132,10 @@ impl World {
     fn command(&self, words: &[&str], resolver: &str) -> Command {
         let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
         mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
-        mxray.args(["--no-controls", "--canary", "none"]);
+        mxray.args(["--canary", "none"]);
+        if !words.contains(&"--control") {
+            mxray.arg("--no-controls");
+        }
         mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
         mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
         mxray

@@ -80,10 +80,10 @@ const LISTENERS: [(&str, &str, &str); 22] = [
     ("mx.control.test", CONTROL_IPV6, KEYED),
 ];
 
-/// What postscreen needs beside it.
+/// What postscreen needs beside it; a certificate follows.
 const SCREEN_PARTS: &str = "smtpd pass - - n - - smtpd\n\
                             dnsblog unix - - n - 0 dnsblog\n\
-                            tlsproxy unix - - n - 0 tlsproxy\n";
+                            tlsproxy unix - - n - 0 tlsproxy -o tlsproxy_tls_chain_files=";
 
 /// Where the lab's client is not told of STARTTLS, as a table for Postfix.
 const CLIENT_TABLE: &str = "198.51.100.0/26 starttls\n2001:db8:100::/64 starttls\n";
@@ -105,7 +105,8 @@ pub(crate) fn publish(records: &mut Records) {
 pub(crate) fn listeners(authority: &Authority) -> Result<String> {
     let folder = sandbox::folder("innocent")?;
     sandbox::write_aged(&folder.join("client"), CLIENT_TABLE)?;
-    let mut lines = SCREEN_PARTS.to_owned();
+    let screen = chain(authority, (LISTENERS.len(), "mx.screen.test"), SCREEN)?;
+    let mut lines = format!("{SCREEN_PARTS}{screen}\n");
     for (place, (host, address, special)) in LISTENERS.iter().enumerate() {
         let chain = chain(authority, (place, host), special)?;
         let special = special
