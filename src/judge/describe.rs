@@ -77,7 +77,11 @@ fn sentence(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
         Status::Inconsistent if because == IN_PART => words::in_part(&name),
         Status::Intercepted => intercepted(&name, scene),
         Status::Stripped => stripped(&name, scene, claim),
-        Status::Intact => intact(&name, addresses),
+        Status::Intact => {
+            let held_up = words::held_up(&scene.promises.ledger.demands);
+            let held_up = held_up.map(|held_up| format!("; but {held_up}"));
+            intact(&name, addresses) + &held_up.unwrap_or_default()
+        }
         Status::NotOffered => not_offered(&name, because),
         Status::TlsBroken if because == "legacy-only" => format!(
             "{name} offers STARTTLS, but speaks only versions or ciphers that modern senders \

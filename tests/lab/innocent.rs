@@ -65,6 +65,8 @@ impl Cause {
         }
         let (outcome, report) = world.probe_with(self.domain, RESOLVER, &options)?;
         self.agrees(&report).with_context(|| outcome.to_string())?;
+        let asked = report.pointer("/controls/0/observations/0").is_some();
+        ensure!(asked == self.control, "whether a control was asked: {asked}\n{outcome}");
         Ok(report)
     }
 

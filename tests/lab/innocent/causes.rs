@@ -57,6 +57,8 @@ const BY_POLICY: &str = "the server hides it from this client by policy";
 const LISTENERS: &str =
     "the two families lead to different machines or listeners, configured differently";
 const DEAD_KEY: &str = "one node's certificate or key cannot be loaded";
+const NO_CERTIFICATE: &str =
+    "a server that offers STARTTLS without a usable certificate (454 is its own word for that)";
 const TURNED_AWAY: &str = "rate limiting, greylisting or a blocklist that holds this address";
 
 const SUSPECTED: Option<&str> = Some("suspected");
@@ -103,7 +105,7 @@ const SEPARATE: Cause = Cause {
 };
 
 /// Every cause.
-pub(super) static CAUSES: [Cause; 21] = [
+pub(super) static CAUSES: [Cause; 20] = [
     POLICY_IPV4,
     Cause {
         title: "the same, and a control is clean",
@@ -184,6 +186,7 @@ pub(super) static CAUSES: [Cause; 21] = [
         truth: &[offers(CLIENT, mta::POSTFIX.ipv4), hides(CLIENT, mta::PLAIN.ipv4, REFUSED_502)],
         status: "inconsistent",
         confidence: SUSPECTED,
+        alternative: Some(BY_POLICY),
         ..NOTHING
     },
     Cause {
@@ -194,6 +197,7 @@ pub(super) static CAUSES: [Cause; 21] = [
             hides(CLEAN, mta::PLAIN.ipv6, REFUSED_502),
         ],
         status: "not-offered",
+        alternative: Some(BY_POLICY),
         ..NOTHING
     },
     Cause {
@@ -202,6 +206,7 @@ pub(super) static CAUSES: [Cause; 21] = [
         truth: &[DEAD_IPV4, offers(CLIENT, mta::EXIM.ipv4)],
         status: "inconsistent",
         confidence: SUSPECTED,
+        alternative: Some(NO_CERTIFICATE),
         ..NOTHING
     },
     Cause {
@@ -218,6 +223,7 @@ pub(super) static CAUSES: [Cause; 21] = [
         domain: "dead-key.test",
         truth: &[DEAD_IPV4, DEAD_IPV6],
         status: "tls-broken",
+        alternative: Some(NO_CERTIFICATE),
         ..NOTHING
     },
     Cause {
@@ -225,6 +231,7 @@ pub(super) static CAUSES: [Cause; 21] = [
         domain: mta::KEYLESS.domain,
         truth: &[offers(CLEAN, mta::KEYLESS.ipv4)],
         status: "tls-broken",
+        alternative: Some("a server whose certificate or key cannot be loaded"),
         ..NOTHING
     },
     turned_away("450 in the greeting", mta::BUSY.domain, &BUSY, "greeting-450"),
@@ -238,6 +245,7 @@ pub(super) static CAUSES: [Cause; 21] = [
             hides(CLIENT, "2001:db8:203::131", &["220", "450"]),
         ],
         status: "inconclusive",
+        alternative: Some(TURNED_AWAY),
         ..NOTHING
     },
     Cause {
@@ -250,13 +258,6 @@ pub(super) static CAUSES: [Cause; 21] = [
             offers(CLIENT, "2001:db8:203::132"),
         ],
         proof: nodes_differ,
-        ..NOTHING
-    },
-    Cause {
-        title: "the same, and a control is clean",
-        domain: "farm.test",
-        control: true,
-        proof: control_is_clean,
         ..NOTHING
     },
 ];
