@@ -406,7 +406,8 @@ catalogue! {
         "try again later, and from another network",
         ["RFC 5321 §5.1"];
     ADDRESS_TURNED_AWAY: "address-turned-away", Notice,
-        "the greeting had another code than 220",
+        "the greeting had another code than 220, or EHLO was answered with an error and nothing \
+         could follow it",
         ["rate limiting, greylisting or a blocklist that holds this address"],
         "ask from an address that may send mail",
         ["RFC 5321 §3.1"];

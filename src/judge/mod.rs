@@ -117,7 +117,7 @@ impl<'a> Scene<'a> {
             })
             .chain(witnesses.iter().cloned());
         let promises = Promises::new(own, &beside.collect::<Vec<_>>());
-        let controls = Controls::new(controls, control_readings, &addresses);
+        let controls = Controls::new(controls, control_readings, &addresses, context.roots);
         let tells = interception::tells(&addresses, &controls);
         let roots = context.roots;
         let closer = Closer::new(evidence);

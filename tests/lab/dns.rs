@@ -27,8 +27,6 @@ use crate::topology::{AUTHORITATIVE, DNS, RESOLVER, STRIPPING_RESOLVER};
 pub(crate) const INSECURE: &str = "insecure.test";
 /// A domain on Postfix whose zone is signed by the wrong key.
 pub(crate) const BOGUS: &str = "bogus.test";
-/// A domain whose exchange is two machines, of which one never had STARTTLS.
-pub(crate) const UNEQUAL: &str = "unequal.test";
 /// Zones with signatures.
 const SIGNED: [&str; 3] = [".", "test.", "bogus.test."];
 /// A DS that no key of `bogus.test.` has.
@@ -209,12 +207,7 @@ fn test_zone() -> String {
     let mail: String = mta::SITES.iter().map(|site| mail(site.domain, site)).collect();
     let delegations =
         format!("{INSECURE}. NS ns.test.\n{BOGUS}. NS ns.test.\n{BOGUS}. DS {WRONG_DS}\n");
-    let unequal = format!(
-        "{UNEQUAL}. MX 10 mx.{UNEQUAL}.\nmx.{UNEQUAL}. A {}\nmx.{UNEQUAL}. A {}\n",
-        mta::POSTFIX.ipv4,
-        mta::PLAIN.ipv4
-    );
-    format!("{}{}{mail}{unequal}{delegations}", apex("test."), name_server())
+    format!("{}{}{mail}{delegations}", apex("test."), name_server())
 }
 
 fn apex(zone: &str) -> String {

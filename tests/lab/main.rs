@@ -11,6 +11,7 @@ mod dns;
 mod egress;
 mod forwarder;
 mod injection;
+mod innocent;
 mod levels;
 mod middlebox;
 mod mta;
