@@ -12,7 +12,8 @@ use mxray::sim::dns::{Fault, RecordType};
 use mxray::sim::internet::Internet;
 use mxray::sim::pki::Flaw;
 use mxray::sim::policy_host::{Answer, PolicyHost};
-use mxray::sim::server::{Profile, Software};
+use mxray::sim::published::Published;
+use mxray::sim::server::{Profile, Software, Starttls};
 use mxray::vantage::recorded;
 
 use crate::common::{self, Asking, DOMAIN, HOST, addresses, ids, report_on};
@@ -243,8 +244,55 @@ async fn an_mx_host_that_the_policy_does_not_list_is_said() {
             report.policies.mta_sts.hosts.iter().map(|host| host.listed).collect();
         assert_eq!(listed, [false], "the pattern is compared with the host, not the domain");
         let found = finding(&report, "sts-mx-not-listed");
+        let critical = found.severity == Severity::Critical;
+        assert_eq!(critical, mode == "enforce", "{mode}: {:?}", found.severity);
         assert_eq!(found.subject.host.as_deref(), Some(HOST));
         assert!(found.explanation.contains(consequence), "{}", found.explanation);
+    }
+}
+
+/// The text report of a domain that promises by DANE and, in mode enforce, by MTA-STS.
+async fn promising_twice(profile: Profile, published: Published) -> (TargetReport, String) {
+    let internet = Internet::builder()
+        .domain(DOMAIN, &[(10, HOST)])
+        .host(HOST, addresses(), profile)
+        .tlsa(HOST, published)
+        .dns(|zone| {
+            zone.txt(&format!("_mta-sts.{DOMAIN}"), RECORD);
+        })
+        .policy_host(DOMAIN, policy_addresses(), PolicyHost::serving(POLICY));
+    let report = report_on(internet, Asking::default()).await;
+    let style =
+        text::Style { width: 100, colour: false, transcript: false, verbose: 0, postfix: false };
+    let page = text::render(&whole(report.clone()), &style);
+    assert!(page.contains("DANE: TLSA records of mx.example.net."), "{page}");
+    assert!(!page.contains("a reason named"), "{page}");
+    (report, page)
+}
+
+#[tokio::test]
+async fn no_offer_breaks_both_promises_in_one_finding() {
+    let hidden = Profile { starttls: Starttls::Hidden, ..Profile::new(Software::Postfix, HOST) };
+    let (report, page) = promising_twice(hidden, Published::EveryKey).await;
+    assert_eq!(report.verdict.status, Status::PolicyFailed);
+    let found: Vec<_> =
+        report.findings.iter().filter(|one| one.id == "starttls-not-supported").collect();
+    assert_eq!(found.len(), addresses().len(), "{found:?}");
+    for finding in found {
+        let said = &finding.explanation;
+        assert!(said.starts_with("DANE and MTA-STS promise TLS for mx.example.net, "), "{said}");
+    }
+    assert!(page.contains("DANE and MTA-STS promise TLS"), "{page}");
+}
+
+#[tokio::test]
+async fn a_leaf_that_is_no_certificate_keeps_no_promise() {
+    let unreadable =
+        Profile { flaw: Flaw::UnreadableLeaf, ..Profile::new(Software::Postfix, HOST) };
+    let (report, _) = promising_twice(unreadable, Published::OldKey).await;
+    assert_eq!(report.verdict.status, Status::PolicyFailed, "{:?}", report.findings);
+    for id in ["validation-failure", "sts-mx-certificate-invalid", "certificate-malformed"] {
+        assert!(ids(&report).contains(&id), "{id}: {:?}", report.findings);
     }
 }
 
