@@ -251,6 +251,25 @@ async fn an_mx_host_that_the_policy_does_not_list_is_said() {
     }
 }
 
+/// RFC 8461 §4.2. The MX host fits the pattern, and so does its certificate, which
+/// is for another host.
+#[tokio::test]
+async fn a_certificate_is_judged_for_the_mx_host_and_not_for_the_pattern() {
+    let alias = "alias.example.net";
+    let internet = Internet::builder()
+        .domain(DOMAIN, &[(10, alias)])
+        .host(HOST, addresses(), Profile::new(Software::Postfix, HOST))
+        .dns(|zone| {
+            zone.cname(alias, HOST).txt(&format!("_mta-sts.{DOMAIN}"), RECORD);
+        })
+        .policy_host(DOMAIN, policy_addresses(), PolicyHost::serving(POLICY));
+    let report = report_on(internet, Asking::default()).await;
+    assert!(report.policies.mta_sts.hosts.iter().all(|host| host.listed));
+    assert_eq!(report.verdict.status, Status::PolicyFailed, "{:?}", report.findings);
+    let said = &finding(&report, "sts-mx-certificate-invalid").explanation;
+    assert!(said.contains(alias) && said.contains("certificate-host-mismatch"), "{said}");
+}
+
 /// The text report of a domain that promises by DANE and, in mode enforce, by MTA-STS.
 async fn promising_twice(profile: Profile, published: Published) -> (TargetReport, String) {
     let internet = Internet::builder()

@@ -47,10 +47,8 @@ fn dane(target: &TargetReport) -> Option<Line> {
         return all.then(|| line.plain("none."));
     }
     let line = listed(line.plain("TLSA records of "), &with);
-    Some(match without.is_empty() {
-        true => line.plain("."),
-        false => listed(line.plain("; none of "), &without).plain("."),
-    })
+    let line = if without.is_empty() { line } else { listed(line.plain("; none of "), &without) };
+    Some(line.plain("."))
 }
 
 fn listed(mut line: Line, hosts: &BTreeSet<&str>) -> Line {
