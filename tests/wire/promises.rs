@@ -108,6 +108,13 @@ async fn saved_evidence_is_judged_again_to_the_same_promise() {
     assert!(bare.to_string().contains("transcript"), "{bare}");
 }
 
+/// A report of one target as text.
+fn page(report: &TargetReport) -> String {
+    let style =
+        text::Style { width: 100, colour: false, transcript: false, verbose: 0, postfix: false };
+    text::render(&whole(report.clone()), &style)
+}
+
 /// A report of one target, with what the sample reports have around it.
 fn whole(target: TargetReport) -> mxray::model::report::Report {
     let run = serde_json::json!({
@@ -244,6 +251,11 @@ async fn an_mx_host_that_the_policy_does_not_list_is_said() {
             report.policies.mta_sts.hosts.iter().map(|host| host.listed).collect();
         assert_eq!(listed, [false], "the pattern is compared with the host, not the domain");
         let found = finding(&report, "sts-mx-not-listed");
+        if mode == "enforce" {
+            let page = page(&report);
+            assert_eq!(page.matches("lists none of its MX hosts").count(), 1, "{page}");
+            assert!(!page.contains("Because:"), "{page}");
+        }
         let critical = found.severity == Severity::Critical;
         assert_eq!(critical, mode == "enforce", "{mode}: {:?}", found.severity);
         assert_eq!(found.subject.host.as_deref(), Some(HOST));
@@ -281,9 +293,7 @@ async fn promising_twice(profile: Profile, published: Published) -> (TargetRepor
         })
         .policy_host(DOMAIN, policy_addresses(), PolicyHost::serving(POLICY));
     let report = report_on(internet, Asking::default()).await;
-    let style =
-        text::Style { width: 100, colour: false, transcript: false, verbose: 0, postfix: false };
-    let page = text::render(&whole(report.clone()), &style);
+    let page = page(&report);
     assert!(page.contains("DANE: TLSA records of mx.example.net."), "{page}");
     assert!(!page.contains("a reason named"), "{page}");
     (report, page)
@@ -357,9 +367,7 @@ async fn an_interrupted_fetch_keeps_the_records_and_is_no_fault() {
 async fn the_text_says_what_was_promised_and_nothing_raw() {
     let policy = POLICY.replace("max_age: ", "x: \u{1b}[2J\r\nmax_age: ");
     let report = judged(with(PolicyHost::serving(policy))).await;
-    let style =
-        text::Style { width: 100, colour: false, transcript: false, verbose: 0, postfix: false };
-    let page = text::render(&whole(report), &style);
+    let page = page(&report);
     assert!(page.contains("Promises"), "{page}");
     assert!(!page.contains('\u{1b}'), "{page}");
 }
