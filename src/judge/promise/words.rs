@@ -82,8 +82,9 @@ pub(in crate::judge) fn failed(name: &str, because: Option<&str>, promises: &Pro
         failed.iter().map(|account| account.promise.host.as_str()).collect();
     let by: BTreeSet<&str> = failed.iter().map(|account| account.promise.vow.label()).collect();
     let words: BTreeSet<&str> = failed.iter().flat_map(|account| account.words()).collect();
+    let (promise, it) = if by.len() == 1 { ("promises", "it") } else { ("promise", "them") };
     format!(
-        "{} promises TLS for {}, and no path tried keeps it ({}): senders that know the promise \
+        "{} {promise} TLS for {}, and no path tried keeps {it} ({}): senders that know the promise \
          refuse to deliver",
         listed(&by.into_iter().collect::<Vec<_>>()),
         listed(&hosts.into_iter().collect::<Vec<_>>()),

@@ -128,7 +128,10 @@ fn legacy_note(sessions: &[&ObservationReport], shown: &ObservationReport) -> Op
     })?;
     let tls = legacy.tls.as_ref()?;
     let version = tls.version.as_deref()?;
-    let mut line = Line::of(Tone::Bad, "legacy TLS only: ").plain(version);
+    // What speaks TLS 1.2 at least is not old: its handshake broke for another reason.
+    let modern = ["TLSv1.2", "TLSv1.3"].contains(&version);
+    let words = if modern { "answers an old ClientHello with " } else { "legacy TLS only: " };
+    let mut line = Line::of(Tone::Bad, words).plain(version);
     if let Some(suite) = &tls.cipher_suite {
         line = line.plain(", ").plain(suite);
     }
