@@ -115,7 +115,7 @@ fn lost(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     };
     Contrast {
         confidence,
-        place: near.or_else(|| family_path(here, |one| one.has())),
+        place: near.or_else(|| family_path(here, Kind::Lost)),
         ..contrast(Kind::Lost, here, there, (&lost, family))
     }
 }
@@ -159,7 +159,7 @@ fn foreign(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     let near = (!controls.is_empty()).then_some(Place::NearVantage);
     Contrast {
         confidence: if sure { Confidence::Corroborated } else { Confidence::Suspected },
-        place: near.or_else(|| family_path(here, |one| one.trusted())),
+        place: near.or_else(|| family_path(here, Kind::ForeignKey)),
         ..contrast(Kind::ForeignKey, here, there, (&controls, family))
     }
 }
@@ -172,7 +172,11 @@ fn shows_foreign(here: &Control<'_>, there: &Control<'_>, family: Family) -> boo
 }
 
 /// The other family of the same host is as it should be at the same view.
-fn family_path(here: &Look<'_, '_>, is_good: fn(&Address<'_>) -> bool) -> Option<Place> {
+fn family_path(here: &Look<'_, '_>, kind: Kind) -> Option<Place> {
+    let is_good = |other: &Address<'_>| match kind {
+        Kind::Lost => other.has(),
+        Kind::ForeignKey => other.trusted(),
+    };
     let across: Vec<&Address<'_>> = here
         .side
         .scene
