@@ -77,7 +77,8 @@ impl Dialler {
         let (real, source) = match &self.pretend {
             None => (endpoint, source),
             Some(pretend) => match pretend.endpoints.get(&endpoint) {
-                Some(real) => (*real, None),
+                // One of several loopback addresses tells a pretend client from another.
+                Some(real) => (*real, source.filter(IpAddr::is_loopback)),
                 None => return Err(ending(Ended::Unreachable, "no such host")),
             },
         };
@@ -89,6 +90,7 @@ impl Dialler {
         };
         let local = match &self.pretend {
             None => stream.local_addr().ok(),
+            Some(_) if source.is_some() => stream.local_addr().ok(),
             Some(_) => self.source_towards(endpoint.ip()).ok().map(|ip| SocketAddr::new(ip, 0)),
         };
         Ok(Dialled { stream, local })

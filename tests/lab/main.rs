@@ -25,6 +25,7 @@ mod sandbox;
 mod scenarios;
 mod sts;
 mod topology;
+mod vantages;
 mod world;
 
 use std::env;

@@ -25,7 +25,8 @@ use crate::process::{self, Daemon, Outcome};
 use crate::range;
 use crate::scenarios;
 use crate::sts;
-use crate::topology::{self, CLIENT, RESOLVER};
+use crate::topology::{self, CLEAN, CLIENT, RESOLVER};
+use crate::vantages;
 
 /// What every run says in EHLO.
 const EHLO_NAME: &str = "probe.example.org";
@@ -55,7 +56,7 @@ fn plays() -> Vec<Play> {
     });
     let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
     let closer = injection::plays().into_iter().chain(range::plays());
-    let more = more.chain(egress::plays()).chain(innocent::plays());
+    let more = more.chain(egress::plays()).chain(innocent::plays()).chain(vantages::plays());
     premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
@@ -124,6 +125,16 @@ impl World {
         let report = serde_json::from_str(&outcome.stdout)
             .with_context(|| format!("no report\n{outcome}"))?;
         Ok((outcome, report))
+    }
+
+    /// The command of a second vantage point, with no box on its path.
+    pub(crate) fn clean_agent(&self) -> String {
+        let program = env!("CARGO_BIN_EXE_mxray");
+        let anchor = self.dns.trust_anchor.display();
+        format!(
+            "ip netns exec {CLEAN} {program} agent --stdio --allow-special --resolver {RESOLVER} \
+             --trust-anchor {anchor}"
+        )
     }
 
     /// Runs a command of mxray that probes, at the client; gives what it did.

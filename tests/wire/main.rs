@@ -5,6 +5,7 @@
 mod agent;
 mod certificates;
 #[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "the other test target uses the rest")]
 mod common;
 mod hostile;
 mod injection;
