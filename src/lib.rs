@@ -17,6 +17,7 @@
 pub mod dns;
 pub mod egress;
 pub mod judge;
+pub mod mirror;
 pub mod model;
 pub mod observe;
 pub mod plan;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+mod across;
 mod controls;
 mod promises;
 mod time;
@@ -107,6 +108,7 @@ fn observation(place: usize, seen: &Seen) -> Observation {
         ehlo_name: Some("probe.example.org".into()),
         mode: Mode::Starttls,
         client_hello: seen.hello,
+        offer: None,
         sni: Some(seen.host.into()),
         repeat: 0,
         role: Role::Target,
@@ -165,6 +167,7 @@ fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evi
         role: Role::Target,
         families,
         elsewhere: std::collections::BTreeMap::new(),
+        mirror: None,
     }
 }
 

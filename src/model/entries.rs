@@ -25,6 +25,9 @@ pub enum EntryError {
     /// An entry has neither bytes nor an event, or one that is not known.
     #[error("observation {0}: entry {1} of the transcript makes no sense")]
     Entry(String, usize),
+    /// A certificate was written without its DER.
+    #[error("observation {0} tells of a certificate and does not hold it: its `der` was left out")]
+    NoDer(String),
     /// Base64 that does not decode.
     #[error("observation {0}: a certificate or staple is not base64")]
     Base64(String),
@@ -212,6 +215,9 @@ pub fn observation(report: &ObservationReport) -> Result<Observation, EntryError
     let entries =
         report.transcript.as_ref().ok_or_else(|| EntryError::NoTranscript(report.id.clone()))?;
     let handshake = match &report.tls {
+        Some(tls) if tls.chain.iter().any(|certificate| certificate.der.is_none()) => {
+            return Err(EntryError::NoDer(report.id.clone()));
+        }
         Some(tls) => handshake(tls).ok_or_else(|| EntryError::Base64(report.id.clone()))?,
         None => Handshake::default(),
     };
@@ -223,7 +229,11 @@ pub fn observation(report: &ObservationReport) -> Result<Observation, EntryError
     })
 }
 
-fn transcript(
+/// The events of a transcript; what the handshake showed stands apart from it.
+///
+/// # Errors
+/// An entry makes no sense.
+pub fn transcript(
     id: &str,
     entries: &[TranscriptEntry],
     handshake: &Handshake,
@@ -236,12 +246,23 @@ fn transcript(
     Ok(Transcript { events })
 }
 
+impl TranscriptEntry {
+    /// The bytes that it carries; `None` where it carries none, and where its base64
+    /// does not decode.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match (&self.text, &self.base64) {
+            (Some(text), _) => Some(text.clone().into_bytes()),
+            (None, Some(encoded)) => BASE64.decode(encoded).ok(),
+            (None, None) => None,
+        }
+    }
+}
+
 fn kind(entry: &TranscriptEntry, handshake: &Handshake) -> Option<EventKind> {
-    let bytes = match (&entry.text, &entry.base64) {
-        (Some(text), _) => Some(text.clone().into_bytes()),
-        (None, Some(encoded)) => Some(BASE64.decode(encoded).ok()?),
-        (None, None) => None,
-    };
+    let bytes = entry.bytes();
+    if bytes.is_none() && entry.base64.is_some() {
+        return None;
+    }
     Some(match (entry.from, entry.event.as_deref(), bytes) {
         (Speaker::Peer, None, Some(bytes)) => EventKind::Received(bytes),
         (Speaker::Us, None, Some(bytes)) => EventKind::Sent(bytes),
@@ -304,6 +325,7 @@ pub fn probe(report: &ProbeReport) -> Probe {
         ehlo_name: report.ehlo_name.clone(),
         mode: report.mode,
         client_hello: report.client_hello,
+        offer: None,
         sni: report.sni.clone(),
         repeat: report.repeat,
         role: report.role,

@@ -79,6 +79,9 @@ fn strip_target(target: &mut TargetReport) {
         fetch.body = None;
         fetch.chain = None;
     }
+    if let Some(mirror) = &mut target.mirror {
+        mirror.sessions = None;
+    }
     for observation in &mut target.observations {
         observation.transcript = None;
         let Some(tls) = &mut observation.tls else { continue };
@@ -115,6 +118,9 @@ pub enum ReadError {
     /// It is not JSON, or not of this shape.
     #[error("not a report of mxray: {0}")]
     Shape(#[from] serde_json::Error),
+    /// Its lines do not belong together.
+    #[error("the lines are of several runs, and a report is of one")]
+    Runs,
     /// It is of another version.
     #[error("a report of version {found:?}, and only {SCHEMA:?} is known")]
     Version {
@@ -123,17 +129,45 @@ pub enum ReadError {
     },
 }
 
-/// A report from JSON. Fields that are not known are passed over: they may be
-/// added within a version.
+/// A report from JSON, one object or the lines of one run. Fields that are not
+/// known are passed over: they may be added within a version.
 ///
 /// # Errors
-/// The text is not JSON, lacks a field, or has another `schema`.
+/// The text is not JSON, lacks a field, has another `schema`, or is of several runs.
 pub fn read(text: &str) -> Result<Report, ReadError> {
-    let version: Version = serde_json::from_str(text)?;
-    if version.schema != SCHEMA {
-        return Err(ReadError::Version { found: version.schema });
+    let mut reports = read_all(text)?;
+    match (reports.pop(), reports.pop()) {
+        (Some(report), None) => Ok(report),
+        _ => Err(ReadError::Runs),
     }
-    Ok(serde_json::from_str(text)?)
+}
+
+/// The reports of a text that holds one or several, one behind the other as
+/// [`ndjson`] writes them. Lines of one run are put together again.
+///
+/// # Errors
+/// As [`read`]; a text that holds none is no report either.
+pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
+    for version in serde_json::Deserializer::from_str(text).into_iter::<Version>() {
+        let version = version?;
+        if version.schema != SCHEMA {
+            return Err(ReadError::Version { found: version.schema });
+        }
+    }
+    let mut reports: Vec<Report> = Vec::new();
+    for report in serde_json::Deserializer::from_str(text).into_iter::<Report>() {
+        let report = report?;
+        match reports.iter_mut().find(|known| known.run == report.run) {
+            // Each line repeats the run and its controls.
+            Some(known) => known.targets.extend(report.targets),
+            None => reports.push(report),
+        }
+    }
+    if reports.is_empty() {
+        // An empty text is no JSON at all, and the parser says so.
+        serde_json::from_str::<Version>(text)?;
+    }
+    Ok(reports)
 }
 
 #[derive(serde::Deserialize)]
@@ -146,6 +180,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::model::entries::{EntryError, observation};
+    use crate::model::report::ObservationReport;
     use crate::report::samples;
 
     fn all_samples() -> Vec<Report> {
@@ -200,6 +236,32 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_one_run_are_one_report_again() {
+        let report = samples::idn();
+        let lines = ndjson(&report).unwrap();
+        assert_eq!(read(&lines).unwrap(), report);
+        assert_eq!(read(lines.trim_end()).unwrap(), report);
+        let mut other = report.clone();
+        other.run.interrupted ^= true;
+        let both = lines.clone() + &ndjson(&other).unwrap();
+        assert!(matches!(read(&both), Err(ReadError::Runs)));
+        assert!(matches!(read(&(lines + "{\"schema\":")), Err(ReadError::Shape(_))));
+        assert!(matches!(read(""), Err(ReadError::Shape(_))));
+    }
+
+    #[test]
+    fn reports_behind_each_other_are_told_apart() {
+        let (one, mut other) = (samples::idn(), samples::stripped());
+        other.run.duration_ms += 1;
+        let text = ndjson(&one).unwrap() + &render(&other).unwrap();
+        assert_eq!(read_all(&text).unwrap(), [one.clone(), other]);
+        assert_eq!(read_all(&render(&one).unwrap()).unwrap(), [one]);
+        for text in ["", " \n", "[1]", "not JSON"] {
+            assert!(matches!(read_all(text), Err(ReadError::Shape(_))), "{text}");
+        }
+    }
+
+    #[test]
     fn without_evidence_only_evidence_is_missing() {
         let mut whole = samples::stripped();
         whole.run.trust.extra_ca_pem = Some("-----BEGIN CERTIFICATE-----".to_owned());
@@ -235,5 +297,19 @@ mod tests {
     #[test]
     fn the_json_of_a_stripped_domain() {
         insta::assert_snapshot!(render(&strip_evidence(samples::stripped())).unwrap());
+    }
+
+    #[test]
+    fn evidence_that_is_missing_is_said_to_be_missing() {
+        let whole = samples::session("o1", "mx1.example.net", "203.0.113.62");
+        assert!(observation(&whole).is_ok_and(|seen| seen.transcript.events.len() == 1));
+        let mut bare = whole.clone();
+        bare.tls.as_mut().unwrap().chain[0].der = None;
+        assert_eq!(observation(&bare), Err(EntryError::NoDer("o1".into())));
+        let mut broken = whole.clone();
+        broken.tls.as_mut().unwrap().chain[0].der = Some("%".into());
+        assert_eq!(observation(&broken), Err(EntryError::Base64("o1".into())));
+        let silent = ObservationReport { transcript: None, ..whole };
+        assert_eq!(observation(&silent), Err(EntryError::NoTranscript("o1".into())));
     }
 }

@@ -1,7 +1,7 @@
 //! The report that people read.
 //!
 //! Owns the order of its parts: the verdict in one sentence, the table of
-//! addresses, sessions that did not get through, what differs, findings, DNS,
+//! addresses, sessions that did not get through, what each view says, what differs, findings, DNS,
 //! promises, what to do next, and once for the whole run what controls showed, what is so
 //! about this machine, and the evidence page of each claim about a path.
 //! Refuses to judge: it only words what the report says.
@@ -16,9 +16,13 @@ pub mod egress;
 mod evidence;
 pub mod explain;
 mod findings;
+mod injection;
 mod machine;
+mod matrix;
+mod mirror;
 mod policies;
 mod postfix;
+mod range;
 mod sessions;
 pub mod tlsa;
 mod transcripts;
@@ -71,8 +75,12 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     addresses::write(page, target, style.verbose);
     certificates::write(page, target);
     sessions::write_cut_short(page, target);
+    matrix::write(page, target);
+    mirror::write(page, target, style.verbose);
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
+    injection::write(page, target);
+    range::write(page, target, style.verbose);
     dns::write(page, report, target);
     policies::write(page, target, style.verbose);
     advice::write(page, report, target);
@@ -107,7 +115,7 @@ fn write_verdict(page: &mut Page, target: &TargetReport) {
 fn write_extent(page: &mut Page, verdict: &Verdict) {
     let mut line = Line::new();
     if let Some(because) = &verdict.because {
-        line = line.plain("Because: ").plain(words::because(verdict.status, because)).plain(". ");
+        line = line.plain("Because: ").plain(&words::because(verdict.status, because)).plain(". ");
     }
     if let Some(place) = verdict.place {
         line = line.plain("Where: ").plain(words::place(place)).plain(". ");

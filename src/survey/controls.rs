@@ -30,6 +30,8 @@ pub struct ControlSettings {
     pub canary: Vec<IpAddr>,
     /// Whether there shall be a canary at all.
     pub no_canary: bool,
+    /// Targets that earn no control: a mirror speaks for itself.
+    pub never_for: Vec<Target>,
 }
 
 /// One control as it was asked.
@@ -54,6 +56,9 @@ impl Controls {
     pub(super) async fn ask(&self, survey: &Survey, endpoints: &Arc<Endpoints>, target: &Evidence) {
         let public = target.observations.iter().all(|seen| is_public(seen.probe.ip));
         let settings = &survey.controls;
+        if settings.never_for.contains(&target.target) {
+            return;
+        }
         tokio::join!(
             async {
                 if !settings.named.is_empty() {
@@ -173,7 +178,7 @@ mod tests {
     use crate::model::probe::{Limits, Mode};
     use crate::model::report::{Families, FamilyUse};
     use crate::observe::Dialler;
-    use crate::plan::Intent;
+    use crate::plan::{Closer, Intent};
     use crate::tls::Roots;
     use crate::vantage::local::Local;
 
@@ -201,6 +206,7 @@ mod tests {
                 limits: Limits { session: patience, greeting: patience },
                 repeats: 1,
                 other_ports: false,
+                closer: Closer::default(),
             },
             asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
             controls: ControlSettings {

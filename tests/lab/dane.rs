@@ -14,17 +14,15 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use mxray::model::report::{ObservationReport, Report};
+use mxray::model::report::{ObservationReport, Report, TargetReport};
 use mxray::model::route::Tlsa;
 use mxray::model::tls::{Dane, DaneStatus};
-use mxray::policy::dane;
+use mxray::model::verdict::Status;
 
 use self::cases::{CASES, Case};
 pub(crate) use self::exchanges::Exchanges;
 use crate::oracle::{self, Word};
-use crate::topology::CLIENT;
+use crate::topology::{CLIENT, RESOLVER};
 use crate::world::{Play, World};
 
 /// What both said of each case so far, by its domain.
@@ -35,6 +33,7 @@ static SEEN: Mutex<BTreeMap<&str, Row>> = Mutex::new(BTreeMap::new());
 struct Row {
     word: Word,
     dane: Option<Dane>,
+    verdict: Status,
 }
 
 /// One trial a case, and one for the page.
@@ -66,8 +65,10 @@ impl Case {
         let oracle::Judgement { word, record: printed, outcome: said } =
             oracle::dane(CLIENT, self.domain)?;
         ensure!(word == self.word, "the oracle says {word}, expected {}\n{said}", self.word);
-        let (outcome, report) = world.evidence(self.domain)?;
-        let dane = judged(&report, self.domain).with_context(|| outcome.to_string())?;
+        let (outcome, report) = world.probe(self.domain, RESOLVER)?;
+        let report: Report = serde_json::from_value(report)?;
+        let target = report.targets.first().context("no target")?;
+        let dane = judged(target).with_context(|| outcome.to_string())?;
         let found =
             dane.as_ref().map(|dane| (dane.status, dane.reasons.first().map(String::as_str)));
         ensure!(
@@ -80,8 +81,8 @@ impl Case {
             (None, None) => true,
             _ => false,
         };
-        ensure!(agree, "mxray has {record:?}, the oracle {:?}\n{said}\n{outcome}", printed);
-        Ok(Row { word, dane })
+        ensure!(agree, "mxray has {record:?}, the oracle {printed:?}\n{said}\n{outcome}");
+        Ok(Row { word, dane, verdict: target.verdict.status })
     }
 }
 
@@ -102,18 +103,12 @@ fn expected(word: Word) -> Option<(DaneStatus, Option<&'static str>)> {
 }
 
 /// The judgement of the first exchange's first session.
-fn judged(report: &Report, next_hop: &str) -> Result<Option<Dane>> {
-    let target = report.targets.first().context("no target")?;
+fn judged(target: &TargetReport) -> Result<Option<Dane>> {
     let route = target.routes.first().context("no route")?;
     let exchange = route.exchanges.first().context("no exchange")?;
     let is_its = |one: &&ObservationReport| one.probe.host == exchange.host;
     let session = target.observations.iter().find(is_its).context("no session")?;
-    let chain = session.tls.iter().flat_map(|tls| &tls.chain);
-    let chain = chain.map(|certificate| certificate.der.as_deref().unwrap_or_default());
-    let chain: Vec<Vec<u8>> = chain.map(|der| STANDARD.decode(der)).collect::<Result<_, _>>()?;
-    let requirement = dane::requirement(route, exchange);
-    let names = dane::reference_names(next_hop, route, exchange);
-    Ok(dane::judge(&requirement, &chain, &names, session.started_at))
+    Ok(session.tls.as_ref().and_then(|tls| tls.dane.clone()))
 }
 
 /// Whether the oracle printed this record.

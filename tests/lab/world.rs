@@ -3,18 +3,17 @@
 //! Owns the order in which the parts start, and how mxray is run in it. Refuses
 //! to know what a scenario expects.
 
-use std::fs;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use libtest_mimic::Trial;
-use mxray::model::report::Report;
 use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
 use crate::dns::{Dns, Records};
 use crate::egress;
+use crate::injection;
 use crate::levels::{self, Sender};
 use crate::middlebox;
 use crate::mta::Servers;
@@ -22,7 +21,7 @@ use crate::pki::Authority;
 use crate::policy_host::PolicyHosts;
 use crate::premises;
 use crate::process::{self, Daemon, Outcome};
-use crate::sandbox;
+use crate::range;
 use crate::scenarios;
 use crate::sts;
 use crate::topology::{self, CLIENT, RESOLVER};
@@ -55,7 +54,8 @@ fn plays() -> Vec<Play> {
     });
     let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
     let more = more.chain(egress::plays());
-    premises.chain(scenarios).chain(more).collect()
+    let closer = injection::plays().into_iter().chain(range::plays());
+    premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -104,20 +104,20 @@ impl World {
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
     pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
-        let outcome = self.mxray(&["check", domain, "--json"], resolver)?;
-        let report = serde_json::from_str(&outcome.stdout)
-            .with_context(|| format!("no report\n{outcome}"))?;
-        Ok((outcome, report))
+        self.probe_with(domain, resolver, &[])
     }
 
-    /// The same with the evidence, read into the library's own types.
-    pub(crate) fn evidence(&self, domain: &str) -> Result<(Outcome, Report)> {
-        let file = sandbox::folder("evidence")?.join("report.json");
-        let mut check = self.command(&["check", domain], RESOLVER);
-        let outcome = process::observe(check.arg("--save").arg(&file))?;
-        let text = fs::read_to_string(&file).with_context(|| outcome.to_string())?;
-        let report = serde_json::from_str(&text).with_context(|| outcome.to_string())?;
-        fs::remove_file(&file)?;
+    /// The same with further options.
+    pub(crate) fn probe_with(
+        &self,
+        domain: &str,
+        resolver: &str,
+        options: &[&str],
+    ) -> Result<(Outcome, Value)> {
+        let arguments = [&["check", domain, "--json"], options].concat();
+        let outcome = self.mxray(&arguments, resolver)?;
+        let report = serde_json::from_str(&outcome.stdout)
+            .with_context(|| format!("no report\n{outcome}"))?;
         Ok((outcome, report))
     }
 

@@ -7,7 +7,11 @@ mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
+mod injection;
 mod menu;
+mod mirror;
 mod promises;
+mod range;
 mod servers;
+mod socks5;
 mod tlsa;

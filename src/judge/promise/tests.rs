@@ -46,6 +46,7 @@ fn observation(parts: &[&str]) -> Observation {
         ehlo_name: Some("p".into()),
         mode: Mode::Starttls,
         client_hello: ClientHello::Default,
+        offer: None,
         sni: None,
         repeat: 0,
         role: Role::Target,
@@ -213,6 +214,7 @@ fn witness(account: Account) -> Vec<Witness> {
         role: Role::Control,
         families: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         elsewhere: std::collections::BTreeMap::new(),
+        mirror: None,
     };
     proof::witnesses(&evidence, &ledger(vec![account]))
 }

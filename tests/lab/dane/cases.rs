@@ -13,9 +13,9 @@ use crate::oracle::Word;
 pub(crate) struct Case {
     /// What it is, for people.
     pub(crate) title: &'static str,
-    /// Where its records are; also the target, unless that is [`Case::target`].
+    /// The target: a domain, or a host of another case in brackets.
     pub(crate) domain: &'static str,
-    /// Its records.
+    /// The domain's records.
     pub(crate) lines: &'static str,
     /// What `posttls-finger -l dane` makes of it.
     pub(crate) word: Word,

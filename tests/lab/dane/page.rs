@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use mxray::model::tls::DaneStatus;
+use serde::Serialize;
 
 use super::Row;
 use super::cases::{CASES, Case};
@@ -22,16 +22,17 @@ const MAX_DATA: usize = 8;
 /// Whether the page has the table; every case that was not played yet is played.
 pub(super) fn agrees(world: &World) -> Result<()> {
     let mut table = format!("{} cases.\n\n", CASES.len());
-    table.push_str("| case | records | posttls-finger | mxray |\n|---|---|---|---|\n");
+    table.push_str("| case | records | posttls-finger | mxray: DANE | mxray: verdict |\n|---|---|---|---|---|\n");
     for case in CASES {
         let row = case.seen(world)?;
         let _ = writeln!(
             table,
-            "| {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} |",
             case.title,
             records(case),
             row.word,
-            mxray(&row)
+            dane(&row)?,
+            word(row.verdict)?
         );
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dane.md");
@@ -45,18 +46,17 @@ pub(super) fn agrees(world: &World) -> Result<()> {
     Ok(())
 }
 
-fn mxray(row: &Row) -> String {
-    let Some(dane) = &row.dane else { return "no certificate to judge".to_owned() };
-    let status = match dane.status {
-        DaneStatus::Matched => "matched",
-        DaneStatus::Mismatched => "mismatched",
-        DaneStatus::Unusable => "unusable",
-        DaneStatus::None => "none",
-        DaneStatus::Bogus => "bogus",
-        DaneStatus::NotAsked => "not-asked",
-    };
+fn dane(row: &Row) -> Result<String> {
+    let Some(dane) = &row.dane else { return Ok("no certificate to judge".to_owned()) };
+    let status = word(dane.status)?;
     let reasons = dane.reasons.join(", ");
-    if reasons.is_empty() { status.to_owned() } else { format!("{status}: {reasons}") }
+    Ok(if reasons.is_empty() { status } else { format!("{status}: {reasons}") })
+}
+
+/// A status as the report spells it.
+fn word(status: impl Serialize) -> Result<String> {
+    let value = serde_json::to_value(status)?;
+    value.as_str().map(ToOwned::to_owned).context("a status is no word")
 }
 
 /// What of a case's lines is not the same in all of them.
