@@ -157,9 +157,9 @@ impl Settings {
         host_name: Option<String>,
     ) -> Result<Self, Failure> {
         let EgressArguments { probe, trust, .. } = arguments;
-        if !probe.vantage.is_empty() {
+        if !vantages(probe)?.is_empty() {
             return Err(Failure::usage(
-                "--vantage: egress is about the machine that it runs on",
+                "--vantage and --socks5: egress is about the machine that it runs on",
                 "run it there: ssh HOST mxray egress",
             ));
         }

@@ -294,74 +294,28 @@ mod tests {
         assert_eq!(found(SOUND, master), []);
     }
 
+    /// What main.cf says, the finding, and the setting of the line that mends it.
+    #[rustfmt::skip]
+    const MISTAKES: [(&str, &str, Severity, Option<&str>); 12] = [
+        ("smtp_tls_security_level =\nsmtpd_tls_cert_file = /c", "tls-level-empty", Severity::Critical, Some("smtp_tls_security_level = may")),
+        ("smtp_tls_security_level = none", "tls-level-none", Severity::Critical, Some("smtp_tls_security_level = may")),
+        ("smtp_tls_security_level = yes", "tls-level-invalid", Severity::Critical, Some("smtp_tls_security_level = may")),
+        ("smtp_tls_security_level =\nsmtp_use_tls = yes", "tls-level-obsolete", Severity::Notice, Some("smtp_tls_security_level = may")),
+        ("smtp_dns_support_level = enabled", "dane-without-dnssec", Severity::Critical, Some("smtp_dns_support_level = dnssec")),
+        ("smtp_host_lookup = native", "dane-without-dnssec", Severity::Critical, Some("smtp_host_lookup = dns")),
+        ("smtp_tls_security_level = secure", "no-ca", Severity::Critical, Some("smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt")),
+        ("smtp_tls_loglevel = 0", "tls-loglevel-zero", Severity::Warning, Some("smtp_tls_loglevel = 1")),
+        ("smtp_bind_address = 192.0.2.9", "bind-address-not-ours", Severity::Warning, Some("smtp_bind_address =")),
+        ("smtp_bind_address6 = 2001:db8::9\nsmtp_bind_address_enforce = yes", "bind-address-not-ours", Severity::Critical, Some("smtp_bind_address6 =")),
+        ("smtp_tls_policy_maps = hash:/x", "tls-policy-maps", Severity::Notice, None),
+        ("relayhost = [relay.example.net]", "relayhost-set", Severity::Notice, None),
+    ];
+
     #[test]
     fn each_mistake_in_main_cf_is_named_with_its_line() {
-        use Severity::{Critical, Notice, Warning};
-        for (main, id, severity, line) in [
-            (
-                "smtp_tls_security_level =\nsmtpd_tls_cert_file = /c",
-                "tls-level-empty",
-                Critical,
-                Some("postconf -e 'smtp_tls_security_level = may'"),
-            ),
-            (
-                "smtp_tls_security_level = none",
-                "tls-level-none",
-                Critical,
-                Some("postconf -e 'smtp_tls_security_level = may'"),
-            ),
-            (
-                "smtp_tls_security_level = yes",
-                "tls-level-invalid",
-                Critical,
-                Some("postconf -e 'smtp_tls_security_level = may'"),
-            ),
-            (
-                "smtp_tls_security_level =\nsmtp_use_tls = yes",
-                "tls-level-obsolete",
-                Notice,
-                Some("postconf -e 'smtp_tls_security_level = may'"),
-            ),
-            (
-                "smtp_dns_support_level = enabled",
-                "dane-without-dnssec",
-                Critical,
-                Some("postconf -e 'smtp_dns_support_level = dnssec'"),
-            ),
-            (
-                "smtp_host_lookup = native",
-                "dane-without-dnssec",
-                Critical,
-                Some("postconf -e 'smtp_host_lookup = dns'"),
-            ),
-            (
-                "smtp_tls_security_level = secure",
-                "no-ca",
-                Critical,
-                Some("postconf -e 'smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt'"),
-            ),
-            (
-                "smtp_tls_loglevel = 0",
-                "tls-loglevel-zero",
-                Warning,
-                Some("postconf -e 'smtp_tls_loglevel = 1'"),
-            ),
-            (
-                "smtp_bind_address = 192.0.2.9",
-                "bind-address-not-ours",
-                Warning,
-                Some("postconf -e 'smtp_bind_address ='"),
-            ),
-            (
-                "smtp_bind_address6 = 2001:db8::9\nsmtp_bind_address_enforce = yes",
-                "bind-address-not-ours",
-                Critical,
-                Some("postconf -e 'smtp_bind_address6 ='"),
-            ),
-            ("smtp_tls_policy_maps = hash:/x", "tls-policy-maps", Notice, None),
-            ("relayhost = [relay.example.net]", "relayhost-set", Notice, None),
-        ] {
-            let lines: Vec<String> = line.map(str::to_owned).into_iter().collect();
+        for (main, id, severity, setting) in MISTAKES {
+            let lines: Vec<String> =
+                setting.map(|setting| format!("postconf -e '{setting}'")).into_iter().collect();
             assert_eq!(only(main, ""), (id.to_owned(), severity, lines), "{main}");
         }
     }

@@ -54,9 +54,11 @@ pub(crate) fn publish(records: &mut Records) {
     records.add_pointer(LYING_IPV4, "liar.egress.test");
 }
 
+type Trial = fn(&World) -> Result<()>;
+
 /// One trial a thing that is shown.
 pub(crate) fn plays() -> Vec<Play> {
-    let all: [(&str, fn(&World) -> Result<()>); 6] = [
+    let all: [(&str, Trial); 6] = [
         ("nothing is wrong with a sound Postfix", sound),
         ("each planted mistake is named, and mended by its lines", broken),
         ("a transport in clear is named, and mended by its line", transport),

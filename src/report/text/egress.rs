@@ -291,3 +291,78 @@ fn write_remarks(page: &mut Page, report: &EgressReport) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A report whose every text tries to reach the terminal.
+    fn hostile() -> EgressReport {
+        let evil = "evil\u{1b}[2J.example";
+        serde_json::from_value(json!({
+            "schema": "mxray/egress/1", "tool": "mxray 0.1.0",
+            "started_at": "2026-11-22T05:00:00Z", "duration_ms": 1, "interrupted": false,
+            "controls": [evil], "not_asked": null, "postfix_error": evil,
+            "sources": [{
+                "ip": "2001:db8::1", "family": "ipv6", "preferred": true, "used": false,
+                "temporary": true, "routed": true, "public": "2001:db8::1",
+                "destinations": [
+                    {"target": evil, "status": "not-offered", "confidence": null,
+                     "summary": evil, "because": null, "addresses": 1, "reached": 1,
+                     "offered": false, "tls": [], "client_address_seen": [evil],
+                     "postfix": ["clear"], "observations": ["o1"]},
+                    {"target": "b.example", "status": "intact", "confidence": null,
+                     "summary": "well", "because": null, "addresses": 1, "reached": 0,
+                     "offered": true, "tls": [evil], "client_address_seen": [],
+                     "postfix": ["tls"], "observations": ["o2"]}],
+                "reverse": {"dnssec": "insecure", "error": null,
+                    "names": [{"name": evil, "confirmed": false}]},
+                "ehlo": {"name": evil, "addresses": [], "resolves": false},
+                "spf": {"domain": evil, "ip": "2001:db8::1", "result": "softfail",
+                    "decided_by": [evil], "lookups": 3, "problem": evil}}],
+            "postfix": [{"directory": evil, "version": evil, "level": evil, "level_from": evil,
+                "relayhost": evil, "helo_name": evil, "transports": [], "problem": evil}],
+            "findings": [{"id": "tls-level-none", "severity": "critical", "ip": null,
+                "instance": evil, "explanation": evil, "remedy": evil,
+                "lines": [format!("postconf -c {evil}/{} -e 'a = b'", "long".repeat(30))]}]
+        }))
+        .unwrap()
+    }
+
+    fn text(width: usize) -> String {
+        let (colour, transcript, postfix) = (false, false, false);
+        render(&hostile(), &Style { width, colour, transcript, postfix, verbose: 1 })
+    }
+
+    #[test]
+    fn nothing_reaches_the_terminal_unescaped() {
+        for width in [40, 80, 120] {
+            let text = text(width);
+            assert!(!text.contains('\u{1b}') && text.ends_with('\n'), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_question_has_its_answer_and_lines_to_type_stay_whole() {
+        let text = text(120);
+        for words in [
+            "1 critical fault",
+            "2001:db8::1*",
+            "open to 1 of 2",
+            "not-offered",
+            "does not lead back",
+            "other address",
+            "softfail",
+            "clear, tls (",
+            "temporary address",
+            "No mail goes out by it",
+            "3 of 10 lookups",
+            "Then: postfix reload",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(text.lines().any(|line| line.ends_with("-e 'a = b'") && line.contains("postconf")));
+    }
+}
