@@ -32,7 +32,7 @@ use mxray::model::route::Route;
 use mxray::model::target::Target;
 use mxray::model::verdict::Status;
 use mxray::observe::{Dialler, observe};
-use mxray::plan::{self, Intent, budget};
+use mxray::plan::{self, Closer, Intent, budget};
 use mxray::tls::Roots;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustls::client::Resumption;
@@ -174,6 +174,7 @@ impl Full {
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: 0,
             other_ports: false,
+            closer: Closer::default(),
         };
         let route = Route::of_address(&target, "local").unwrap();
         let probe = plan::first_probes(&target, &route, families, &intent).remove(0);

@@ -19,7 +19,7 @@ use mxray::judge::{self, Context};
 use mxray::model::probe::{Family, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::observe::Dialler;
-use mxray::plan::{Intent, budget};
+use mxray::plan::{Closer, Intent, budget};
 use mxray::sim::internet::{CLIENT_IPV4, CLIENT_IPV6, Internet, Path, Running};
 use mxray::sim::middlebox::{Behaviour, Refusal, Scope};
 use mxray::sim::server::{Profile, Software};
@@ -83,6 +83,7 @@ fn survey_of(running: &Running) -> Survey {
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: budget::REPEATS,
             other_ports: false,
+            closer: Closer::default(),
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         controls: ControlSettings {

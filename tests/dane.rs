@@ -114,7 +114,8 @@ fn record(usage: u8, selector: u8, matching: u8, der: &[u8]) -> Tlsa {
         || octets.to_vec(),
         |digest| aws_lc_rs::digest::digest(digest, octets).as_ref().to_vec(),
     );
-    let data = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    let pairs: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    let data = pairs.concat();
     Tlsa { usage, selector, matching, data }
 }
 

@@ -18,7 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tls", &["model"]),
     ("policy", &["model", "tls"]),
     ("dns", &["model", "policy"]),
-    ("plan", &["model", "smtp"]),
+    ("plan", &["model", "smtp", "tls"]),
     ("observe", &["model", "smtp", "tls", "policy"]),
     ("vantage", &["model", "smtp", "dns", "observe"]),
     ("judge", &["model", "smtp", "tls", "policy"]),

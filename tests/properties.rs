@@ -5,7 +5,7 @@ use mxray::model::session::{Oddity, Session};
 use mxray::model::tls::Handshake;
 use mxray::model::transcript::{Ended, Ending, Event, EventKind, Transcript};
 use mxray::smtp;
-use mxray::smtp::dialogue::{Action, Dialogue, MAX_RESIDUE};
+use mxray::smtp::dialogue::{Action, Dialogue, INJECTION, MAX_RESIDUE};
 use mxray::smtp::reply::{MAX_REPLY_BYTES, MAX_REPLY_LINES};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -217,9 +217,13 @@ proptest! {
     fn the_dialogue_says_four_verbs_one_a_write_and_never_waits_after_the_end(
         answers in vec(peer_bytes(), 0..12),
         secured in any::<bool>(),
+        injects in any::<bool>(),
         mode in modes(),
     ) {
         let mut dialogue = Dialogue::new("probe.example.org", mode);
+        if injects {
+            dialogue = dialogue.injecting();
+        }
         let mut answers = answers.into_iter();
         let mut action = dialogue.start();
         let mut said = Vec::new();
@@ -229,6 +233,10 @@ proptest! {
                 Action::Receive => match answers.next() {
                     Some(answer) => dialogue.received(&answer),
                     None => break,
+                },
+                Action::Listen => match answers.next() {
+                    Some(answer) => dialogue.received(&answer),
+                    None => dialogue.silent(),
                 },
                 Action::Send(bytes) => {
                     said.push(String::from_utf8(bytes).unwrap());
@@ -242,6 +250,11 @@ proptest! {
             };
         }
         prop_assert!(said.len() <= 5, "{:?}", said);
+        let injected = said.iter().position(|line| line.as_bytes() == INJECTION);
+        prop_assert!(injected.is_none() || injects, "never without being asked for");
+        if let Some(place) = injected {
+            said[place] = "STARTTLS\r\n".to_owned();
+        }
         for line in &said {
             let verb = line.split([' ', '\r']).next().unwrap();
             prop_assert!(["EHLO", "HELO", "STARTTLS", "QUIT"].contains(&verb), "{}", line);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use mxray::plan::budget;
 
@@ -173,6 +173,9 @@ pub(crate) struct CheckArguments {
     /// What is probed, and as whom.
     #[command(flatten)]
     pub(crate) probe: ProbeOptions,
+    /// What is asked of servers besides.
+    #[command(flatten)]
+    pub(crate) closer: CloserOptions,
     /// Which other destinations are asked.
     #[command(flatten)]
     pub(crate) controls: ControlOptions,
@@ -261,6 +264,20 @@ pub(crate) struct ProbeOptions {
     #[arg(long, value_name = "N", default_value_t = budget::REPEATS)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(budget::MOST_REPEATS)))]
     pub(crate) repeats: u32,
+}
+
+/// Closer looks at servers, each with sessions of its own.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Closer looks")]
+pub(crate) struct CloserOptions {
+    /// Test for STARTTLS command injection: one more session with each host and family,
+    /// in which a NOOP follows STARTTLS in the same write
+    #[arg(long, conflicts_with = "implicit_tls")]
+    pub(crate) injection: bool,
+    /// Find all TLS versions, cipher suites and groups, by up to 120 short sessions with
+    /// one address of each host
+    #[arg(long)]
+    pub(crate) deep: bool,
 }
 
 /// Which other destinations are asked where something looks odd.
@@ -477,7 +494,8 @@ pub(crate) enum Parsed {
 /// # Errors
 /// What was typed is not a command; the complaint says what to type instead.
 pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure> {
-    let error = match Arguments::try_parse_from(typed) {
+    let typed: Vec<OsString> = typed.into_iter().collect();
+    let error = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => return Ok(Parsed::Command(arguments)),
         Err(error) => error,
     };
@@ -490,8 +508,33 @@ pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Parsed,
             "`mxray check DOMAIN` is the main one, `mxray demo` needs no network, \
              `mxray --help` tells all",
         )),
-        _ => Err(Failure::Usage(complaint(&error))),
+        _ => {
+            let complaint = complaint(&error);
+            let hint = misspelt_topic(&error, &typed).or(complaint.hint);
+            Err(Failure::Usage(Complaint { hint, ..complaint }))
+        }
     }
+}
+
+/// Least likeness of a word to a command that it was meant for, by Jaro.
+const LIKENESS: f64 = 0.8;
+
+/// `mxray help chek`: the word stands where no target can.
+fn misspelt_topic(error: &clap::Error, typed: &[OsString]) -> Option<String> {
+    let asks_help = typed.get(1).is_some_and(|word| word == "help");
+    if error.kind() != ErrorKind::InvalidSubcommand || !asks_help {
+        return None;
+    }
+    let word = typed.last()?.to_string_lossy();
+    let command = Arguments::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    let likest =
+        names.max_by(|one, other| strsim::jaro(one, &word).total_cmp(&strsim::jaro(other, &word)));
+    let likest = likest.filter(|name| strsim::jaro(name, &word) >= LIKENESS);
+    Some(match likest {
+        Some(name) => format!("mxray help {name}"),
+        None => "`mxray --help` lists the commands".to_owned(),
+    })
 }
 
 /// clap's report as one line, and one that helps.
@@ -539,8 +582,6 @@ fn mistaken_target(error: &clap::Error) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn parsed(line: &str) -> Result<Parsed, Failure> {
@@ -572,6 +613,8 @@ mod tests {
         let complaint = refused("mxray chekc gmail.com");
         assert_eq!(complaint.message, "unrecognized subcommand 'chekc'");
         assert!(complaint.hint.unwrap().contains("check"));
+        assert_eq!(refused("mxray help chek").hint.unwrap(), "mxray help check");
+        assert!(refused("mxray help example.net").hint.unwrap().contains("--help"));
         let complaint = refused("mxray check --tiemout 3 gmail.com");
         assert_eq!(complaint.message, "unexpected argument '--tiemout' found");
         assert!(complaint.hint.unwrap().contains("--timeout"));

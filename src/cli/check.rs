@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 
 use base64::Engine as _;
+use mxray::model::probe::Family;
 use mxray::model::report::Report;
 use mxray::observe::{self, Dialler};
 use mxray::report::escape::escape_name;
@@ -29,7 +30,14 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
     let settings = Settings::resolve(arguments, Surroundings { input: &mut input, host_name })?;
     own_sources(&settings.intent.sources)?;
     let (evidence, certificates) = (settings.save.clone(), settings.chain.clone());
+    let sources = settings.intent.sources.clone();
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
+    for source in unused(&sources, &report) {
+        terminal.warning(&format!(
+            "--source {source} was not used: no {} address was asked",
+            Family::of(source).label()
+        ));
+    }
     let saved = evidence.map_or(Ok(()), |path| save(&report, &path));
     let chained = certificates.map_or(Ok(()), |path| write_file(&path, chain(&report).as_bytes()));
     // A file that cannot be written does not cost the report.
@@ -51,6 +59,15 @@ pub(crate) fn own_sources(sources: &[IpAddr]) -> Result<(), Failure> {
         })?;
     }
     Ok(())
+}
+
+/// Sources of a family over which nothing was asked.
+fn unused(sources: &[IpAddr], report: &Report) -> Vec<IpAddr> {
+    let asked = |family| {
+        let mut sessions = report.targets.iter().flat_map(|target| &target.observations);
+        sessions.any(|session| session.probe.family == family)
+    };
+    sources.iter().copied().filter(|source| !asked(Family::of(*source))).collect()
 }
 
 /// Runs a future to its end on this thread: the work is waiting, not computing.

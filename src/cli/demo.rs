@@ -7,7 +7,7 @@ use mxray::model::probe::{Limits, Mode};
 use mxray::model::report::{Families, FamilyUse, Report};
 use mxray::model::target::Target;
 use mxray::observe::Dialler;
-use mxray::plan::{Intent, budget};
+use mxray::plan::{Closer, Intent, budget};
 use mxray::sim::internet::{CLEAN, Internet, Running, STRIPPED};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
@@ -81,6 +81,7 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: budget::REPEATS,
             other_ports: false,
+            closer: Closer::default(),
         },
         controls: ControlSettings { named: targets_named(&[CLEAN])?, ..ControlSettings::default() },
         vantages: Vec::new(),

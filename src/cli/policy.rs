@@ -10,8 +10,8 @@ use mxray::observe::Dialler;
 use mxray::policy::postfix;
 use mxray::report::policy_map;
 
-use crate::cli::arguments::{CheckArguments, PolicyArguments};
-use crate::cli::check::block_on;
+use crate::cli::arguments::{CheckArguments, CloserOptions, PolicyArguments, ShowOptions};
+use crate::cli::check::{block_on, own_sources};
 use crate::cli::deliver::save;
 use crate::cli::exit::{Exit, FailOn};
 use crate::cli::failure::Failure;
@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &PolicyArguments, terminal: &Terminal) -> Result<Ex
     let host_name = host_name::fully_qualified();
     let surroundings = Surroundings { input: &mut input, host_name };
     let settings = Settings::resolve(&as_check(arguments), surroundings)?;
+    own_sources(&settings.intent.sources)?;
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
     let saved = arguments.save.as_ref().map_or(Ok(()), |path| save(&report, path));
     let map = map(&report);
@@ -41,12 +42,13 @@ fn as_check(arguments: &PolicyArguments) -> CheckArguments {
     CheckArguments {
         targets: arguments.targets.clone(),
         probe: arguments.probe.clone(),
+        closer: CloserOptions::default(),
         controls: arguments.controls.clone(),
         trust: arguments.trust.clone(),
         save: arguments.save.clone(),
         chain: None,
         fail_on: FailOn::Never,
-        show: Default::default(),
+        show: ShowOptions::default(),
         output: arguments.output.clone(),
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mxray::model::session::Stage;
+use mxray::plan::budget;
 use mxray::report::escape::{escape, escape_name};
 use mxray::survey::Event;
 
@@ -103,6 +104,11 @@ impl View {
             }
             Event::Stage { host, ip, stage } => self.set_row(host, *ip, stage_text(*stage)),
             Event::Again { host, ip, why } => self.set_row(host, *ip, why),
+            Event::Range { host, ip, sessions } => {
+                let most = budget::RANGE_SESSIONS;
+                let doing = format!("versions and suites, session {sessions} of up to {most}");
+                self.set_row(host, *ip, &doing);
+            }
             Event::Done { host, ip } => self.remove_row(host, *ip),
         }
     }
@@ -141,6 +147,7 @@ impl Count {
             Event::Done { .. } => self.done += 1,
             Event::Stage { .. }
             | Event::Again { .. }
+            | Event::Range { .. }
             | Event::Suspicion { .. }
             | Event::VantageFault { .. } => {}
         }

@@ -14,7 +14,7 @@ use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::model::target::{Target, TargetKind};
 use mxray::observe::{self, Proxy};
-use mxray::plan::{Intent, budget};
+use mxray::plan::{Closer, Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
@@ -89,10 +89,11 @@ impl Settings {
         arguments: &CheckArguments,
         surroundings: Surroundings<'_>,
     ) -> Result<Self, Failure> {
-        let CheckArguments { probe, trust, .. } = arguments;
+        let CheckArguments { probe, closer, trust, .. } = arguments;
+        let closer = Closer { injection: closer.injection, range: closer.deep };
         Ok(Self {
             targets: targets(&arguments.targets, surroundings.input)?,
-            intent: intent(probe, surroundings.host_name)?,
+            intent: Intent { closer, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
             controls: controls(&arguments.controls)?,
             vantages: vantages(probe)?,
@@ -156,6 +157,7 @@ fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<Intent, Fai
         limits: Limits { session: probe.timeout, greeting: budget::GREETING_PATIENCE },
         repeats: probe.repeats,
         other_ports: true,
+        closer: Closer::default(),
     })
 }
 
@@ -388,6 +390,7 @@ mod tests {
         assert_eq!(settings.asked.ipv6, FamilyUse::Usable);
         assert_eq!(settings.intent.ehlo_names, ["probe.example.org"]);
         assert_eq!(settings.intent.mode, Mode::Starttls);
+        assert_eq!(settings.intent.closer, Closer::default(), "only when asked for");
         assert_eq!(settings.intent.limits.session, budget::SESSION);
         assert_eq!(settings.resolver.servers, []);
         assert!(!settings.resolver.trust_ad);

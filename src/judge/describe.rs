@@ -105,7 +105,7 @@ fn sentence(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
         }
         Status::NoMail => format!("{name} takes no mail: it has neither MX records nor addresses"),
         Status::Unresolvable => unresolvable(&name, because),
-        _ => inconclusive(&name, because),
+        Status::Inconclusive => inconclusive(&name, because),
     }
 }
 

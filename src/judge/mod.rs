@@ -19,6 +19,7 @@
 mod address;
 mod catalogue;
 mod claim;
+mod closer;
 mod compare;
 mod controls;
 mod dead_end;
@@ -42,6 +43,7 @@ pub use describe::PROGRAM;
 pub use table::CLAIMS;
 
 use address::Address;
+use closer::Closer;
 use controls::Controls;
 use interception::Tell;
 use policies::Promised;
@@ -80,6 +82,8 @@ struct Scene<'a> {
     controls: Controls<'a>,
     control_readings: &'a [Vec<Reading<'a>>],
     tells: Vec<Tell>,
+    /// What closer looks at the servers showed.
+    closer: Closer,
     promises: Promises,
     roots: &'a Roots,
 }
@@ -106,7 +110,8 @@ impl<'a> Scene<'a> {
         let controls = Controls::new(controls, control_readings, &addresses);
         let tells = interception::tells(&addresses, &controls);
         let roots = context.roots;
-        Self { addresses, readings, controls, control_readings, tells, promises, roots }
+        let closer = Closer::new(evidence);
+        Self { addresses, readings, controls, control_readings, tells, closer, promises, roots }
     }
 
     /// Every session of the run, those of controls too.
@@ -163,13 +168,19 @@ fn judge_beside(
     context: Context<'_>,
 ) -> TargetReport {
     let readings = reading::read_all(evidence, context);
+    let apart = reading::read_apart(evidence, context);
     let control_readings: Vec<_> =
         controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
     let scene = Scene::new(evidence, &readings, (controls, &control_readings), witnesses, context);
-    report(evidence, &scene, &Promised::read(evidence, context.roots))
+    report(evidence, (&scene, &apart), &Promised::read(evidence, context.roots))
 }
 
-fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> TargetReport {
+/// `apart` are the sessions on which nothing rests.
+fn report(
+    evidence: &Evidence,
+    (scene, apart): (&Scene<'_>, &[Reading<'_>]),
+    promised: &Promised,
+) -> TargetReport {
     let cells = compare::cells(scene.readings);
     let contrasts = compare::contrasts(&cells, scene.readings);
     let verdict = verdict::of_target(evidence, scene);
@@ -185,11 +196,14 @@ fn report(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> Target
         observations: scene
             .readings
             .iter()
+            .chain(apart)
             .map(|reading| describe::observation(reading, evidence))
             .collect(),
         cells,
         contrasts,
         findings,
+        injections: scene.closer.injections.clone(),
+        tls_ranges: scene.closer.ranges.clone(),
     }
 }
 
@@ -200,7 +214,7 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     let context = Context { roots, verify_name: None };
     let readings = reading::read_all(evidence, context);
     let scene = Scene::new(evidence, &readings, (&[], &[]), &[], context);
-    let report = report(evidence, &scene, &Promised::read(evidence, roots));
+    let report = report(evidence, (&scene, &[]), &Promised::read(evidence, roots));
     let verdict = &report.verdict;
     let own_fault = ["legacy-only", "starttls-on-greeting-line"];
     if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {

@@ -91,8 +91,18 @@ impl Reading<'_> {
     }
 }
 
-/// Reads every observation.
+/// Reads every observation that a claim may rest on. What closer looks did, no
+/// sender does.
 pub(super) fn read_all<'a>(evidence: &'a Evidence, context: Context<'_>) -> Vec<Reading<'a>> {
+    read_where(evidence, context, true)
+}
+
+/// Reads the sessions of closer looks.
+pub(super) fn read_apart<'a>(evidence: &'a Evidence, context: Context<'_>) -> Vec<Reading<'a>> {
+    read_where(evidence, context, false)
+}
+
+fn read_where<'a>(evidence: &'a Evidence, context: Context<'_>, judged: bool) -> Vec<Reading<'a>> {
     let demands = promise::demands(evidence);
     // TLSA was looked up for the port of the question (RFC 7672 §2.2.3).
     let port = evidence.observations.first().map(|first| first.probe.port);
@@ -101,7 +111,8 @@ pub(super) fn read_all<'a>(evidence: &'a Evidence, context: Context<'_>) -> Vec<
         let demand = demands.iter().find(|demand| demand.host == probe.host);
         read(observation, demand.filter(|_| port == Some(probe.port)), context)
     };
-    evidence.observations.iter().map(read).collect()
+    let wanted = evidence.observations.iter().filter(|one| one.probe.role.is_judged() == judged);
+    wanted.map(read).collect()
 }
 
 fn read<'a>(

@@ -107,6 +107,7 @@ fn observation(place: usize, seen: &Seen) -> Observation {
         ehlo_name: Some("probe.example.org".into()),
         mode: Mode::Starttls,
         client_hello: seen.hello,
+        offer: None,
         sni: Some(seen.host.into()),
         repeat: 0,
         role: Role::Target,

@@ -25,6 +25,9 @@ pub enum EntryError {
     /// An entry has neither bytes nor an event, or one that is not known.
     #[error("observation {0}: entry {1} of the transcript makes no sense")]
     Entry(String, usize),
+    /// A certificate was written without its DER.
+    #[error("observation {0} tells of a certificate and does not hold it: its `der` was left out")]
+    NoDer(String),
     /// Base64 that does not decode.
     #[error("observation {0}: a certificate or staple is not base64")]
     Base64(String),
@@ -212,6 +215,9 @@ pub fn observation(report: &ObservationReport) -> Result<Observation, EntryError
     let entries =
         report.transcript.as_ref().ok_or_else(|| EntryError::NoTranscript(report.id.clone()))?;
     let handshake = match &report.tls {
+        Some(tls) if tls.chain.iter().any(|certificate| certificate.der.is_none()) => {
+            return Err(EntryError::NoDer(report.id.clone()));
+        }
         Some(tls) => handshake(tls).ok_or_else(|| EntryError::Base64(report.id.clone()))?,
         None => Handshake::default(),
     };
@@ -304,6 +310,7 @@ pub fn probe(report: &ProbeReport) -> Probe {
         ehlo_name: report.ehlo_name.clone(),
         mode: report.mode,
         client_hello: report.client_hello,
+        offer: None,
         sni: report.sni.clone(),
         repeat: report.repeat,
         role: report.role,

@@ -65,6 +65,9 @@ pub enum ClientHello {
     /// Written by hand: SSL 3.0 to TLS 1.2, broad suites. Learns what an old
     /// server would have answered; completes no handshake.
     Legacy,
+    /// Written by hand for one question about the range of versions, suites and
+    /// groups; its bytes stand in the transcript. Completes no handshake.
+    Tailored,
 }
 
 /// Why this connection is made.
@@ -81,6 +84,31 @@ pub enum Role {
     Canary,
     /// A cooperating server that reports what reached it.
     Mirror,
+    /// Asks whether a command sent in clear behind STARTTLS is carried into TLS.
+    Injection,
+    /// Asks for one TLS version, suite or group.
+    Range,
+}
+
+impl Role {
+    /// Whether a session of this role is part of the question itself, so that
+    /// verdicts may rest on it. A session that was made to learn about the server's
+    /// TLS alone behaves as no sender does.
+    pub fn is_judged(self) -> bool {
+        !matches!(self, Self::Injection | Self::Range)
+    }
+}
+
+/// What a hand-written `ClientHello` offers, by code point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The highest version, 0x0300 (SSL 3.0) to 0x0303 (TLS 1.2); or 0x0304, TLS 1.3
+    /// and nothing below.
+    pub version: u16,
+    /// Cipher suites, in order.
+    pub suites: Vec<u16>,
+    /// Groups of the key exchange, in order.
+    pub groups: Vec<u16>,
 }
 
 /// One planned connection.
@@ -106,6 +134,9 @@ pub struct Probe {
     pub mode: Mode,
     /// Shape of the `ClientHello`.
     pub client_hello: ClientHello,
+    /// What a [`ClientHello::Tailored`] offers; `None` for the other shapes, and for
+    /// a recorded session, whose transcript has the bytes.
+    pub offer: Option<Offer>,
     /// Server name indication; `None` sends none (a bare address).
     pub sni: Option<String>,
     /// 0 for the first observation of these coordinates, then counted up.

@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::compare::{Cell, Contrast};
 use crate::model::finding::Finding;
+use crate::model::injection::InjectionReport;
 use crate::model::policy::{PolicyFetch, TxtAnswer};
 use crate::model::probe::{ClientHello, Family, Mode, Role};
+use crate::model::range::TlsRange;
 use crate::model::route::Route;
 use crate::model::session::{EhloAnswer, EhloTls, Greeting, Stage, Starttls};
 use crate::model::tls::TlsFacts;
@@ -210,6 +212,10 @@ pub struct TargetReport {
     pub contrasts: Vec<Contrast>,
     /// The claims.
     pub findings: Vec<Finding>,
+    /// Tests for STARTTLS command injection; `None` where none was made.
+    pub injections: Option<Vec<InjectionReport>>,
+    /// What the servers' TLS ranges over; `None` where that was not asked.
+    pub tls_ranges: Option<Vec<TlsRange>>,
 }
 
 /// One MX host.

@@ -11,7 +11,7 @@ use super::dial::{Dialled, Dialler, ending};
 use super::socks5::{Proxy, ProxyFault, Unconnected};
 use super::stream::Stream;
 use crate::model::observation::Observation;
-use crate::model::probe::{ClientHello, Probe};
+use crate::model::probe::{ClientHello, Offer, Probe, Role};
 use crate::model::session::Stage;
 use crate::model::transcript::{Ended, Ending, Event, EventKind, Transcript};
 use crate::smtp::dialogue::{Action, Dialogue, MAX_RESIDUE};
@@ -21,6 +21,9 @@ use crate::tls;
 const READ_SIZE: usize = 16 * 1024;
 /// How long the answer to QUIT is waited for (RFC 5321 §4.1.1.10 asks to).
 const QUIT_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a reply that nobody asked for is listened for, inside TLS: a server that
+/// has taken an injected command in answers it at once.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(4);
 /// Segments of one reply that are kept apart; what follows is appended to the
 /// last, so that a peer that sends single bytes cannot make the record grow.
 const MAX_SEGMENTS: usize = 64;
@@ -100,13 +103,16 @@ async fn connection(
         Ok(up) => {
             recorder.push(EventKind::Connected { local: up.local });
             let argument = ehlo_argument(probe, &up);
+            let dialogue = Dialogue::new(argument, probe.mode);
+            let injects = probe.role == Role::Injection;
             let connection = Connection {
-                dialogue: Dialogue::new(argument, probe.mode),
+                dialogue: if injects { dialogue.injecting() } else { dialogue },
                 probe,
                 stream: None,
                 recorder,
                 deadline,
                 awaited: None,
+                listened_since: None,
             };
             connection.run(up.stream, progress).await
         }
@@ -174,6 +180,8 @@ struct Connection<'a> {
     /// What is being waited for, and since when: a peer that sends a byte now and
     /// then must not begin the wait anew.
     awaited: Option<(Stage, Instant)>,
+    /// Since when an unasked reply is listened for.
+    listened_since: Option<Instant>,
 }
 
 impl Connection<'_> {
@@ -184,6 +192,7 @@ impl Connection<'_> {
             progress(self.dialogue.stage());
             let next = match action {
                 Action::Receive => self.receive().await,
+                Action::Listen => self.listen().await,
                 Action::Send(bytes) => self.send(bytes).await,
                 Action::StartTls { residue } => self.start_tls(residue).await,
                 Action::Close { ended, detail } => {
@@ -217,6 +226,23 @@ impl Connection<'_> {
         match outcome {
             Err(_) | Ok(Err(_) | Ok(0)) if stage == Stage::Quit => Err(over()),
             Err(_) => Err(self.timed_out(stage)),
+            Ok(Err(error)) => Err(self.broken_off(&error)),
+            Ok(Ok(0)) => Err(Ending { how: Ended::ByPeer, detail: None }),
+            Ok(Ok(length)) => Ok(self.take(buffer.get(..length).unwrap_or(&[]))),
+        }
+    }
+
+    /// Waits for what nobody has asked for; silence is an answer, too. The wait is
+    /// ours and does not count towards the session's limit.
+    async fn listen(&mut self) -> Result<Action, Ending> {
+        let begun = Instant::now();
+        let since = *self.listened_since.get_or_insert(begun);
+        let mut buffer = vec![0; READ_SIZE];
+        let Some(stream) = self.stream.as_mut() else { return Err(no_stream()) };
+        let outcome = timeout_at(since + LISTEN_PATIENCE, stream.read(&mut buffer)).await;
+        self.deadline += begun.elapsed();
+        match outcome {
+            Err(_) => Ok(self.dialogue.silent()),
             Ok(Err(error)) => Err(self.broken_off(&error)),
             Ok(Ok(0)) => Err(Ending { how: Ended::ByPeer, detail: None }),
             Ok(Ok(length)) => Ok(self.take(buffer.get(..length).unwrap_or(&[]))),
@@ -259,6 +285,9 @@ impl Connection<'_> {
         if !residue.is_empty() {
             self.recorder.push(EventKind::Residue(residue));
         }
+        if let Some(offer) = &self.probe.offer {
+            return Ok(self.offer(stream, offer).await);
+        }
         if self.probe.client_hello == ClientHello::Legacy {
             return Ok(self.legacy(stream).await);
         }
@@ -278,6 +307,18 @@ impl Connection<'_> {
         let sni = self.probe.sni.as_deref();
         let handshake = tls::legacy::probe(&mut stream, sni, self.deadline).await;
         self.recorder.push(EventKind::HandshakeFailed(Box::new(handshake)));
+        self.dialogue.not_secured()
+    }
+
+    /// One question about the range; its bytes are the evidence.
+    async fn offer(&mut self, mut stream: TcpStream, offer: &Offer) -> Action {
+        let sni = self.probe.sni.as_deref();
+        let exchange = tls::legacy::ask(&mut stream, offer, sni, self.deadline).await;
+        self.recorder.push(EventKind::Sent(exchange.sent));
+        if !exchange.received.is_empty() {
+            self.recorder.push(EventKind::Received(exchange.received));
+        }
+        self.recorder.push(EventKind::HandshakeFailed(Box::new(exchange.handshake)));
         self.dialogue.not_secured()
     }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::budget;
+use super::closer::Closer;
 use crate::model::probe::{ClientHello, Family, LOCAL, Limits, Mode, Probe, Role};
 use crate::model::report::{Families, FamilyUse};
 use crate::model::route::{Dnssec, Exchange, Route, RouteKind};
@@ -29,6 +30,8 @@ pub struct Intent {
     pub repeats: u32,
     /// Whether a suspicion is followed to other ports of the same host.
     pub other_ports: bool,
+    /// What is asked of servers besides.
+    pub closer: Closer,
 }
 
 impl Intent {
@@ -102,6 +105,7 @@ fn probe(
         ehlo_name: intent.ehlo_names.first().cloned(),
         mode: intent.mode,
         client_hello: ClientHello::Default,
+        offer: None,
         sni: intent.sni.clone().or(host_name),
         repeat: 0,
         role: Role::Target,

@@ -34,7 +34,7 @@ pub fn follow_up(last: &Observation) -> Option<Probe> {
     let client_hello = match last.probe.client_hello {
         ClientHello::Default => ClientHello::Classical,
         ClientHello::Classical => ClientHello::Legacy,
-        ClientHello::Legacy => return None,
+        ClientHello::Legacy | ClientHello::Tailored => return None,
     };
     Some(Probe { client_hello, ..last.probe.clone() })
 }

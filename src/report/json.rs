@@ -107,6 +107,9 @@ pub enum ReadError {
     /// It is not JSON, or not of this shape.
     #[error("not a report of mxray: {0}")]
     Shape(#[from] serde_json::Error),
+    /// Its lines do not belong together.
+    #[error("the lines are of several runs, and a report is of one")]
+    Runs,
     /// It is of another version.
     #[error("a report of version {found:?}, and only {SCHEMA:?} is known")]
     Version {
@@ -115,17 +118,17 @@ pub enum ReadError {
     },
 }
 
-/// A report from JSON. Fields that are not known are passed over: they may be
-/// added within a version.
+/// A report from JSON, one object or the lines of one run. Fields that are not
+/// known are passed over: they may be added within a version.
 ///
 /// # Errors
-/// The text is not JSON, lacks a field, or has another `schema`.
+/// The text is not JSON, lacks a field, has another `schema`, or is of several runs.
 pub fn read(text: &str) -> Result<Report, ReadError> {
-    let version: Version = serde_json::from_str(text)?;
-    if version.schema != SCHEMA {
-        return Err(ReadError::Version { found: version.schema });
+    let mut reports = read_all(text)?;
+    match (reports.pop(), reports.is_empty()) {
+        (Some(report), true) => Ok(report),
+        _ => Err(ReadError::Runs),
     }
-    Ok(serde_json::from_str(text)?)
 }
 
 /// The reports of a text that holds one or several, one behind the other as
@@ -149,7 +152,8 @@ pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
             None => reports.push(report),
         }
     }
-    if reports.is_empty() { read(text).map(|report| vec![report]) } else { Ok(reports) }
+    // Nothing but blanks: the error is that of a text that ends too early.
+    if reports.is_empty() { Ok(vec![serde_json::from_str(text)?]) } else { Ok(reports) }
 }
 
 #[derive(serde::Deserialize)]
@@ -162,6 +166,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::model::entries::{EntryError, observation};
+    use crate::model::report::ObservationReport;
     use crate::report::samples;
 
     fn all_samples() -> Vec<Report> {
@@ -217,6 +223,20 @@ mod tests {
 
     #[test]
     fn lines_of_one_run_are_one_report_again() {
+        let report = samples::idn();
+        let lines = ndjson(&report).unwrap();
+        assert_eq!(read(&lines).unwrap(), report);
+        assert_eq!(read(lines.trim_end()).unwrap(), report);
+        let mut other = report.clone();
+        other.run.interrupted ^= true;
+        let both = lines.clone() + &ndjson(&other).unwrap();
+        assert!(matches!(read(&both), Err(ReadError::Runs)));
+        assert!(matches!(read(&(lines + "{\"schema\":")), Err(ReadError::Shape(_))));
+        assert!(matches!(read(""), Err(ReadError::Shape(_))));
+    }
+
+    #[test]
+    fn reports_of_several_runs_are_read_in_their_order() {
         let (one, other) = (samples::idn(), samples::stripped());
         let text = ndjson(&one).unwrap() + &render(&other).unwrap();
         assert_eq!(read_all(&text).unwrap(), [one.clone(), other]);
@@ -262,5 +282,19 @@ mod tests {
     #[test]
     fn the_json_of_a_stripped_domain() {
         insta::assert_snapshot!(render(&strip_evidence(samples::stripped())).unwrap());
+    }
+
+    #[test]
+    fn evidence_that_is_missing_is_said_to_be_missing() {
+        let whole = samples::session("o1", "mx1.example.net", "203.0.113.62");
+        assert!(observation(&whole).is_ok_and(|seen| seen.transcript.events.len() == 1));
+        let mut bare = whole.clone();
+        bare.tls.as_mut().unwrap().chain[0].der = None;
+        assert_eq!(observation(&bare), Err(EntryError::NoDer("o1".into())));
+        let mut broken = whole.clone();
+        broken.tls.as_mut().unwrap().chain[0].der = Some("%".into());
+        assert_eq!(observation(&broken), Err(EntryError::Base64("o1".into())));
+        let silent = ObservationReport { transcript: None, ..whole };
+        assert_eq!(observation(&silent), Err(EntryError::NoTranscript("o1".into())));
     }
 }

@@ -105,6 +105,8 @@ pub(crate) fn target(
         cells: Vec::new(),
         contrasts: Vec::new(),
         findings: Vec::new(),
+        injections: None,
+        tls_ranges: None,
     }
 }
 

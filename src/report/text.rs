@@ -15,9 +15,11 @@ mod dns;
 mod evidence;
 pub mod explain;
 mod findings;
+mod injection;
 mod machine;
 mod policies;
 mod postfix;
+mod range;
 mod sessions;
 pub mod tlsa;
 mod transcripts;
@@ -72,6 +74,8 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     sessions::write_cut_short(page, target);
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
+    injection::write(page, target);
+    range::write(page, target, style.verbose);
     dns::write(page, report, target);
     policies::write(page, target, style.verbose);
     advice::write(page, report, target);
@@ -106,7 +110,7 @@ fn write_verdict(page: &mut Page, target: &TargetReport) {
 fn write_extent(page: &mut Page, verdict: &Verdict) {
     let mut line = Line::new();
     if let Some(because) = &verdict.because {
-        line = line.plain("Because: ").plain(words::because(verdict.status, because)).plain(". ");
+        line = line.plain("Because: ").plain(&words::because(verdict.status, because)).plain(". ");
     }
     if let Some(place) = verdict.place {
         line = line.plain("Where: ").plain(words::place(place)).plain(". ");

@@ -7,7 +7,9 @@
 //! Owns the order of commands and when to stop. It never sends MAIL FROM, RCPT
 //! TO, DATA or AUTH, and has no way to. It waits for a complete reply before
 //! every command and never pipelines (RFC 2920 needs an offer). STARTTLS is sent
-//! whether or not it was offered: what comes back is evidence. Refuses to know
+//! whether or not it was offered: what comes back is evidence. The one exception
+//! is a dialogue that was asked to test for command injection: it puts a NOOP
+//! behind STARTTLS, in one write, and listens inside TLS. Refuses to know
 //! sockets, clocks and what a reply means for a verdict.
 
 use super::reply::{Progress, Reply, ReplyReader};
@@ -18,11 +20,19 @@ use crate::model::transcript::Ended;
 /// The most bytes behind the 220 that are kept as evidence.
 pub const MAX_RESIDUE: usize = 64 * 1024;
 
+/// What a test for command injection writes: the NOOP is the only command that is
+/// ever injected, since it does nothing (RFC 5321 §4.1.1.9). One write, so that
+/// the server reads both at once (CVE-2011-0411).
+pub const INJECTION: &[u8] = b"STARTTLS\r\nNOOP\r\n";
+
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Wait for bytes from the peer.
     Receive,
+    /// Listen for a while to what nobody asked for, inside TLS;
+    /// [`Dialogue::silent`] where nothing comes.
+    Listen,
     /// Write these bytes, in one write: inspection boxes look at segments.
     Send(Vec<u8>),
     /// Begin TLS. The bytes stood in clear behind the 220: keep them as
@@ -48,6 +58,7 @@ enum State {
     Helo,
     Starttls,
     Handshake,
+    Listening,
     EhloTls,
     Quit,
     Closed,
@@ -59,6 +70,7 @@ pub struct Dialogue {
     /// Argument of EHLO.
     ehlo_argument: String,
     mode: Mode,
+    injects: bool,
     state: State,
     reader: ReplyReader,
 }
@@ -71,7 +83,14 @@ impl Dialogue {
             Mode::Starttls => State::Greeting,
             Mode::ImplicitTls => State::Handshake,
         };
-        Self { ehlo_argument: ehlo_argument.into(), mode, state, reader: ReplyReader::default() }
+        let ehlo_argument = ehlo_argument.into();
+        Self { ehlo_argument, mode, injects: false, state, reader: ReplyReader::default() }
+    }
+
+    /// The same, testing for command injection: [`INJECTION`] instead of STARTTLS.
+    #[must_use]
+    pub fn injecting(self) -> Self {
+        Self { injects: true, ..self }
     }
 
     /// The first action on a fresh connection.
@@ -89,7 +108,7 @@ impl Dialogue {
             State::Ehlo | State::Helo => Stage::Ehlo,
             State::Starttls => Stage::Starttls,
             State::Handshake => Stage::Handshake,
-            State::EhloTls => Stage::EhloTls,
+            State::Listening | State::EhloTls => Stage::EhloTls,
             State::Quit | State::Closed => Stage::Quit,
         }
     }
@@ -97,6 +116,7 @@ impl Dialogue {
     /// Bytes have come from the peer.
     pub fn received(&mut self, bytes: &[u8]) -> Action {
         match self.reader.push(bytes) {
+            Progress::Incomplete if self.state == State::Listening => Action::Listen,
             Progress::Incomplete => Action::Receive,
             Progress::Complete(reply) => self.replied(&reply),
             Progress::Broken(breach) => self.close(Ended::Protocol, Some(breach.to_string())),
@@ -110,7 +130,20 @@ impl Dialogue {
             self.state = State::Greeting;
             return Action::Receive;
         }
-        // RFC 3207 §4.2: both sides forget what they knew, EHLO again.
+        if self.injects {
+            self.state = State::Listening;
+            return Action::Listen;
+        }
+        self.hello_again()
+    }
+
+    /// Nothing has come while listening.
+    pub fn silent(&mut self) -> Action {
+        self.hello_again()
+    }
+
+    /// RFC 3207 §4.2: both sides forget what they knew, EHLO again.
+    fn hello_again(&mut self) -> Action {
         self.command(State::EhloTls, &format!("EHLO {}", self.ehlo_argument))
     }
 
@@ -131,6 +164,8 @@ impl Dialogue {
                 self.command(State::Helo, &format!("HELO {}", self.ehlo_argument))
             }
             State::Starttls if reply.code == 220 => self.start_tls(),
+            // What nobody asked for: our own EHLO shows that TLS works all the same.
+            State::Listening => self.hello_again(),
             State::Quit | State::Closed => self.close(Ended::ByUs, None),
             _ => self.quit(),
         }
@@ -143,6 +178,11 @@ impl Dialogue {
 
     fn after_hello(&mut self) -> Action {
         match self.mode {
+            Mode::Starttls if self.injects => {
+                self.reader.drain();
+                self.state = State::Starttls;
+                Action::Send(INJECTION.to_vec())
+            }
             Mode::Starttls => self.command(State::Starttls, "STARTTLS"),
             Mode::ImplicitTls => self.quit(),
         }
@@ -222,6 +262,26 @@ mod tests {
         }
         let mut dialogue = Dialogue::new("p", Mode::Starttls);
         assert_eq!(sent(dialogue.received(b"554 no\r\n")), "QUIT\r\n");
+    }
+
+    #[test]
+    fn the_injected_noop_is_in_one_write_with_starttls_and_is_listened_for() {
+        for unasked in [None, Some(b"250 2.0.0 Ok\r\n".as_slice())] {
+            let mut dialogue = Dialogue::new("p", Mode::Starttls).injecting();
+            dialogue.received(b"220 mx\r\n");
+            assert_eq!(sent(dialogue.received(b"250 STARTTLS\r\n")), "STARTTLS\r\nNOOP\r\n");
+            assert_eq!(dialogue.received(b"220 go\r\n"), Action::StartTls { residue: Vec::new() });
+            assert_eq!(dialogue.secured(), Action::Listen);
+            let next = match unasked {
+                Some(reply) => {
+                    assert_eq!(dialogue.received(&reply[..4]), Action::Listen);
+                    dialogue.received(&reply[4..])
+                }
+                None => dialogue.silent(),
+            };
+            assert_eq!(sent(next), "EHLO p\r\n");
+            assert_eq!(sent(dialogue.received(b"250 mx\r\n")), "QUIT\r\n");
+        }
     }
 
     #[test]

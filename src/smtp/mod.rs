@@ -7,8 +7,10 @@
 pub mod argument;
 pub mod dialogue;
 pub mod ehlo;
+mod injection;
 pub mod mask;
 mod read;
 pub mod reply;
 
+pub use injection::read as read_injection;
 pub use read::read;

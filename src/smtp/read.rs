@@ -15,6 +15,10 @@ use crate::model::session::{
 use crate::model::tls::Handshake;
 use crate::model::transcript::{Ended, Ending, Event, EventKind, Transcript};
 
+/// Content type of a TLS record with a ClientHello (RFC 8446 §5.1); no command
+/// begins with it.
+const TLS_HANDSHAKE: u8 = 22;
+
 /// Reads one transcript.
 pub fn read(transcript: &Transcript, mode: Mode) -> Session {
     let mut reading = Reading::new(mode);
@@ -47,6 +51,8 @@ struct Reading {
     refused_with: Option<u16>,
     starttls_sent: bool,
     secured: bool,
+    /// A handshake is carried out in the transcript itself: its bytes are not SMTP.
+    handshaking: bool,
     /// When the stage under way began.
     since_us: u64,
 }
@@ -62,6 +68,7 @@ impl Reading {
             refused_with: None,
             starttls_sent: false,
             secured: false,
+            handshaking: false,
             since_us: 0,
         }
     }
@@ -102,6 +109,9 @@ impl Reading {
     /// How the bytes were segmented makes no difference: behind a complete reply,
     /// or behind what cannot be one, nothing is read before the next command.
     fn received(&mut self, bytes: &[u8], at_us: u64) {
+        if self.handshaking {
+            return;
+        }
         if self.between_220_and_tls() {
             self.residue(bytes.len());
             return;
@@ -210,6 +220,10 @@ impl Reading {
     }
 
     fn sent(&mut self, bytes: &[u8]) {
+        if bytes.first() == Some(&TLS_HANDSHAKE) {
+            self.handshaking = true;
+            return;
+        }
         // A reply that had not ended is no answer to what is sent now.
         self.reader.drain();
         let line = String::from_utf8_lossy(bytes).to_ascii_uppercase();

@@ -173,7 +173,7 @@ mod tests {
     use crate::model::probe::{Limits, Mode};
     use crate::model::report::{Families, FamilyUse};
     use crate::observe::Dialler;
-    use crate::plan::Intent;
+    use crate::plan::{Closer, Intent};
     use crate::tls::Roots;
     use crate::vantage::local::Local;
 
@@ -201,6 +201,7 @@ mod tests {
                 limits: Limits { session: patience, greeting: patience },
                 repeats: 1,
                 other_ports: false,
+                closer: Closer::default(),
             },
             asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
             controls: ControlSettings {

@@ -9,7 +9,7 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use super::Event;
 use super::pace::Pace;
 use crate::model::observation::Observation;
-use crate::model::probe::Probe;
+use crate::model::probe::{Probe, Role};
 use crate::model::report::ResolverUsed;
 use crate::model::session::Stage;
 use crate::plan;
@@ -26,6 +26,7 @@ pub(super) struct Key {
     port: u16,
     ehlo_name: Option<String>,
     repeat: u32,
+    role: Role,
 }
 
 impl Key {
@@ -38,6 +39,8 @@ impl Key {
             port: probe.port,
             ehlo_name: probe.ehlo_name.clone(),
             repeat: probe.repeat,
+            // A session that injects is another question than the same without.
+            role: if probe.role.is_judged() { Role::Target } else { probe.role },
         }
     }
 }
@@ -115,10 +118,9 @@ impl Endpoints {
         cell.get_or_init(|| self.ask_until_clear(probe)).await;
     }
 
-    /// Asks, and asks again as far as an odd answer earns it. A repeat is asked
-    /// once: its coordinates have had their other shapes of the `ClientHello`.
+    /// Asks, and asks again as far as an odd answer earns it, or a series goes on.
     async fn ask_until_clear(&self, first: Probe) {
-        let (host, ip, repeat) = (first.host.clone(), first.ip, first.repeat);
+        let (host, ip, role) = (first.host.clone(), first.ip, first.role);
         let key = Key::of(&first);
         let mut next = Some(first);
         while let Some(probe) = next {
@@ -132,17 +134,45 @@ impl Endpoints {
                 let _ = stopped.wait_for(|stopped| *stopped).await;
             };
             let progress = |stage| {
+                // A series has a view of its own.
+                if role == Role::Range {
+                    return;
+                }
                 let _ = self.events.send(Event::Stage { host: host.clone(), ip, stage });
             };
             let Some(observation) = self.observe(probe, &progress, stop).await else { break };
-            next = if repeat == 0 { plan::follow_up(&observation) } else { None };
-            if next.is_some() {
-                let why = "no TLS came of it: asking again";
-                let _ = self.events.send(Event::Again { host: host.clone(), ip, why });
-            }
             self.keep(&key, observation);
+            next = self.follow_up(&key).await;
         }
         let _ = self.events.send(Event::Done { host, ip });
+    }
+
+    /// What the last answer earns. A repeat is asked once: its coordinates have had
+    /// their other shapes of the `ClientHello`.
+    async fn follow_up(&self, key: &Key) -> Option<Probe> {
+        let (host, ip) = (key.host.clone(), key.ip);
+        let series = || {
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.get(key).cloned().unwrap_or_default()
+        };
+        match key.role {
+            Role::Injection => None,
+            Role::Range => {
+                let series = series();
+                let next = plan::next_in_range(&series)?;
+                let sessions = series.len();
+                let _ = self.events.send(Event::Range { host, ip, sessions });
+                tokio::time::sleep(plan::budget::RANGE_PAUSE).await;
+                Some(next)
+            }
+            _ if key.repeat > 0 => None,
+            _ => {
+                let next = plan::follow_up(series().last()?)?;
+                let why = "no TLS came of it: asking again";
+                let _ = self.events.send(Event::Again { host, ip, why });
+                Some(next)
+            }
+        }
     }
 
     /// One connection from the vantage point that the probe names.

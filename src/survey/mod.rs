@@ -104,6 +104,15 @@ pub enum Event {
         /// Why.
         why: &'static str,
     },
+    /// An address is asked for the next part of its range of TLS.
+    Range {
+        /// The MX host.
+        host: String,
+        /// The address.
+        ip: IpAddr,
+        /// Sessions made for it so far.
+        sessions: usize,
+    },
     /// A vantage point failed: a fault of ours, not of any target.
     VantageFault {
         /// Its id.
@@ -213,6 +222,17 @@ impl Running {
         };
         if let Some(why) = judge::suspicion(&evidence, &self.survey.roots) {
             self.look_again(place, &evidence, why).await;
+        }
+        self.look_closer(place, target).await;
+    }
+
+    /// What the user asked for besides, where TLS was seen to work.
+    async fn look_closer(&self, place: usize, target: &Target) {
+        let mut numbers = endpoints::Numbers::default();
+        let Some(evidence) = self.evidence(place, target, &mut numbers) else { return };
+        let probes = plan::closer_probes(&evidence, &self.survey.intent);
+        if !probes.is_empty() {
+            self.ask_round(place, target, probes).await;
         }
     }
 

@@ -43,7 +43,7 @@ impl Pace {
             .ok()?;
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let sessions = spent.entry((probe.vantage.clone(), probe.source, ip)).or_insert(0);
-        if *sessions >= budget::SESSIONS_PER_ADDRESS {
+        if *sessions >= budget::sessions_before(probe.role) {
             return None;
         }
         *sessions += 1;
@@ -80,6 +80,7 @@ mod tests {
             ehlo_name: None,
             mode: Mode::Starttls,
             client_hello: ClientHello::Default,
+            offer: None,
             sni: None,
             repeat: 0,
             role: Role::Target,
@@ -104,5 +105,9 @@ mod tests {
         assert!(pace.turn(&probe).await.is_none());
         let other = self::probe(Some(IpAddr::from([198, 51, 100, 1])));
         assert!(pace.turn(&other).await.is_some(), "another view has its own budget");
+        let of_role = |role| Probe { role, ..probe.clone() };
+        assert!(pace.turn(&of_role(Role::Injection)).await.is_some());
+        assert!(pace.turn(&of_role(Role::Injection)).await.is_none());
+        assert!(pace.turn(&of_role(Role::Range)).await.is_some());
     }
 }

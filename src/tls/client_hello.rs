@@ -21,7 +21,8 @@ static CLASSICAL: OnceLock<Result<ClientConfig, Error>> = OnceLock::new();
 
 /// The configuration for one connection, with a recorder of its own.
 ///
-/// [`ClientHello::Legacy`] is not rustls' to send and gets the classical one.
+/// [`ClientHello::Legacy`] and [`ClientHello::Tailored`] are not rustls' to send and
+/// get the classical one.
 ///
 /// # Errors
 /// Only if rustls finds its own defaults inconsistent.
@@ -32,7 +33,9 @@ pub(super) fn config(
 ) -> Result<Arc<ClientConfig>, Error> {
     let shared = match hello {
         ClientHello::Default => DEFAULT.get_or_init(|| build(true)),
-        ClientHello::Classical | ClientHello::Legacy => CLASSICAL.get_or_init(|| build(false)),
+        ClientHello::Classical | ClientHello::Legacy | ClientHello::Tailored => {
+            CLASSICAL.get_or_init(|| build(false))
+        }
     };
     let mut config = shared.clone()?;
     config.dangerous().set_certificate_verifier(recorder.clone());

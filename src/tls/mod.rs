@@ -19,6 +19,7 @@ mod openssl;
 pub(crate) mod pki;
 pub mod pkix;
 mod possession;
+pub mod range;
 mod recorder;
 pub mod roots;
 mod signed;

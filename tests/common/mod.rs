@@ -9,7 +9,7 @@ use mxray::model::evidence::Evidence;
 use mxray::model::probe::{Limits, Mode};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::observe::Dialler;
-use mxray::plan::Intent;
+use mxray::plan::{Closer, Intent};
 use mxray::sim::internet::{Internet, Running};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
@@ -33,6 +33,7 @@ pub(crate) struct Asking {
     pub(crate) mode: Mode,
     pub(crate) session: Duration,
     pub(crate) greeting: Duration,
+    pub(crate) closer: Closer,
 }
 
 impl Default for Asking {
@@ -40,7 +41,12 @@ impl Default for Asking {
     /// is about one.
     fn default() -> Self {
         let patience = Duration::from_secs(20);
-        Self { mode: Mode::Starttls, session: patience, greeting: patience }
+        Self {
+            mode: Mode::Starttls,
+            session: patience,
+            greeting: patience,
+            closer: Closer::default(),
+        }
     }
 }
 
@@ -131,6 +137,7 @@ async fn outcome_until(
             limits: Limits { session: asking.session, greeting: asking.greeting },
             repeats: 2,
             other_ports: false,
+            closer: asking.closer,
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         controls: beside.settings(),

@@ -93,7 +93,7 @@ fn falls_back(world: &World) -> Result<()> {
 fn agree(world: &World, title: &str, domain: &str) -> Result<Vec<Attempt>> {
     let (outcome, report) = world.probe(domain, RESOLVER)?;
     let predicted = prediction(&report);
-    let attempts = world.sender.send(domain)?;
+    let attempts = Sender::send(domain)?;
     for (level, attempt) in LEVELS.iter().zip(&attempts) {
         let context =
             || format!("{domain} at {level}: {attempt:?}\n{outcome}\n{}", world.sender.log());

@@ -13,6 +13,7 @@ use crate::dns;
 use crate::oracle;
 use crate::pki::{Authority, KeyKind};
 use crate::process::Daemon;
+use crate::range;
 use crate::sandbox;
 use crate::topology::MX;
 
@@ -135,7 +136,7 @@ fn postfix(authority: &Authority, listeners: &str) -> Result<Daemon> {
         key = identity.key.display(),
         certificate = identity.certificate.display(),
     );
-    let master = postfix_master() + listeners;
+    let master = postfix_master() + listeners + &range::old_listener(authority)?;
     fs::create_dir_all("/etc/postfix")?;
     for folder in [Path::new("/etc/postfix"), &folder] {
         sandbox::write_aged(&folder.join("main.cf"), &main)?;

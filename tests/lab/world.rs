@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
 use crate::dns::{Dns, Records};
+use crate::injection;
 use crate::levels::{self, Sender};
 use crate::middlebox;
 use crate::mta::Servers;
@@ -19,6 +20,7 @@ use crate::pki::Authority;
 use crate::policy_host::PolicyHosts;
 use crate::premises;
 use crate::process::{self, Daemon, Outcome};
+use crate::range;
 use crate::scenarios;
 use crate::sts;
 use crate::topology::{self, CLIENT};
@@ -50,7 +52,8 @@ fn plays() -> Vec<Play> {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
     let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
-    premises.chain(scenarios).chain(more).collect()
+    let closer = injection::plays().into_iter().chain(range::plays());
+    premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
 /// Trials that build the world when the first of them runs.
@@ -98,7 +101,18 @@ impl World {
 
     /// Runs `mxray check DOMAIN` at the client; gives what it did and its report.
     pub(crate) fn probe(&self, domain: &str, resolver: &str) -> Result<(Outcome, Value)> {
-        let outcome = self.mxray(&["check", domain, "--json"], resolver)?;
+        self.probe_with(domain, resolver, &[])
+    }
+
+    /// The same with further options.
+    pub(crate) fn probe_with(
+        &self,
+        domain: &str,
+        resolver: &str,
+        options: &[&str],
+    ) -> Result<(Outcome, Value)> {
+        let arguments = [&["check", domain, "--json"], options].concat();
+        let outcome = self.mxray(&arguments, resolver)?;
         let report = serde_json::from_str(&outcome.stdout)
             .with_context(|| format!("no report\n{outcome}"))?;
         Ok((outcome, report))

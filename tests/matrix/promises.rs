@@ -219,12 +219,6 @@ fn policies() -> Vec<Row> {
     let all = |server: Profile| target(with_controls(), server);
     let aaaa = |server: Profile| split(with_controls(), postfix(Flaw::None), server);
     let enforced = |internet| sts(internet, "enforce", HOST);
-    let bad_host = PolicyHost::serving(policy("enforce", HOST)).flawed(Flaw::SelfSigned);
-    let unauthentic = all(hidden())
-        .dns(|zone| {
-            zone.txt(&format!("_mta-sts.{DOMAIN}"), "v=STSv1; id=1;");
-        })
-        .policy_host(DOMAIN, [at], bad_host);
     let not_offered = || Permitted::plain(Status::NotOffered, "no promise binds");
     let doubted = |status| {
         Permitted::sure(
@@ -260,7 +254,7 @@ fn policies() -> Vec<Row> {
         case("MTA-STS testing, no STARTTLS", sts(all(hidden()), "testing", HOST), not_offered())
             .raises("sts-testing-not-kept"),
         case("MTA-STS none, no STARTTLS", sts(all(hidden()), "none", HOST), not_offered()),
-        case("MTA-STS of a policy host that nobody trusts", unauthentic, not_offered()),
+        case("MTA-STS of a policy host that nobody trusts", unauthentic(at), not_offered()),
         case(
             "MTA-STS lists another host",
             sts(all(postfix(Flaw::None)), "enforce", "mx.elsewhere.example"),
@@ -273,4 +267,14 @@ fn policies() -> Vec<Row> {
         )
         .raises("validation-failure"),
     ]
+}
+
+/// A policy that enforces, from a host that anybody could be, and no STARTTLS.
+fn unauthentic(at: IpAddr) -> Internet {
+    let host = PolicyHost::serving(policy("enforce", HOST)).flawed(Flaw::SelfSigned);
+    target(with_controls(), hidden())
+        .dns(|zone| {
+            zone.txt(&format!("_mta-sts.{DOMAIN}"), "v=STSv1; id=1;");
+        })
+        .policy_host(DOMAIN, [at], host)
 }

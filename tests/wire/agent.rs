@@ -31,6 +31,7 @@ fn probe_to(endpoint: SocketAddr) -> Probe {
         ehlo_name: Some("probe.example.org".to_owned()),
         mode: Mode::Starttls,
         client_hello: ClientHello::Default,
+        offer: None,
         sni: Some(HOST.to_owned()),
         repeat: 0,
         role: Role::Target,
@@ -39,10 +40,9 @@ fn probe_to(endpoint: SocketAddr) -> Probe {
 }
 
 async fn fault_of(command: &str) -> Fault {
-    match Agent::start(command).await {
-        Ok(_) => panic!("{command}: it started"),
-        Err(fault) => fault,
-    }
+    let started = Agent::start(command).await;
+    assert!(started.is_err(), "{command}: it started");
+    started.err().unwrap()
 }
 
 #[tokio::test]
@@ -101,6 +101,11 @@ async fn an_agent_does_no_more_than_its_options_allow() {
         endpoint.port()
     );
     let agent = Agent::start(&both).await.unwrap();
+    for role in [Role::Injection, Role::Range] {
+        let probe = Probe { role, ..probe_to(endpoint) };
+        let refused = agent.observe(probe, &|_| {}).await.unwrap_err();
+        assert!(matches!(refused, Fault::Refused(_)), "{role:?}: {refused}");
+    }
     for bad in ["p\r\nMAIL FROM:<a@example.net>", "", "two words", "[not an address]"] {
         let probe = Probe { ehlo_name: Some(bad.to_owned()), ..probe_to(endpoint) };
         let refused = agent.observe(probe, &|_| {}).await.unwrap_err();

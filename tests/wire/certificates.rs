@@ -25,7 +25,7 @@ async fn presenting(flaw: Flaw) -> TargetReport {
 #[track_caller]
 fn finding<'a>(report: &'a TargetReport, id: &str) -> &'a Finding {
     let found = report.findings.iter().find(|finding| finding.id == id);
-    found.unwrap_or_else(|| panic!("no {id}: {:?}", common::ids(report)))
+    found.ok_or_else(|| format!("no {id}: {:?}", common::ids(report))).unwrap()
 }
 
 #[tokio::test]

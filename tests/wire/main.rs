@@ -7,8 +7,10 @@ mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod hostile;
+mod injection;
 mod menu;
 mod promises;
+mod range;
 mod servers;
 mod socks5;
 mod tlsa;

@@ -235,7 +235,10 @@ async fn a_public_domain_does_not_lead_us_to_a_web_server_behind_our_firewall() 
 async fn an_mx_host_that_the_policy_does_not_list_is_said() {
     for (mode, consequence) in [("enforce", "do not deliver"), ("testing", "report it")] {
         let policy = POLICY.replace("*.example.net", DOMAIN).replace("enforce", mode);
-        let report = judged(with(PolicyHost::serving(policy))).await;
+        let report = report_on(with(PolicyHost::serving(policy)), Asking::default()).await;
+        // Of a policy that is enforced nobody is left to deliver to.
+        let expected = if mode == "enforce" { Status::PolicyFailed } else { Status::Intact };
+        assert_eq!(report.verdict.status, expected, "{mode}");
         let listed: Vec<bool> =
             report.policies.mta_sts.hosts.iter().map(|host| host.listed).collect();
         assert_eq!(listed, [false], "the pattern is compared with the host, not the domain");

@@ -40,6 +40,7 @@ fn probe_to(place: usize) -> Probe {
         ehlo_name: Some("probe.example.org".to_owned()),
         mode: Mode::Starttls,
         client_hello: ClientHello::Default,
+        offer: None,
         sni: Some(HOST.to_owned()),
         repeat: 0,
         role: Role::Target,

@@ -18,7 +18,7 @@ fn record() -> Tlsa {
 async fn tlsa(internet: Internet) -> Option<TlsaAnswer> {
     let running = internet.start().await.unwrap();
     let evidence = common::survey(&running, DOMAIN, Asking::default()).await;
-    evidence.routes[0].exchanges[0].tlsa.clone()
+    evidence.routes.first()?.exchanges.first()?.tlsa.clone()
 }
 
 #[tokio::test]

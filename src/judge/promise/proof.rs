@@ -97,8 +97,8 @@ impl Promises {
             };
             let Some(second) = second else { continue };
             found.evidence.extend(second.evidence.clone());
-            found.evidence.sort();
-            found.evidence.dedup();
+            let mut known = BTreeSet::new();
+            found.evidence.retain(|id| known.insert(id.clone()));
             if steady {
                 found.confidence = Confidence::Proven;
             }

@@ -46,6 +46,7 @@ fn observation(parts: &[&str]) -> Observation {
         ehlo_name: Some("p".into()),
         mode: Mode::Starttls,
         client_hello: ClientHello::Default,
+        offer: None,
         sni: None,
         repeat: 0,
         role: Role::Target,

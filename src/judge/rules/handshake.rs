@@ -24,6 +24,7 @@ fn failed(address: &Address<'_>) -> Option<Finding> {
                 ClientHello::Default => "default",
                 ClientHello::Classical => "classical",
                 ClientHello::Legacy => "legacy",
+                ClientHello::Tailored => "tailored",
             };
             reading.handshake_failure().map(|failure| format!("{hello} ClientHello: {failure}"))
         })

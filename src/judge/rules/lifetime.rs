@@ -86,8 +86,8 @@ fn too_long(tls: &TlsFacts) -> Option<String> {
 }
 
 fn limit(begin: Timestamp) -> Option<i64> {
-    let begun = |from: &str| from.parse().is_ok_and(|from: Timestamp| begin >= from);
-    LIMITS.iter().find(|(from, _)| begun(from)).map(|(_, days)| *days)
+    let applies = |from: &str| from.parse().is_ok_and(|from: Timestamp| begin >= from);
+    LIMITS.iter().find(|(from, _)| applies(from)).map(|(_, days)| *days)
 }
 
 #[cfg(test)]

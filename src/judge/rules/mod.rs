@@ -5,11 +5,13 @@ mod certificate;
 mod consistency;
 mod dane;
 mod handshake;
+mod injection;
 mod intercept;
 mod lifetime;
 mod mta_sts;
 mod offer;
 mod promise;
+mod range;
 mod reach;
 mod route;
 mod signature;
@@ -42,6 +44,8 @@ pub(super) fn findings(
     found.extend(certificate::findings(scene));
     found.extend(lifetime::findings(addresses));
     found.extend(staple::findings(addresses));
+    found.extend(injection::findings(&scene.closer));
+    found.extend(range::findings(&scene.closer));
     found.extend(reach::findings(addresses, verdict));
     found.extend(route::findings(evidence));
     found.extend(mta_sts::findings(evidence, promised));
@@ -69,13 +73,12 @@ fn by_session(
     let mut found: Vec<Finding> = Vec::new();
     for reading in &address.readings {
         for (entry, text) in shown(reading) {
-            match found.iter_mut().find(|known| known.id == entry.id) {
-                Some(known) => known.evidence.push(reading.id()),
-                None => {
-                    let subject = on_address(&address.host, address.ip);
-                    found.push(entry.raised(subject, vec![reading.id()], text));
-                }
+            if let Some(known) = found.iter_mut().find(|known| known.id == entry.id) {
+                known.evidence.push(reading.id());
+                continue;
             }
+            let subject = on_address(&address.host, address.ip);
+            found.push(entry.raised(subject, vec![reading.id()], text));
         }
     }
     found

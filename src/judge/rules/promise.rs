@@ -40,29 +40,18 @@ fn sentence(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// What each address does not keep, one finding an address and kind of failure.
+/// What each address does not keep: a finding for TLS that is not done, and one for
+/// TLS that is not the promised one.
 fn broken(account: &Account) -> Vec<Finding> {
-    let kinds: [(&[&str], fn(Vow) -> Entry); 2] = [
-        (&[NOT_SUPPORTED], |_| catalogue::STARTTLS_NOT_SUPPORTED),
-        (&[], |vow| match vow {
-            Vow::MtaSts => catalogue::STS_CERTIFICATE,
-            Vow::Dane | Vow::Encrypt => catalogue::DANE_MISMATCH,
-        }),
-    ];
     let mut found = Vec::new();
     for entry in account.entries.iter().filter(|entry| entry.settled != Settled::Kept) {
-        for (place, (wanted, of)) in kinds.iter().enumerate() {
-            let is_here = |word: &&&'static str| wanted.contains(*word) == (place == 0);
-            let seen: BTreeSet<&str> = entry.words.iter().filter(is_here).copied().collect();
+        for missing in [true, false] {
+            let here = |word: &&'static str| (*word == NOT_SUPPORTED) == missing;
+            let seen: BTreeSet<&str> = entry.words.iter().copied().filter(here).collect();
             if seen.is_empty() {
                 continue;
             }
-            let kind = if account.promise.force == Force::Testing {
-                catalogue::STS_TESTING
-            } else {
-                of(account.promise.vow)
-            };
-            found.push(kind.raised(
+            found.push(kind(account, missing).raised(
                 on_address(&account.promise.host, entry.ip),
                 entry.evidence.clone(),
                 explanation(account, &entry.ip.to_string(), &seen),
@@ -70,6 +59,15 @@ fn broken(account: &Account) -> Vec<Finding> {
         }
     }
     found
+}
+
+fn kind(account: &Account, missing: bool) -> Entry {
+    match (account.promise.force, account.promise.vow) {
+        (Force::Testing, _) => catalogue::STS_TESTING,
+        _ if missing => catalogue::STARTTLS_NOT_SUPPORTED,
+        (_, Vow::MtaSts) => catalogue::STS_CERTIFICATE,
+        (_, Vow::Dane | Vow::Encrypt) => catalogue::DANE_MISMATCH,
+    }
 }
 
 fn explanation(account: &Account, ip: &str, seen: &BTreeSet<&str>) -> String {

@@ -60,7 +60,7 @@ fn a_promise_denied_on_one_family_is_said_of_host_and_address_and_earns_a_second
     assert_eq!(all, [Status::Stripped, Status::Intact]);
     let found: &Finding = &report.findings[0];
     assert_eq!((found.id.as_str(), found.severity), ("promise-denied", Severity::Critical));
-    assert_eq!(found.evidence, ["o1", "o2", "o3", "o4"]);
+    assert_eq!(found.evidence, ["o1", "o3", "o2", "o4"], "where it is denied first");
     assert!(!found.alternatives.is_empty() && found.explanation.starts_with("Over IPv4 mx1"));
     let dane = report.observations[1].tls.as_ref().unwrap().dane.as_ref().unwrap();
     assert_eq!(dane.status, DaneStatus::Unusable);

@@ -18,7 +18,8 @@ const QUOTE: usize = 160;
 
 /// One line for each session that was not completed: host, address, stage, what was seen.
 pub(super) fn write_cut_short(page: &mut Page, target: &TargetReport) {
-    let lines: Vec<Line> = target.observations.iter().filter_map(cut_short).collect();
+    let judged = target.observations.iter().filter(|session| session.probe.role.is_judged());
+    let lines: Vec<Line> = judged.filter_map(cut_short).collect();
     if lines.is_empty() {
         return;
     }

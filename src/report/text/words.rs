@@ -2,6 +2,8 @@
 //!
 //! Owns the wording that several parts of the text share. Refuses to know layout.
 
+use std::borrow::Cow;
+
 use crate::model::finding::Severity;
 use crate::model::route::{Dnssec, LookupError};
 use crate::model::session::{Stage, StarttlsOutcome};
@@ -65,10 +67,24 @@ pub(in crate::report) fn place(place: Place) -> &'static str {
     }
 }
 
-/// The reason of a verdict in words, or as it stands where it has none.
-pub(super) fn because(status: Status, because: &str) -> &str {
-    match (status, because) {
-        (Status::Unresolvable, "refused") => "the resolver refused to answer (REFUSED)",
+/// The reason of a verdict in words; one that is unknown here, as of another
+/// version, is quoted as a name.
+pub(super) fn because(status: Status, because: &str) -> Cow<'_, str> {
+    if let Some(code) = because.strip_prefix("greeting-").filter(|code| is_code(code)) {
+        return format!("the greeting was a refusal ({code})").into();
+    }
+    match known_reason(status, because) {
+        Some(words) => words.into(),
+        None => format!("a reason named \"{because}\"").into(),
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn known_reason(status: Status, because: &str) -> Option<&'static str> {
+    Some(match (status, because) {
         (_, "nxdomain") => "the name does not exist (NXDOMAIN)",
         (_, "servfail") => "the resolver failed (SERVFAIL)",
         (_, "bogus") => "the DNSSEC signatures do not hold (bogus)",
@@ -108,8 +124,10 @@ pub(super) fn because(status: Status, because: &str) -> &str {
         (_, "not-probed") => "the run ended before",
         (_, "nothing-to-probe") => "there was no address to ask",
         (_, "not-smtp") => "what answered does not speak SMTP",
-        (_, other) => other,
-    }
+        (_, "dns-refused") => "the resolver refused to answer (REFUSED)",
+        (_, "nodata") => "no such record",
+        _ => return None,
+    })
 }
 
 /// How much a finding matters, and how that stands out.
@@ -210,5 +228,61 @@ pub(super) fn starttls_outcome(outcome: StarttlsOutcome) -> &'static str {
         StarttlsOutcome::Accepted | StarttlsOutcome::AcceptedUnoffered => "accepted",
         StarttlsOutcome::NoReply => "no reply",
         StarttlsOutcome::Closed => "closed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Where the judge's reasons are written down.
+    const SOURCES: [&str; 4] = [
+        include_str!("../../judge/standing.rs"),
+        include_str!("../../judge/claim.rs"),
+        include_str!("../../judge/verdict.rs"),
+        include_str!("../../judge/dead_end.rs"),
+    ];
+    /// Literals of these files that are no reasons: what failures of handshakes are
+    /// compared with.
+    const OTHERS: [&str; 2] = ["alert", "silence"];
+
+    /// Every literal that has the shape of a reason: small letters and digits, and
+    /// hyphens between.
+    fn reasons() -> BTreeSet<&'static str> {
+        let is_word = |word: &str| {
+            let mut bytes = word.bytes();
+            bytes.next().is_some_and(|byte| byte.is_ascii_lowercase())
+                && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !word.ends_with('-')
+        };
+        let code = SOURCES.map(|text| text.split("#[cfg(test)]").next().unwrap_or_default());
+        let lines = code.into_iter().flat_map(str::lines);
+        let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+        let literals = lines.flat_map(|line| line.split('"').skip(1).step_by(2));
+        literals.filter(|word| is_word(word) && !OTHERS.contains(word)).collect()
+    }
+
+    #[test]
+    fn every_reason_that_the_judge_gives_has_words() {
+        let reasons = reasons();
+        for known in ["greeting-timeout", "null-mx", "flapping", "ehlo-name", "dns-refused"] {
+            assert!(reasons.contains(known), "the search has lost {known}: {reasons:?}");
+        }
+        for reason in reasons {
+            for status in [Status::Inconclusive, Status::TlsBroken, Status::Unresolvable] {
+                let words = known_reason(status, reason);
+                assert!(words.is_some_and(|words| words.contains(' ')), "{reason} has no words");
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_or_an_unknown_reason_never_stands_bare() {
+        let words = |reason| because(Status::Inconclusive, reason);
+        assert_eq!(words("greeting-554"), "the greeting was a refusal (554)");
+        assert_eq!(words("greeting-timeout"), "no greeting in time");
+        assert_eq!(words("moon-phase"), "a reason named \"moon-phase\"");
     }
 }

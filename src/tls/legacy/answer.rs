@@ -32,8 +32,27 @@ pub struct Flight {
     pub client_certificate_requested: Option<bool>,
     /// Whether the bytes are no TLS records.
     pub not_tls: bool,
-    /// The suite's number, to look its properties up.
-    suite: u16,
+    /// The ServerHello, by numbers.
+    pub hello: Option<Hello>,
+    /// Code point of the named group, where the exchange uses one.
+    pub named_group: Option<u16>,
+    /// Bits of the prime, where the exchange uses one of the server's own.
+    pub prime_bits: Option<u32>,
+}
+
+/// What a ServerHello or HelloRetryRequest commits to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// 0x0300 to 0x0304.
+    pub version: u16,
+    /// The suite.
+    pub suite: u16,
+    /// The compression method; 0 is none.
+    pub compression: u8,
+    /// Whether secure renegotiation is indicated (RFC 5746).
+    pub secure_renegotiation: bool,
+    /// Whether the extended master secret is used (RFC 7627).
+    pub extended_master_secret: bool,
 }
 
 impl Flight {
@@ -48,12 +67,16 @@ impl Flight {
         let suite = self.cipher_suite.as_deref().unwrap_or_default();
         let group = self.group.as_deref();
         match group {
-            _ if !is_modern_suite(self.suite) => Some(format!("legacy-only: {version} {suite}")),
+            _ if !is_modern_suite(self.suite()) => Some(format!("legacy-only: {version} {suite}")),
             Some(group) if !is_modern_group(group) => {
                 Some(format!("legacy-only: {version} {suite} {group}"))
             }
             _ => Some(format!("answered a legacy ClientHello: {version} {suite}")),
         }
+    }
+
+    fn suite(&self) -> u16 {
+        self.hello.map_or(0, |hello| hello.suite)
     }
 
     /// The phrase for what was seen; `None` if nothing was.
@@ -82,9 +105,17 @@ pub struct Reader {
     messages: Vec<u8>,
     flight: Flight,
     done: bool,
+    /// Whether to stop as soon as the parameters are known.
+    brief: bool,
 }
 
 impl Reader {
+    /// A reader that is done once the ServerHello has come, and the parameters of the
+    /// key exchange where a ServerKeyExchange has them.
+    pub fn brief() -> Self {
+        Self { brief: true, ..Self::default() }
+    }
+
     /// Takes bytes as they came. Whoever calls caps their sum.
     pub fn push(&mut self, bytes: &[u8]) {
         self.records.extend_from_slice(bytes);
@@ -144,13 +175,17 @@ impl Reader {
             return;
         };
         match message {
-            TlsMessageHandshake::ServerHello(hello) => server_hello(flight, &hello),
+            TlsMessageHandshake::ServerHello(hello) => {
+                server_hello(flight, &hello);
+                self.done |= self.brief && !has_parameters(flight.suite());
+            }
             TlsMessageHandshake::Certificate(certificate) => {
                 let chain = certificate.cert_chain.iter();
                 flight.chain = chain.map(|cert| cert.data.to_vec()).collect();
             }
             TlsMessageHandshake::ServerKeyExchange(exchange) => {
-                flight.group = group(flight.suite, exchange.parameters);
+                parameters(flight, exchange.parameters);
+                self.done |= self.brief;
             }
             TlsMessageHandshake::CertificateRequest(_) => {
                 flight.client_certificate_requested = Some(true);
@@ -179,45 +214,98 @@ fn message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(usize::try_from(length).ok()?.checked_add(4)?)
 }
 
-fn server_hello(flight: &mut Flight, hello: &TlsServerHelloContents<'_>) {
-    let version = hello.ext.and_then(supported_version).unwrap_or(hello.version.0);
-    flight.version = Some(match version {
+fn server_hello(flight: &mut Flight, contents: &TlsServerHelloContents<'_>) {
+    let mut hello = Hello {
+        version: contents.version.0,
+        suite: contents.cipher.0,
+        compression: contents.compression.0,
+        secure_renegotiation: false,
+        extended_master_secret: false,
+    };
+    let extensions = contents.ext.and_then(|bytes| parse_tls_extensions(bytes).ok());
+    for extension in extensions.into_iter().flat_map(|(_, extensions)| extensions) {
+        match extension {
+            // RFC 8446 §4.2.1: TLS 1.3 hides here.
+            TlsExtension::SupportedVersions(versions) => {
+                hello.version = versions.first().map_or(hello.version, |version| version.0);
+            }
+            // Of a HelloRetryRequest the group alone, of a ServerHello its share behind it.
+            TlsExtension::KeyShare(&[high, low, ..]) => {
+                let id = u16::from_be_bytes([high, low]);
+                flight.named_group = Some(id);
+                flight.group = Some(group_name(id));
+            }
+            TlsExtension::RenegotiationInfo(_) => hello.secure_renegotiation = true,
+            TlsExtension::ExtendedMasterSecret => hello.extended_master_secret = true,
+            _ => {}
+        }
+    }
+    flight.version = Some(version_name(hello.version));
+    flight.cipher_suite = Some(suite_name(hello.suite));
+    flight.hello = Some(hello);
+}
+
+/// `SSLv3` to `TLSv1.3`; `0x…` for another.
+pub fn version_name(version: u16) -> String {
+    match version {
         0x0300 => "SSLv3".to_owned(),
         0x0301 => "TLSv1.0".to_owned(),
         0x0302 => "TLSv1.1".to_owned(),
         0x0303 => "TLSv1.2".to_owned(),
         0x0304 => "TLSv1.3".to_owned(),
         other => format!("0x{other:04x}"),
-    });
-    flight.suite = hello.cipher.0;
-    let suite = TlsCipherSuite::from_id(hello.cipher.0);
-    flight.cipher_suite = Some(match suite {
-        Some(suite) => suite.name.to_owned(),
-        None => format!("0x{:04x}", hello.cipher.0),
-    });
+    }
 }
 
-/// The version in supported_versions (RFC 8446 §4.2.1): TLS 1.3 hides there.
-fn supported_version(extensions: &[u8]) -> Option<u16> {
-    let (_, extensions) = parse_tls_extensions(extensions).ok()?;
-    extensions.iter().find_map(|extension| match extension {
-        TlsExtension::SupportedVersions(versions) => versions.first().map(|version| version.0),
-        _ => None,
-    })
+/// The IANA name of a suite; `0x…` for an unassigned one.
+pub fn suite_name(suite: u16) -> String {
+    match TlsCipherSuite::from_id(suite) {
+        Some(suite) => suite.name.to_owned(),
+        None => format!("0x{suite:04x}"),
+    }
+}
+
+/// Whether a ServerKeyExchange follows that says something about the group.
+fn has_parameters(suite: u16) -> bool {
+    TlsCipherSuite::from_id(suite)
+        .is_some_and(|suite| matches!(suite.kx, TlsCipherKx::Ecdhe | TlsCipherKx::Dhe))
 }
 
 /// The curve of RFC 8422 §5.4, or the size of the prime of RFC 5246 §7.4.3.
-fn group(suite: u16, parameters: &[u8]) -> Option<String> {
-    match (&TlsCipherSuite::from_id(suite)?.kx, parameters) {
+fn parameters(flight: &mut Flight, bytes: &[u8]) {
+    let Some(suite) = TlsCipherSuite::from_id(flight.suite()) else { return };
+    match (&suite.kx, bytes) {
         // 3: named_curve
         (TlsCipherKx::Ecdhe, &[3, high, low, ..]) => {
-            Some(curve_name(u16::from_be_bytes([high, low])))
+            let id = u16::from_be_bytes([high, low]);
+            flight.named_group = Some(id);
+            flight.group = Some(group_name(id));
         }
         (TlsCipherKx::Dhe, &[high, low, ref rest @ ..]) => {
             let length = usize::from(u16::from_be_bytes([high, low]));
-            Some(format!("DH {}", bits(rest.get(..length)?)))
+            let Some(prime) = rest.get(..length) else { return };
+            flight.prime_bits = Some(bits(prime));
+            flight.group = Some(format!("DH {}", bits(prime)));
         }
-        _ => None,
+        _ => {}
+    }
+}
+
+/// The name of a group, as everywhere in the report; `0x…` for an unknown one.
+pub fn group_name(id: u16) -> String {
+    match id {
+        0x0100 => "ffdhe2048".to_owned(),
+        0x0101 => "ffdhe3072".to_owned(),
+        0x0102 => "ffdhe4096".to_owned(),
+        0x0103 => "ffdhe6144".to_owned(),
+        0x0104 => "ffdhe8192".to_owned(),
+        0x001f => "brainpoolP256r1tls13".to_owned(),
+        0x0020 => "brainpoolP384r1tls13".to_owned(),
+        0x0021 => "brainpoolP512r1tls13".to_owned(),
+        0x11eb => "SecP256r1MLKEM768".to_owned(),
+        0x11ec => "X25519MLKEM768".to_owned(),
+        0x11ed => "SecP384r1MLKEM1024".to_owned(),
+        id => curve_name(id),
     }
 }
 
@@ -239,8 +327,8 @@ fn curve_name(id: u16) -> String {
 }
 
 /// The bits of a big-endian number, leading zeroes apart.
-fn bits(number: &[u8]) -> usize {
+fn bits(number: &[u8]) -> u32 {
     let significant: Vec<&u8> = number.iter().skip_while(|byte| **byte == 0).collect();
     let unused = significant.first().map_or(0, |first| first.leading_zeros());
-    significant.len() * 8 - usize::try_from(unused).unwrap_or(0)
+    u32::try_from(significant.len() * 8).unwrap_or(u32::MAX).saturating_sub(unused)
 }

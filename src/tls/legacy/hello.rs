@@ -1,4 +1,13 @@
-//! Writes the legacy ClientHello (RFC 5246 §7.4.1.2). Pure.
+//! Writes a ClientHello by hand (RFC 5246 §7.4.1.2, RFC 8446 §4.1.2). Pure.
+
+use crate::model::probe::Offer;
+
+/// SSL 3.0 (RFC 6101).
+const SSL30: u16 = 0x0300;
+/// TLS 1.0.
+const TLS10: u16 = 0x0301;
+/// TLS 1.2; what is above says so in an extension.
+const TLS12: u16 = 0x0303;
 
 /// Suites on offer, as a careful old client would have ordered them.
 ///
@@ -26,25 +35,37 @@ const SCHEMES: &[u16] = &[
     0x0501, 0x0601, 0x0303, 0x0301, 0x0302, 0x0402, 0x0203, 0x0201, 0x0202,
 ];
 
-/// The record with the hello: record version TLS 1.0, client version TLS 1.2.
+/// What the legacy hello offers: everything up to TLS 1.2 that an old server could
+/// have spoken.
+pub fn legacy_offer() -> Offer {
+    Offer { version: TLS12, suites: SUITES.to_vec(), groups: GROUPS.to_vec() }
+}
+
+/// The record with the hello. Of TLS 1.3 it holds no key share: the server names
+/// the group that it picks in a HelloRetryRequest (RFC 8446 §4.2.8).
 ///
 /// `sni` must be a domain name; `None` leaves the extension out.
-pub fn client_hello(random: &[u8; 32], sni: Option<&str>) -> Vec<u8> {
-    let mut body = vec![0x03, 0x03];
+pub fn client_hello(offer: &Offer, random: &[u8; 32], sni: Option<&str>) -> Vec<u8> {
+    let mut body = offer.version.min(TLS12).to_be_bytes().to_vec();
     body.extend_from_slice(random);
     body.push(0); // No session to resume.
-    body.extend(prefixed(&words(SUITES)));
-    body.extend([1, 0]); // One compression method: none.
-    body.extend(prefixed(&extensions(sni)));
+    body.extend(prefixed(&words(&offer.suites)));
+    // RFC 8446 §4.1.2: none but null. Before, DEFLATE (RFC 3749) is asked for as well.
+    body.extend(if offer.version > TLS12 { &[1, 0][..] } else { &[2, 1, 0] });
+    if offer.version > SSL30 {
+        body.extend(prefixed(&extensions(offer, sni)));
+    }
 
     let mut message = vec![1, 0]; // ClientHello; its length is below 2^16.
     message.extend(prefixed(&body));
-    let mut record = vec![22, 0x03, 0x01];
+    // RFC 5246 appendix E.1: the record version of a first hello is a low one.
+    let mut record = vec![22];
+    record.extend(offer.version.min(TLS10).to_be_bytes());
     record.extend(prefixed(&message));
     record
 }
 
-fn extensions(sni: Option<&str>) -> Vec<u8> {
+fn extensions(offer: &Offer, sni: Option<&str>) -> Vec<u8> {
     let mut all = Vec::new();
     let mut add = |kind: u16, body: &[u8]| {
         all.extend(kind.to_be_bytes());
@@ -55,10 +76,18 @@ fn extensions(sni: Option<&str>) -> Vec<u8> {
         host.extend(prefixed(name.as_bytes()));
         add(0, &prefixed(&host));
     }
-    add(10, &prefixed(&words(GROUPS)));
-    add(11, &[3, 0, 1, 2]); // All three point formats, RFC 8422 §5.1.2
-    add(13, &prefixed(&words(SCHEMES)));
-    add(0xff01, &[0]); // Initial handshake, RFC 5746 §3.2
+    add(10, &prefixed(&words(&offer.groups)));
+    if offer.version >= TLS12 {
+        add(13, &prefixed(&words(SCHEMES)));
+    }
+    if offer.version > TLS12 {
+        add(43, &[2, 3, 4]); // supported_versions: TLS 1.3 alone, RFC 8446 §4.2.1
+        add(51, &prefixed(&[])); // key_share: none yet, RFC 8446 §4.2.8
+    } else {
+        add(11, &[3, 0, 1, 2]); // All three point formats, RFC 8422 §5.1.2
+        add(23, &[]); // extended_master_secret, RFC 7627 §5.1
+        add(0xff01, &[0]); // Initial handshake, RFC 5746 §3.2
+    }
     all
 }
 
@@ -95,7 +124,7 @@ mod tests {
 
     #[test]
     fn is_one_record_that_an_independent_parser_reads() {
-        let record = client_hello(&[7; 32], Some("mx.example.net"));
+        let record = client_hello(&legacy_offer(), &[7; 32], Some("mx.example.net"));
         assert_eq!(record[..3], [22, 3, 1]);
         assert_eq!(suites(&record), SUITES);
     }
@@ -110,8 +139,8 @@ mod tests {
 
     #[test]
     fn carries_the_name_or_none() {
-        let named = client_hello(&[0; 32], Some("mx.example.net"));
-        let silent = client_hello(&[0; 32], None);
+        let named = client_hello(&legacy_offer(), &[0; 32], Some("mx.example.net"));
+        let silent = client_hello(&legacy_offer(), &[0; 32], None);
         assert!(named.windows(14).any(|window| window == b"mx.example.net"));
         assert_eq!(named.len(), silent.len() + 14 + 9);
     }
@@ -119,6 +148,6 @@ mod tests {
     #[test]
     fn fits_in_one_segment() {
         let name = "a".repeat(253);
-        assert!(client_hello(&[0; 32], Some(&name)).len() < 1200);
+        assert!(client_hello(&legacy_offer(), &[0; 32], Some(&name)).len() < 1200);
     }
 }

@@ -83,7 +83,7 @@ impl Sender {
     }
 
     /// Sends a message to a domain at each level, and waits for what becomes of them.
-    pub(crate) fn send(&self, domain: &str) -> Result<Vec<Attempt>> {
+    pub(crate) fn send(domain: &str) -> Result<Vec<Attempt>> {
         let before = lines()?.len();
         for level in LEVELS {
             submit(level, domain)?;
