@@ -200,6 +200,8 @@ pub struct TargetReport {
     pub verdict: Verdict,
     /// One per vantage that resolved.
     pub routes: Vec<Route>,
+    /// Each view of the target by itself; `None` where there was only one.
+    pub views: Option<Vec<ViewReport>>,
     /// Each host and each of its addresses with its own verdict.
     pub hosts: Vec<HostReport>,
     /// What was promised.
@@ -216,6 +218,34 @@ pub struct TargetReport {
     pub injections: Option<Vec<InjectionReport>>,
     /// What the servers' TLS ranges over; `None` where that was not asked.
     pub tls_ranges: Option<Vec<TlsRange>>,
+}
+
+/// What one view says of a target by itself. A view is a vantage point and, where
+/// it asked from several of its own addresses, one of them a family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ViewReport {
+    /// The vantage point.
+    pub vantage: String,
+    /// The source addresses that tell it from other views of the same vantage point;
+    /// empty where that has only one.
+    pub sources: Vec<IpAddr>,
+    /// Its verdict.
+    pub verdict: PartVerdict,
+    /// Addresses that completed an SMTP greeting there.
+    pub reached: u32,
+    /// Every address that its resolver led to.
+    pub addresses: Vec<ViewAddress>,
+}
+
+/// One address at one view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ViewAddress {
+    /// The MX host.
+    pub host: String,
+    /// The address.
+    pub ip: IpAddr,
+    /// Its verdict.
+    pub verdict: PartVerdict,
 }
 
 /// One MX host.

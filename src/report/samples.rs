@@ -98,6 +98,7 @@ pub(crate) fn target(
         input: name.to_owned(),
         unicode: None,
         routes: vec![route(RouteKind::Mx, exchanges(&hosts))],
+        views: None,
         hosts,
         verdict,
         policies: policies(),

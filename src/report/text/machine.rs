@@ -62,18 +62,20 @@ fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
                 "{here} has no working {label}: the {label} addresses were not tried, which says \
                  nothing about them."
             ))),
-            FamilyUse::NotAsked => {
-                let at = match vantage.kind {
-                    VantageKind::Recorded => format!("{}: ", vantage.id),
-                    _ => String::new(),
-                };
-                lines.push(Line::new().plain(&format!("{at}{label} was left out, as asked.")));
+            // Of one run, said once; each recorded run was asked by itself.
+            FamilyUse::NotAsked if vantage.kind == VantageKind::Local => {
+                lines.push(Line::new().plain(&format!("{label} was left out, as asked.")));
             }
-            FamilyUse::Usable => {}
+            FamilyUse::NotAsked if vantage.kind == VantageKind::Recorded => {
+                let words = format!("{}: {label} was left out, as asked.", vantage.id);
+                lines.push(Line::new().plain(&words));
+            }
+            FamilyUse::NotAsked | FamilyUse::Usable => {}
         }
     }
     if let Some(error) = &vantage.error {
-        lines.push(Line::of(Tone::Doubtful, &here).plain(": ").plain(error).sentence());
+        let line = Line::of(Tone::Doubtful, &here).plain(": ").plain(error);
+        lines.push(line.plain("; what it has not seen counts for nothing").sentence());
     }
     lines
 }
