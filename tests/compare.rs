@@ -1,6 +1,11 @@
 //! `mxray compare` as its user meets it, on the reports that are kept.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed helper fails its test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed helper fails its test"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -111,7 +116,10 @@ fn controls_come_along() {
     let report = compared(&[&kept("intact.json"), &kept("stripped.json")]);
     assert_eq!(report.controls.len(), 1);
     assert!(report.controls[0].observations.iter().all(|seen| seen.probe.vantage == "stripped"));
-    assert_ne!(report.targets[0].verdict.status, Status::Intact);
+    // One view confirms what the other lacks.
+    assert_eq!(report.targets[0].verdict.status, Status::Stripped);
+    let found = |id: &str| report.targets[0].findings.iter().any(|finding| finding.id == id);
+    assert!(found("starttls-lost-at-view"));
     let cells = report.targets[0].cells.iter().map(|cell| cell.coordinates.vantage.as_str());
     assert_eq!(cells.collect::<BTreeSet<_>>(), ["intact", "stripped"].into());
     let ids = report.targets.iter().chain(&report.controls).flat_map(|target| &target.observations);

@@ -14,5 +14,5 @@ mod stream;
 
 pub use dial::{Dialler, route_from, route_to};
 pub use link::{OwnAddress, addresses_of, own_addresses};
-pub use record::{observe, observe_through};
-pub use socks5::{Proxy, ProxyFault};
+pub use record::observe;
+pub use socks5::{Proxy, ProxyFault, observe_through};

@@ -8,7 +8,6 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::{Dialled, Dialler, ending};
-use super::socks5::{Proxy, ProxyFault, Unconnected};
 use super::stream::Stream;
 use crate::model::observation::Observation;
 use crate::model::probe::{ClientHello, Offer, Probe, Role};
@@ -45,34 +44,8 @@ pub async fn observe(
     recorded((id, &probe), dialling, deadline, progress, stop).await
 }
 
-/// The same through a proxy. What it says of the path behind it is in the record.
-///
-/// # Errors
-/// The proxy itself failed: nothing was observed.
-pub async fn observe_through(
-    proxy: &Proxy,
-    probe: Probe,
-    progress: &(dyn Fn(Stage) + Sync),
-    stop: impl Future<Output = ()>,
-) -> Result<Observation, ProxyFault> {
-    let deadline = Instant::now() + probe.limits.session;
-    let mut fault = None;
-    let dialling = async {
-        proxy.dial(probe.endpoint(), deadline).await.map_err(|unconnected| match unconnected {
-            Unconnected::Path(ending) => ending,
-            Unconnected::Fault(wrong) => {
-                let ending = ending(Ended::LocalError, wrong.to_string());
-                fault = Some(wrong);
-                ending
-            }
-        })
-    };
-    let observation = recorded((String::new(), &probe), dialling, deadline, progress, stop).await;
-    fault.map_or(Ok(observation), Err)
-}
-
 /// Runs a connection until its end, or until `stop` is done.
-async fn recorded(
+pub(super) async fn recorded(
     (id, probe): (String, &Probe),
     dialling: impl Future<Output = Result<Dialled, Ending>>,
     deadline: Instant,

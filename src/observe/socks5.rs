@@ -13,6 +13,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::dial::{Dialled, ending};
+use super::record::recorded;
+use crate::model::observation::Observation;
+use crate::model::probe::{Family, Probe};
+use crate::model::session::Stage;
 use crate::model::transcript::{Ended, Ending};
 
 /// How long a proxy may take to let us in; the connection behind it has the
@@ -72,7 +76,7 @@ pub enum ProxyFault {
 }
 
 /// Why there is no connection.
-pub(super) enum Unconnected {
+enum Unconnected {
     /// What the proxy says of the path between it and the target.
     Path(Ending),
     /// The proxy's own fault.
@@ -85,10 +89,37 @@ impl From<ProxyFault> for Unconnected {
     }
 }
 
+/// Makes one connection through a proxy, as [`observe`](super::observe) does directly.
+/// What the proxy says of the path behind it is in the record.
+///
+/// # Errors
+/// The proxy itself failed: nothing was observed.
+pub async fn observe_through(
+    proxy: &Proxy,
+    probe: Probe,
+    progress: &(dyn Fn(Stage) + Sync),
+    stop: impl Future<Output = ()>,
+) -> Result<Observation, ProxyFault> {
+    let deadline = Instant::now() + probe.limits.session;
+    let mut fault = None;
+    let dialling = async {
+        proxy.dial(probe.endpoint(), deadline).await.map_err(|unconnected| match unconnected {
+            Unconnected::Path(ending) => ending,
+            Unconnected::Fault(wrong) => {
+                let ending = ending(Ended::LocalError, wrong.to_string());
+                fault = Some(wrong);
+                ending
+            }
+        })
+    };
+    let observation = recorded((String::new(), &probe), dialling, deadline, progress, stop).await;
+    fault.map_or(Ok(observation), Err)
+}
+
 impl Proxy {
     /// Connects to an address through the proxy. Which address of its own it uses
     /// there is not known: what it may say of it (RFC 1928 §6) is often false.
-    pub(super) async fn dial(&self, to: SocketAddr, end: Instant) -> Result<Dialled, Unconnected> {
+    async fn dial(&self, to: SocketAddr, end: Instant) -> Result<Dialled, Unconnected> {
         let patience = PATIENCE.min(end.duration_since(Instant::now()));
         let admitted = timeout(patience, self.admitted()).await;
         let mut stream = admitted.map_err(|_| ProxyFault::Silent(patience))??;
@@ -167,7 +198,7 @@ fn refused(reply: u8, to: SocketAddr) -> Unconnected {
         6 => path(Ended::Unreachable, "TTL expired"),
         1 => failed("general failure".to_owned()),
         7 => failed("it does not do CONNECT".to_owned()),
-        8 => failed(format!("it does not do {}", crate::model::probe::Family::of(to.ip()).label())),
+        8 => failed(format!("it does not do {}", Family::of(to.ip()).label())),
         other => failed(format!("reply {other}, which has no meaning")),
     }
 }

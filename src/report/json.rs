@@ -136,8 +136,8 @@ pub enum ReadError {
 /// The text is not JSON, lacks a field, has another `schema`, or is of several runs.
 pub fn read(text: &str) -> Result<Report, ReadError> {
     let mut reports = read_all(text)?;
-    match (reports.pop(), reports.pop()) {
-        (Some(report), None) => Ok(report),
+    match (reports.pop(), reports.is_empty()) {
+        (Some(report), true) => Ok(report),
         _ => Err(ReadError::Runs),
     }
 }
@@ -163,11 +163,8 @@ pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
             None => reports.push(report),
         }
     }
-    if reports.is_empty() {
-        // An empty text is no JSON at all, and the parser says so.
-        serde_json::from_str::<Version>(text)?;
-    }
-    Ok(reports)
+    // Nothing but blanks: the error is that of a text that ends too early.
+    if reports.is_empty() { Ok(vec![serde_json::from_str(text)?]) } else { Ok(reports) }
 }
 
 #[derive(serde::Deserialize)]

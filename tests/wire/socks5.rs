@@ -28,6 +28,7 @@ async fn internet() -> Running {
     internet.start().await.unwrap()
 }
 
+#[expect(clippy::indexing_slicing, reason = "a failed helper fails its test")]
 fn probe_to(place: usize) -> Probe {
     let patience = Duration::from_secs(20);
     Probe {
@@ -63,6 +64,7 @@ async fn through(manner: Manner, probe: Probe) -> Result<Observation, Fault> {
     observed(&vantage(proxy.address()), probe).await
 }
 
+#[expect(clippy::panic, reason = "a failed helper fails its test")]
 async fn fault(manner: Manner) -> ProxyFault {
     match through(manner.clone(), probe_to(0)).await {
         Err(Fault::Proxy(fault)) => fault,
@@ -71,6 +73,7 @@ async fn fault(manner: Manner) -> ProxyFault {
 }
 
 /// The end of a connection that never came about, with words for people.
+#[expect(clippy::panic, reason = "a failed helper fails its test")]
 fn ended(observation: &Observation) -> (Ended, String) {
     match &observation.transcript.events[..] {
         [only] => match &only.kind {
