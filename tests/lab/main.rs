@@ -8,8 +8,10 @@
 mod capability;
 mod dane;
 mod dns;
+mod egress;
 mod forwarder;
 mod injection;
+mod innocent;
 mod levels;
 mod middlebox;
 mod mta;

@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
 use crate::dns::{Dns, Records};
+use crate::egress;
 use crate::injection;
+use crate::innocent;
 use crate::levels::{self, Sender};
 use crate::middlebox;
 use crate::mta::Servers;
@@ -54,7 +56,7 @@ fn plays() -> Vec<Play> {
     });
     let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
     let closer = injection::plays().into_iter().chain(range::plays());
-    let more = more.chain(vantages::plays());
+    let more = more.chain(egress::plays()).chain(innocent::plays()).chain(vantages::plays());
     premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
@@ -93,8 +95,13 @@ impl World {
         let sts = PolicyHosts::issue(&authority).context("certificates for MTA-STS")?;
         PolicyHosts::publish(&mut records);
         levels::publish(&mut records);
+        egress::publish(&mut records);
+        innocent::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
-        let listeners = dane.listeners() + &sts.listener() + &levels::listeners(&authority)?;
+        let listeners = dane.listeners()
+            + &sts.listener()
+            + &levels::listeners(&authority)?
+            + &innocent::listeners(&authority)?;
         let servers = Servers::start(&authority, &listeners).context("mail servers")?;
         let policy_hosts = sts.start().context("policy hosts")?;
         let sender = Sender::start(&authority).context("a sending Postfix")?;
@@ -135,13 +142,29 @@ impl World {
         process::observe(&mut self.command(words, resolver))
     }
 
+    /// Runs `mxray egress` at the client; gives what it did.
+    pub(crate) fn egress(&self, words: &[&str]) -> Result<Outcome> {
+        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+        mxray.arg("egress").args(words).args(["--timeout", TIMEOUT, "--resolver", RESOLVER]);
+        mxray.arg("--ca").arg(&self.authority.file);
+        process::observe(mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor))
+    }
+
     fn command(&self, words: &[&str], resolver: &str) -> Command {
         let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
         mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
-        mxray.args(["--no-controls", "--canary", "none"]);
+        mxray.args(["--canary", "none"]);
+        if !words.contains(&"--control") {
+            mxray.arg("--no-controls");
+        }
         mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
         mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
         mxray
+    }
+
+    /// All that the mail servers said so far.
+    pub(crate) fn said_by_servers(&self) -> String {
+        self.servers.said()
     }
 
     fn logs(&self) -> String {

@@ -129,7 +129,15 @@ async fn a_box_that_changes_nothing_yields_what_no_box_yields() {
         let passed = common::report_on(boxed, Asking::default()).await;
         assert_eq!(plain.verdict, passed.verdict);
         assert_eq!(plain.findings, passed.findings);
-        assert_eq!(plain.cells, passed.cells);
+        // Two surveys, two times.
+        let cells = |report: &mxray::model::report::TargetReport| {
+            let mut cells = report.cells.clone();
+            for cell in &mut cells {
+                (cell.since, cell.until) = (None, None);
+            }
+            cells
+        };
+        assert_eq!(cells(&plain), cells(&passed));
         let talk = |report: &mxray::model::report::TargetReport| {
             let all = report.observations.iter().flat_map(|observation| &observation.transcript);
             all.flatten().filter_map(|entry| entry.text.clone()).collect::<Vec<_>>()
