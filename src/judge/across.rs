@@ -254,6 +254,7 @@ impl<'s, 'a> Across<'s, 'a> {
         let here = self.contrasts.iter().filter(|one| one.is_at(spot.host, spot.ip));
         claims.extend(here.map(Contrast::claim));
         claims.extend(self.whole.promises.of_address(spot.host, spot.ip));
+        claims.extend(mirrored(spot));
         claims.into_iter().min_by_key(Claim::rank)
     }
 
@@ -269,6 +270,7 @@ impl<'s, 'a> Across<'s, 'a> {
         let contrasts = self.contrasts.iter().filter(|one| is_meant(one.host()));
         claims.extend(contrasts.map(Contrast::claim));
         claims.extend(self.sides.iter().filter_map(|side| self.by_family(side, &is_meant)));
+        claims.extend(spots.iter().flat_map(|spot| mirrored(spot)));
         let hosts = spots.iter().map(|spot| spot.host).collect();
         claims.extend(self.whole.promises.claims(&hosts));
         if whole {
@@ -358,6 +360,12 @@ fn spots<'s, 'a>(sides: &[&'s Side<'a>]) -> Vec<Spot<'s, 'a>> {
         }
     }
     spots
+}
+
+/// What the target's own recordings say of each view's sessions, where it is a mirror.
+fn mirrored(spot: &Spot<'_, '_>) -> Vec<Claim> {
+    let looks = spot.looks.iter();
+    looks.filter_map(|look| verdict::mirrored(look.address, &look.side.scene)).collect()
 }
 
 /// What a view alone says of the whole target, beside its addresses.

@@ -67,7 +67,7 @@ pub(super) fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
 }
 
 /// What the target's own recordings say of an address, where it is a mirror.
-fn mirrored(address: &Address<'_>, scene: &Scene<'_>) -> Option<Claim> {
+pub(super) fn mirrored(address: &Address<'_>, scene: &Scene<'_>) -> Option<Claim> {
     mirror::claim(&mirror::at(scene.mirror.as_ref(), address))
 }
 

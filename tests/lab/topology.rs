@@ -107,7 +107,7 @@ const ADDRESSES: [(&str, &str, &str); 50] = [
 /// the servers of `innocent` are.
 const INNOCENT: RangeInclusive<u8> = 121..=134;
 /// Namespace, destination, next hop.
-const ROUTES: [(&str, &str, &str); 20] = [
+const ROUTES: [(&str, &str, &str); 21] = [
     (CLIENT, "192.0.2.0/24", "198.51.100.1"),
     (CLIENT, "198.51.100.0/24", "198.51.100.1"),
     (CLIENT, "203.0.113.0/24", "198.51.100.1"),
@@ -122,6 +122,7 @@ const ROUTES: [(&str, &str, &str); 20] = [
     (MX, "192.0.2.0/24", "203.0.113.1"),
     (MX, "198.51.100.0/24", "203.0.113.1"),
     (MX, "2001:db8::/32", "2001:db8:203::1"),
+    (DNS, "192.0.2.128/25", "192.0.2.1"),
     (DNS, "198.51.100.0/24", "192.0.2.1"),
     (DNS, "203.0.113.0/24", "192.0.2.1"),
     (DNS, "2001:db8::/32", "2001:db8:53::1"),

@@ -153,12 +153,11 @@ fn is_placed(place: Option<Place>, lie: Lie, status: Status) -> bool {
     match (lie, place) {
         _ if status == Status::Intact => place.is_none(),
         (Lie::NearIpv4 | Lie::NearBoth | Lie::OneSource, _) => place == Some(Place::NearVantage),
-        (Lie::TargetOnly, _) => place.is_none(),
         // Where it shows by keys alone, the family is all that is known.
         (Lie::EdgeIpv4, _) if status == Status::Inconsistent => place.is_some(),
         (Lie::EdgeIpv4, _) => place == Some(Place::NearDestination),
         (Lie::EdgeBoth, _) if status == Status::Stripped => place == Some(Place::NearDestination),
-        (Lie::EdgeBoth, _) => place.is_none(),
+        (Lie::TargetOnly | Lie::EdgeBoth, _) => place.is_none(),
     }
 }
 

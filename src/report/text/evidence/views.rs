@@ -4,11 +4,14 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::probe::{ClientHello, Mode, Role};
 use crate::model::report::{ObservationReport, Report, TargetReport};
 use crate::model::session::{Stage, StarttlsOutcome};
+use crate::model::tls::PkixStatus;
 use crate::model::verdict::Status;
 
 /// The findings on which `intercepted` rests.
 const TELLS: [&str; 4] =
     ["greeting-from-nowhere", "one-key-for-all", "foreign-keys", "one-face-for-all"];
+/// The finding that has both sides in its evidence.
+const BY_VIEW: &str = "foreign-key-at-view";
 
 /// Two sessions to hold against each other.
 pub(super) struct Pair<'a> {
@@ -90,6 +93,9 @@ fn intercepted<'a>(
     report: &'a Report,
     target: &'a TargetReport,
 ) -> Option<(&'a ObservationReport, Vec<&'a str>)> {
+    if let Some(finding) = grounds(target).find(|finding| finding.id == BY_VIEW) {
+        return foreign_at_view(target, finding);
+    }
     let finding = grounds(target).find(|finding| TELLS.contains(&finding.id.as_str()))?;
     let held = |session: &&ObservationReport| {
         finding.evidence.contains(&session.id) && session.transcript.is_some() && heard(session)
@@ -99,6 +105,23 @@ fn intercepted<'a>(
     let mut canary = controls.filter(|session| session.probe.role == Role::Canary);
     let problem = canary.find(held).or_else(|| target.observations.iter().find(held))?;
     Some((problem, finding.evidence.iter().map(String::as_str).collect()))
+}
+
+/// The sessions at the view where the chain is not valid.
+fn foreign_at_view<'a>(
+    target: &'a TargetReport,
+    finding: &Finding,
+) -> Option<(&'a ObservationReport, Vec<&'a str>)> {
+    let is_valid = |session: &&ObservationReport| {
+        let pkix = session.tls.as_ref().and_then(|tls| tls.pkix.as_ref());
+        pkix.is_some_and(|pkix| pkix.status == PkixStatus::Valid)
+    };
+    let foreign = target
+        .observations
+        .iter()
+        .filter(|session| finding.evidence.contains(&session.id) && !is_valid(session));
+    let problem = foreign.clone().find(|session| session.transcript.is_some() && heard(session))?;
+    Some((problem, foreign.map(|session| session.id.as_str()).collect()))
 }
 
 /// How near another session is to the one with the problem, and in words.
