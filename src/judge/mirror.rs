@@ -183,7 +183,7 @@ fn differences(way: Way, sent: &[u8], received: &[u8], reads_on: bool) -> Vec<By
             (false, false) => DifferenceKind::Changed,
         };
         let before = sent.get(..hunk.sent.start).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         found.push(ByteDifference {
             direction: way.direction,
             tls: way.tls,

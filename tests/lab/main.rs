@@ -12,6 +12,7 @@ mod forwarder;
 mod injection;
 mod levels;
 mod middlebox;
+mod mirror;
 mod mta;
 mod oracle;
 mod pki;

@@ -45,7 +45,7 @@ pub(crate) const NAMESPACES: [&str; 6] = [CLIENT, ISP, CORE, MX, DNS, CLEAN];
 const LINKS: [(&str, &str); 5] =
     [(CLIENT, ISP), (ISP, CORE), (CORE, MX), (CORE, DNS), (CORE, CLEAN)];
 /// Namespace, interface, address with prefix length.
-const ADDRESSES: [(&str, &str, &str); 48] = [
+const ADDRESSES: [(&str, &str, &str); 50] = [
     (CLIENT, ISP, "198.51.100.10/26"),
     (CLIENT, ISP, "198.51.100.11/26"),
     // The kernel prefers what was added last.
@@ -84,6 +84,8 @@ const ADDRESSES: [(&str, &str, &str); 48] = [
     (MX, CORE, "203.0.113.113/24"),
     (MX, CORE, "203.0.113.114/24"),
     (MX, CORE, "203.0.113.115/24"),
+    (MX, CORE, "203.0.113.120/24"),
+    (MX, CORE, "2001:db8:203::120/64"),
     (CORE, DNS, "192.0.2.1/25"),
     (CORE, DNS, "2001:db8:53::1/64"),
     (DNS, CORE, "192.0.2.53/25"),
