@@ -15,6 +15,7 @@
 //! no network.
 
 pub mod dns;
+pub mod egress;
 pub mod judge;
 pub mod mirror;
 pub mod model;

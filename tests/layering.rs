@@ -17,6 +17,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("smtp", &["model"]),
     ("tls", &["model"]),
     ("policy", &["model", "tls"]),
+    ("egress", &["model"]),
     ("dns", &["model", "policy"]),
     ("plan", &["model", "smtp", "tls"]),
     ("observe", &["model", "smtp", "tls", "policy"]),
@@ -29,7 +30,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that must stay pure: no sockets, no clock, no files.
-const PURE: &[&str] = &["model", "smtp", "policy", "plan", "judge", "report"];
+const PURE: &[&str] = &["model", "smtp", "policy", "egress", "plan", "judge", "report"];
 const IMPURE: &[&str] = &[
     "tokio::",
     "std::fs",

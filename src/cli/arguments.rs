@@ -82,6 +82,30 @@ A line is printed only for what every address of every exchange kept; comments s
 what it needs, and why there is none. Exit status: 0, or 3 where something could not
 be determined.";
 
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  mxray check --save berlin.json example.net        on one machine
+  mxray check --save office.json example.net        on another, or on another day
+  mxray compare berlin.json office.json             all of it judged together
+  cat *.json | mxray compare --save all.json -
+
+Each file is a view, named as the file without its ending. The exit status is
+explained by `mxray --help`.";
+
+const EGRESS_EXAMPLES: &str = "\
+Examples:
+  mxray egress --from example.net         every address of this machine, and its Postfix
+  mxray egress --source 192.0.2.25        one address
+  mxray egress --no-controls              only DNS and Postfix's settings
+  mxray egress --control a.example --control b.example --json
+
+Run it on the server that sends. Exit status:
+  0  nothing is wrong
+  1  mail is refused, or goes in clear text (a critical finding)
+  2  usage or configuration
+  3  nothing of the kind, but something could not be determined
+  4  internal or output error";
+
 const TLSA_EXAMPLES: &str = "\
 Examples:
   mxray tlsa mx1.example.net
@@ -121,9 +145,15 @@ pub(crate) enum Command {
     Policy(Box<PolicyArguments>),
     /// Judge saved evidence again and report it, without network
     Report(ReportArguments),
+    /// Judge saved reports of other machines or other days together, without network
+    #[command(after_long_help = COMPARE_EXAMPLES, after_help = "More: --help")]
+    Compare(CompareArguments),
     /// Print the TLSA records to publish for what a host presents now
     #[command(after_long_help = TLSA_EXAMPLES, after_help = "More: --help")]
     Tlsa(Box<TlsaArguments>),
+    /// Say what mail that leaves from this machine meets, by each of its addresses
+    #[command(after_long_help = EGRESS_EXAMPLES, after_help = "More: --help")]
+    Egress(Box<EgressArguments>),
     /// Show a check of a pretend internet inside this process, without network
     Demo(DemoArguments),
     /// Observe for an mxray elsewhere: look up and connect here, judge there
@@ -152,6 +182,7 @@ impl Command {
         match self {
             Self::Check(arguments) => arguments.show,
             Self::Report(arguments) => arguments.show,
+            Self::Compare(arguments) => arguments.show,
             Self::Demo(arguments) => arguments.show,
             _ => ShowOptions::default(),
         }
@@ -163,7 +194,9 @@ impl Command {
             Self::Check(arguments) => Some(&arguments.output),
             Self::Policy(arguments) => Some(&arguments.output),
             Self::Report(arguments) => Some(&arguments.output),
+            Self::Compare(arguments) => Some(&arguments.output),
             Self::Tlsa(arguments) => Some(&arguments.output),
+            Self::Egress(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
             Self::Agent(_)
             | Self::Mirror(_)
@@ -340,6 +373,10 @@ pub(crate) struct ProbeOptions {
     /// `ip netns exec`, `docker exec -i` or the like
     #[arg(long, value_name = "NAME=COMMAND", value_parser = values::vantage)]
     pub(crate) vantage: Vec<NamedVantage>,
+    /// Observe through this SOCKS5 proxy too; names are looked up here, and the proxy's
+    /// own by this system
+    #[arg(long, value_name = "[NAME=]HOST:PORT", value_parser = values::socks5)]
+    pub(crate) socks5: Vec<NamedVantage>,
     /// Only IPv4
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub(crate) ipv4: bool,
@@ -485,12 +522,61 @@ pub(crate) struct ReportArguments {
     pub(crate) output: OutputOptions,
 }
 
+/// `mxray compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// A report written by `mxray check --save`; - reads standard input
+    #[arg(value_name = "REPORT", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Write the report of all views with all evidence to FILE, for `mxray report FILE`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) save: Option<PathBuf>,
+    /// Exit with status 1 from this severity on
+    #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
+    pub(crate) fail_on: FailOn,
+    /// What a text report shows besides.
+    #[command(flatten)]
+    pub(crate) show: ShowOptions,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
 /// `mxray tlsa`.
 #[derive(Debug, Args)]
 pub(crate) struct TlsaArguments {
     /// A host, or host:port; its MX records are not looked up. - reads one a line
     #[arg(value_name = "HOST", required = true)]
     pub(crate) hosts: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// `mxray egress`.
+#[derive(Debug, Args)]
+pub(crate) struct EgressArguments {
+    /// Domain that the mail is from: its SPF record is held against each address
+    #[arg(long, value_name = "DOMAIN", value_parser = values::sender)]
+    pub(crate) from: Option<String>,
+    /// Configuration of Postfix to read; may be repeated [default: Postfix's own, and
+    /// those of the instances that it names]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) postfix_config: Vec<PathBuf>,
+    /// Destination that is known to offer STARTTLS; may be repeated, and two or more
+    /// tell a fault here from one there [default: large providers, where this machine
+    /// has a public address]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) control: Vec<String>,
+    /// Make no connections
+    #[arg(long, conflicts_with = "control")]
+    pub(crate) no_controls: bool,
     /// What is probed, and as whom.
     #[command(flatten)]
     pub(crate) probe: ProbeOptions,
@@ -720,6 +806,7 @@ mod tests {
             "mxray check --ehlo two\u{a0}words a.example",
             "mxray check --resolver resolver.example a.example",
             "mxray report",
+            "mxray compare",
             "mxray completions ksh",
         ] {
             let complaint = refused(line);

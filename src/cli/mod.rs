@@ -6,8 +6,10 @@
 pub(crate) mod agent;
 pub(crate) mod arguments;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod deliver;
 pub(crate) mod demo;
+pub(crate) mod egress;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod failure;
@@ -36,11 +38,13 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Schema => schema(terminal),
         Command::Completions { shell } => completions(*shell, terminal),
         Command::Report(arguments) => report::run(arguments, terminal),
+        Command::Compare(arguments) => compare::run(arguments, terminal),
         Command::Agent(arguments) => agent::run(arguments),
         Command::Mirror(arguments) => mirror::run(arguments, terminal),
         Command::Check(arguments) => check::run(arguments, terminal),
         Command::Policy(arguments) => policy::run(arguments, terminal),
         Command::Explain { name } => explain::run(name.as_deref(), terminal),
+        Command::Egress(arguments) => egress::run(arguments, terminal),
         Command::Tlsa(arguments) => tlsa::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
     }

@@ -10,7 +10,7 @@ use mxray::judge::{self, Context};
 use mxray::model::mirror::MirrorEvidence;
 use mxray::model::probe::Role;
 use mxray::model::report::Report;
-use mxray::report::json;
+use mxray::report::json::{self, ReadError};
 use mxray::tls::Roots;
 use mxray::vantage::recorded;
 
@@ -30,19 +30,11 @@ const LARGEST_REPORT: u64 = 1 << 30;
 /// The file can't be read, or holds no evidence.
 pub(crate) fn run(arguments: &ReportArguments, terminal: &Terminal) -> Result<Exit, Failure> {
     let path = &arguments.file;
-    let text = read(path).map_err(|error| {
-        let message = format!("cannot read {}: {error}", path.display());
-        Failure::usage(message, "name a file that `mxray check --save FILE` wrote")
-    })?;
-    let saved = json::read(&text).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
-        Failure::usage(message, "name a file that `mxray check --save FILE` wrote")
-    })?;
+    let text = read(path)?;
+    let saved = json::read(&text).map_err(|error| unreadable(path, &error))?;
     let mirror = mirror(arguments)?;
-    let report = judge_again(saved, mirror).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
-        Failure::usage(message, "evidence is in the file of --save, and not in what --json prints")
-    })?;
+    let report = judge_again(saved, mirror)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display()), NO_EVIDENCE))?;
     deliver(report, &arguments.output, arguments.fail_on, terminal)
 }
 
@@ -53,7 +45,29 @@ fn mirror(arguments: &ReportArguments) -> Result<Option<MirrorEvidence>, Failure
     mirrored::recorded(path, &token).map(Some)
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// What helps where a report cannot be judged again.
+pub(crate) const NO_EVIDENCE: &str =
+    "evidence is in the file of --save, and not in what --json prints";
+
+/// What helps where a file is no report.
+const NO_REPORT: &str = "name a file that `mxray check --save FILE` wrote";
+
+/// A file that holds no report.
+pub(crate) fn unreadable(path: &Path, error: &ReadError) -> Failure {
+    Failure::usage(format!("{}: {error}", path.display()), NO_REPORT)
+}
+
+/// The text of a saved report, or of several; `-` is standard input.
+///
+/// # Errors
+/// The file can't be read.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    text_of(path).map_err(|error| {
+        Failure::usage(format!("cannot read {}: {error}", path.display()), NO_REPORT)
+    })
+}
+
+fn text_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let source: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin()),
@@ -64,7 +78,10 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// The same run with what today's rules say of its evidence.
-fn judge_again(saved: Report, mirror: Option<MirrorEvidence>) -> anyhow::Result<Report> {
+///
+/// # Errors
+/// It holds no evidence, or what it trusted can't be had.
+pub(crate) fn judge_again(saved: Report, mirror: Option<MirrorEvidence>) -> anyhow::Result<Report> {
     let mut evidence = recorded::evidence(&saved)?;
     if let Some(mirror) = mirror {
         let asked = evidence.targets.iter_mut().find(|target| target.role == Role::Mirror);

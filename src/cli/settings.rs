@@ -13,13 +13,14 @@ use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
 use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::model::target::{Target, TargetKind};
-use mxray::observe;
+use mxray::observe::{self, Proxy};
 use mxray::plan::{Closer, Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
 use crate::cli::arguments::{
-    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
+    Canary, CheckArguments, ControlOptions, EgressArguments, ProbeOptions, RootSet, TlsaArguments,
+    TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
 use crate::cli::mirrored::MirrorSettings;
@@ -62,8 +63,17 @@ pub(crate) struct Settings {
 pub(crate) struct NamedVantage {
     /// Its id in the report.
     pub(crate) name: String,
-    /// What the shell runs.
-    pub(crate) command: String,
+    /// How one gets there.
+    pub(crate) way: Way,
+}
+
+/// How one gets to another vantage point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The shell runs this.
+    Command(String),
+    /// Connections go through this proxy.
+    Socks5(Proxy),
 }
 
 /// What is taken from this machine.
@@ -97,7 +107,7 @@ impl Settings {
             intent: Intent { closer, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
             controls: ControlSettings { never_for: beside, ..controls(&arguments.controls)? },
-            vantages: vantages(&probe.vantage)?,
+            vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
@@ -125,10 +135,48 @@ impl Settings {
             intent: Intent { other_ports: false, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
             controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
-            vantages: vantages(&probe.vantage)?,
+            vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
+            save: None,
+            chain: None,
+            mirror: None,
+        })
+    }
+}
+
+impl Settings {
+    /// Resolves the arguments of `mxray egress`, but for the addresses to send from.
+    /// The destinations are named: nobody else is asked anything.
+    ///
+    /// # Errors
+    /// A destination, a file or a combination can't be used.
+    pub(crate) fn for_egress(
+        arguments: &EgressArguments,
+        host_name: Option<String>,
+    ) -> Result<Self, Failure> {
+        let EgressArguments { probe, trust, .. } = arguments;
+        if !probe.vantage.is_empty() {
+            return Err(Failure::usage(
+                "--vantage: egress is about the machine that it runs on",
+                "run it there: ssh HOST mxray egress",
+            ));
+        }
+        let named = ControlOptions {
+            control: arguments.control.clone(),
+            no_controls: arguments.no_controls,
+            canary: None,
+        };
+        Ok(Self {
+            targets: controls(&named)?.named,
+            intent: Intent { other_ports: false, ..intent(probe, host_name)? },
+            asked: asked(probe)?,
+            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
+            vantages: Vec::new(),
+            resolver: resolver(trust)?,
+            roots: roots(trust)?,
+            verify_name: None,
             save: None,
             chain: None,
             mirror: None,
@@ -190,17 +238,20 @@ fn sources(probe: &ProbeOptions) -> Result<Vec<IpAddr>, Failure> {
     Ok(named.into_iter().filter(|ip| keep(ip) && known.insert(*ip)).collect())
 }
 
-fn vantages(named: &[NamedVantage]) -> Result<Vec<NamedVantage>, Failure> {
+fn vantages(probe: &ProbeOptions) -> Result<Vec<NamedVantage>, Failure> {
+    let named = || probe.vantage.iter().chain(&probe.socks5);
     let mut known = HashSet::from([LOCAL]);
-    match named.iter().find(|vantage| !known.insert(&vantage.name)) {
-        None => Ok(named.to_vec()),
+    match named().find(|vantage| !known.insert(&vantage.name)) {
+        None => Ok(named().cloned().collect()),
         Some(twice) if twice.name == LOCAL => Err(Failure::usage(
-            format!("--vantage {LOCAL}: that is this machine's own name"),
+            format!(
+                "no other vantage point can be called {LOCAL}: that is this machine's own name"
+            ),
             "give the vantage point another name",
         )),
         Some(twice) => Err(Failure::usage(
-            format!("--vantage names {} twice", twice.name),
-            "each vantage point has a name of its own",
+            format!("two vantage points are called {}", twice.name),
+            "give each a name of its own: --vantage NAME=COMMAND, --socks5 NAME=HOST:PORT",
         )),
     }
 }
@@ -444,6 +495,8 @@ mod tests {
     fn what_cannot_go_together_is_refused() {
         refused("mxray check --vantage a=true --vantage a=false a.example", b"");
         refused("mxray check --vantage local=true a.example", b"");
+        refused("mxray check --socks5 p.example:1 --socks5 q.example:1 a.example", b"");
+        refused("mxray check --vantage a=true --socks5 a=p.example:1 a.example", b"");
         refused("mxray check -6 --source 192.0.2.1 a.example", b"");
     }
 

@@ -1,12 +1,14 @@
 //! Single values of the command line, from text.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use mxray::model::target::{Target, TargetKind};
+use mxray::observe::Proxy;
 use mxray::smtp::argument::{is_domain_name, is_ehlo_argument};
 
 use crate::cli::arguments::{Canary, Exchange, Listen};
-use crate::cli::settings::NamedVantage;
+use crate::cli::settings::{NamedVantage, Way};
 
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
@@ -24,6 +26,14 @@ pub(crate) fn ehlo_name(typed: &str) -> Result<String, String> {
         return Ok(typed.to_owned());
     }
     Err("neither a domain name nor an address literal such as [192.0.2.1]".to_owned())
+}
+
+/// The domain of `--from`, in A-labels; a mail address stands for its domain.
+pub(crate) fn sender(typed: &str) -> Result<String, String> {
+    match typed.parse::<Target>().map(|target| target.kind) {
+        Ok(TargetKind::Domain(domain)) => Ok(domain),
+        _ => Err("neither a domain nor a mail address".to_owned()),
+    }
 }
 
 /// A host name for SNI or for the match of certificates; without a trailing dot.
@@ -91,6 +101,13 @@ pub(crate) fn vantage(typed: &str) -> Result<NamedVantage, String> {
     let Some((name, command)) = typed.split_once('=') else {
         return Err("not NAME=COMMAND, as in berlin='ssh berlin mxray agent --stdio'".to_owned());
     };
+    if command.trim().is_empty() {
+        return Err("there is no command behind the =".to_owned());
+    }
+    Ok(NamedVantage { name: vantage_name(name)?, way: Way::Command(command.to_owned()) })
+}
+
+fn vantage_name(name: &str) -> Result<String, String> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     if !(1..=LONGEST_VANTAGE).contains(&name.len()) || !name.chars().all(is_plain) {
         return Err(format!(
@@ -98,10 +115,33 @@ pub(crate) fn vantage(typed: &str) -> Result<NamedVantage, String> {
              hyphens or underscores"
         ));
     }
-    if command.trim().is_empty() {
-        return Err("there is no command behind the =".to_owned());
+    Ok(name.to_owned())
+}
+
+/// The name of a proxy's view where none was given.
+const SOCKS5: &str = "socks5";
+
+/// `[NAME=]HOST:PORT`: a SOCKS5 proxy, and what its view is called.
+pub(crate) fn socks5(typed: &str) -> Result<NamedVantage, String> {
+    let (name, proxy) = typed.split_once('=').unwrap_or((SOCKS5, typed));
+    if proxy.contains('@') {
+        return Err("a proxy that wants a user and a password cannot be used".to_owned());
     }
-    Ok(NamedVantage { name: name.to_owned(), command: command.to_owned() })
+    let parts = proxy.rsplit_once(':');
+    let parts = parts.and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    let Some((host, port @ 1..)) = parts else {
+        return Err("not HOST:PORT, as in proxy.example:1080 or [2001:db8::1]:1080".to_owned());
+    };
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_host = match bare {
+        Some(literal) => literal.parse::<Ipv6Addr>().is_ok(),
+        None => is_domain_name(host) || host.parse::<Ipv4Addr>().is_ok(),
+    };
+    if !is_host {
+        return Err("neither a host name nor an address (IPv6 in brackets) before the port".into());
+    }
+    let host = bare.unwrap_or(host).to_owned();
+    Ok(NamedVantage { name: vantage_name(name)?, way: Way::Socks5(Proxy { host, port }) })
 }
 
 #[cfg(test)]
@@ -141,6 +181,34 @@ mod tests {
         }
         for bad in ["", "dns.example", "192.0.2.53:0", "192.0.2.53:", "192.0.2.53:99999"] {
             assert!(resolver(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn proxies_have_a_host_and_a_port() {
+        for (typed, name, host, port) in [
+            ("proxy.example:1080", "socks5", "proxy.example", 1080),
+            ("127.0.0.1:9050", "socks5", "127.0.0.1", 9050),
+            ("[2001:db8::1]:1080", "socks5", "2001:db8::1", 1080),
+            ("berlin=proxy.example:1", "berlin", "proxy.example", 1),
+        ] {
+            let way = Way::Socks5(Proxy { host: host.to_owned(), port });
+            assert_eq!(socks5(typed), Ok(NamedVantage { name: name.to_owned(), way }), "{typed}");
+        }
+        for bad in [
+            "",
+            "proxy.example",
+            "proxy.example:",
+            "proxy.example:0",
+            "proxy.example:65536",
+            "2001:db8::1:1080",
+            "[proxy.example]:1080",
+            "user:secret@proxy.example:1080",
+            "socks5://proxy.example:1080",
+            "=proxy.example:1080",
+            "two words=proxy.example:1080",
+        ] {
+            assert!(socks5(bad).is_err(), "{bad}");
         }
     }
 

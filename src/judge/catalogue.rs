@@ -100,6 +100,26 @@ catalogue! {
         ["the controls have stopped offering STARTTLS themselves, or never did", "every one of these servers hides it from this client by policy", "a path that loses large packets, where handshakes meet with silence"],
         "ask the target and the controls from another network; if they have STARTTLS there, a device near this machine removes it",
         ["RFC 3207 §6"];
+    STARTTLS_LOST_AT_VIEW: "starttls-lost-at-view", Critical,
+        "from one vantage point or source an address does not offer or does not complete STARTTLS, and from another the same address does",
+        ["the operator treats clients differently by policy: by reputation, by source network", "servers behind one address that are not alike, each client led to its own", "a path that loses large packets, where handshakes meet with silence"],
+        "send both transcripts to whoever runs the path from the view that lacks it; ask controls from there too, and let the operator say whether policy hides it from that address",
+        ["RFC 3207 §6"];
+    FOREIGN_KEY_AT_VIEW: "foreign-key-at-view", Critical,
+        "at one vantage point or source an address proves a key that no trusted issuer vouches for, at another the same address proves another, trusted one, and neither shows several",
+        ["servers behind one address that are not alike, each client led to its own", "the operator treats clients differently by policy: by reputation, by source network"],
+        "find out what ends TLS on the path from that view; until then deliver only with an authenticated policy (DANE, MTA-STS) from there",
+        ["RFC 3207 §6", "RFC 7672"];
+    BARE_EVERYWHERE: "starttls-lost-everywhere", Critical,
+        "several vantage points see STARTTLS at no measured address of one family, and at every one of the other",
+        ["the two families lead to different machines or listeners, configured differently"],
+        "let the destination's operator compare its listeners, and look from inside its network whether a device at its edge removes STARTTLS",
+        ["RFC 3207 §6"];
+    DNS_DIFFERS: "dns-differs", Warning,
+        "DNS answers one vantage point otherwise than another: other MX hosts, other addresses, another DNSSEC status",
+        ["a split horizon: the zone's operator answers by who asks", "answers by place (GeoDNS, anycast), or a change that has not reached every cache"],
+        "ask the zone's own name servers from both places; sign the zone, so that forged answers are told from true ones",
+        ["RFC 4033 §2", "RFC 5321 §5.1"];
     GREETING_FROM_NOWHERE: "greeting-from-nowhere", Critical,
         "an address where no mail server can be greeted us with 220",
         ["a test network that uses documentation addresses"],

@@ -89,7 +89,12 @@ const MEANINGS: &[Meaning] = &[
     ),
 ];
 
-const ANYWHERE: &[Place] = &[Place::NearVantage, Place::FamilyPath, Place::Node];
+/// Near the destination where several vantage points see the same.
+const ANYWHERE: &[Place] =
+    &[Place::NearVantage, Place::NearDestination, Place::FamilyPath, Place::Node];
+
+/// Which of an address's views is worse off.
+const BY_VIEW: &[Place] = &[Place::NearVantage, Place::FamilyPath];
 
 const fn ground(
     status: Status,
@@ -107,8 +112,6 @@ const PROVEN: Option<Confidence> = Some(Confidence::Proven);
 /// Which of an address's paths a promise is denied on.
 const ON_A_PATH: &[Place] = &[Place::NearVantage, Place::FamilyPath];
 
-/// The proofs that take two vantage points have no ground here yet: nothing asks
-/// from elsewhere.
 const GROUNDS: &[Ground] = &[
     ground(
         Status::Stripped,
@@ -215,6 +218,36 @@ const GROUNDS: &[Ground] = &[
     ),
     ground(
         Status::Stripped,
+        PROVEN,
+        "(c) at the same address: offered at one vantage point or source, hidden but accepted at \
+         another with the same proven key, steady over repeats on both sides, and controls of two \
+         other operators, none being clean there, hidden in the same way at that view and not at the other",
+        BY_VIEW,
+    ),
+    ground(
+        Status::Stripped,
+        CORROBORATED,
+        "at the same address: STARTTLS works at one vantage point or source and does not at another, in a \
+         way that a path can cause and by more than silence in handshakes, steady over repeats on both sides",
+        BY_VIEW,
+    ),
+    ground(
+        Status::Stripped,
+        SUSPECTED,
+        "the same, without repeats that agree, or by silence in handshakes",
+        BY_VIEW,
+    ),
+    ground(
+        Status::Intercepted,
+        CORROBORATED,
+        "at the same address: one vantage point or source meets one key that no trusted issuer \
+         vouches for, another meets one other key that is trusted, in three sessions that agree \
+         on each side",
+        BY_VIEW,
+    ),
+    ground(Status::Intercepted, SUSPECTED, "the same, in fewer sessions", BY_VIEW),
+    ground(
+        Status::Stripped,
         CORROBORATED,
         "every address of one family lacks what every address of the other has, steady over \
          repeats and by more than silence in handshakes, and controls of other operators, known to \
@@ -278,6 +311,19 @@ const GROUNDS: &[Ground] = &[
         Status::Inconsistent,
         SUSPECTED,
         "STARTTLS works at some addresses and not at others, and the difference follows no family",
+        &[],
+    ),
+    ground(
+        Status::Inconsistent,
+        SUSPECTED,
+        "every address of one family lacks what every address of the other has, and from several \
+         vantage points alike: two listeners, or a box at the destination's edge",
+        &[Place::NearDestination],
+    ),
+    ground(
+        Status::Inconsistent,
+        SUSPECTED,
+        "DNS leads each vantage point to servers of its own, and these differ in STARTTLS",
         &[],
     ),
     ground(

@@ -59,7 +59,7 @@ pub(super) fn of_hosts(scene: &Scene<'_>) -> Vec<HostReport> {
 }
 
 /// The claim on one address, by what it shows or by what was promised for it.
-fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
+pub(super) fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
     let own = claim::of_address(address, &scene.addresses, &scene.controls);
     let promised = scene.promises.of_address(&address.host, address.ip);
     let claims = [Some(own.clone()), promised, mirrored(address, scene)];
@@ -136,7 +136,7 @@ pub(super) const SESSIONS_FOR_KEYS: usize = 3;
 
 /// An untrusted key over one family and a trusted one over the other, seen at
 /// this target only: a second machine as likely as a hand on the path.
-fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
+pub(super) fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
     let keyed = |address: &&Address<'_>| !address.keys().is_empty();
     let often = |address: &Address<'_>| address.sessions().count() >= SESSIONS_FOR_KEYS;
     let foreign = addresses.iter().filter(keyed).all(often)
@@ -151,7 +151,7 @@ fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
 
 /// The first EHLO name gets no STARTTLS at an address where another one does, or
 /// the other way round.
-fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
+pub(super) fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
     let differs = |address: &Address<'_>| {
         let Some(main) = address.best().filter(|_| address.has() || address.lacks()) else {
             return false;
@@ -172,7 +172,11 @@ fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
 }
 
 /// No address and no pair of families raises a suspicion.
-fn without_suspicion(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -> Claim {
+pub(super) fn without_suspicion(
+    addresses: &[&Address<'_>],
+    claims: &[Claim],
+    scene: &Scene<'_>,
+) -> Claim {
     let settled = [Status::Intact, Status::NotOffered, Status::TlsBroken];
     let any = |status: &Status| claims.iter().any(|claim| claim.status == *status);
     // Greeted and then stalled, or now so and now so: neither good nor bad.
@@ -235,7 +239,7 @@ fn blocked(addresses: &[&Address<'_>], scene: &Scene<'_>) -> bool {
 }
 
 /// The address was not asked: a fact about this machine or this run.
-fn is_about_us(claim: &Claim) -> bool {
+pub(super) fn is_about_us(claim: &Claim) -> bool {
     let words =
         ["ipv4-unusable", "ipv6-unusable", "not-asked", "not-probed", "local-error", "interrupted"];
     claim.because.as_deref().is_some_and(|because| words.contains(&because))

@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod compare;
+pub mod egress;
 pub mod entries;
 pub mod evidence;
 pub mod finding;

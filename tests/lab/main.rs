@@ -8,6 +8,7 @@
 mod capability;
 mod dane;
 mod dns;
+mod egress;
 mod forwarder;
 mod injection;
 mod levels;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
 use crate::dns::{Dns, Records};
+use crate::egress;
 use crate::injection;
 use crate::levels::{self, Sender};
 use crate::middlebox;
@@ -55,6 +56,7 @@ fn plays() -> Vec<Play> {
     let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
     let more = more.chain(mirror::plays());
     let closer = injection::plays().into_iter().chain(range::plays());
+    let more = more.chain(egress::plays());
     premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
@@ -93,6 +95,7 @@ impl World {
         let sts = PolicyHosts::issue(&authority).context("certificates for MTA-STS")?;
         PolicyHosts::publish(&mut records);
         levels::publish(&mut records);
+        egress::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
         let listeners = dane.listeners() + &sts.listener() + &levels::listeners(&authority)?;
         let servers = Servers::start(&authority, &listeners).context("mail servers")?;
@@ -123,6 +126,14 @@ impl World {
     /// Runs a command of mxray that probes, at the client; gives what it did.
     pub(crate) fn mxray(&self, words: &[&str], resolver: &str) -> Result<Outcome> {
         process::observe(&mut self.command(words, resolver))
+    }
+
+    /// Runs `mxray egress` at the client; gives what it did.
+    pub(crate) fn egress(&self, words: &[&str]) -> Result<Outcome> {
+        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+        mxray.arg("egress").args(words).args(["--timeout", TIMEOUT, "--resolver", RESOLVER]);
+        mxray.arg("--ca").arg(&self.authority.file);
+        process::observe(mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor))
     }
 
     fn command(&self, words: &[&str], resolver: &str) -> Command {

@@ -13,4 +13,5 @@ mod mirror;
 mod promises;
 mod range;
 mod servers;
+mod socks5;
 mod tlsa;

@@ -11,7 +11,7 @@ mod lifetime;
 mod mirror;
 mod mta_sts;
 mod offer;
-mod promise;
+pub(super) mod promise;
 mod range;
 mod reach;
 mod route;
@@ -57,6 +57,11 @@ pub(super) fn findings(
     found.extend(mta_sts::findings(evidence, promised));
     found.extend(tls_rpt::findings(evidence, promised));
     found.extend(dane::findings(scene));
+    ordered(found, verdict)
+}
+
+/// The gravest first, each as grave as the verdict on the whole lets it be.
+pub(super) fn ordered(mut found: Vec<Finding>, verdict: &Verdict) -> Vec<Finding> {
     // A fact about one address is critical where it is the state of the whole
     // domain; beside addresses that do better it is a warning.
     let states = [Status::NotOffered, Status::TlsBroken, Status::PolicyFailed];
