@@ -43,7 +43,9 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_the_program_and_of_each_command() {
-    for command in ["", "check", "report", "tlsa", "demo", "explain", "schema", "completions"] {
+    for command in
+        ["", "check", "report", "tlsa", "demo", "mirror", "explain", "schema", "completions"]
+    {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         let name = if command.is_empty() { "mxray" } else { command };
         arguments.push("--help");
@@ -72,6 +74,18 @@ fn mistakes_are_answered_with_what_to_type() {
         refused(&["report", "/no/such/file"]),
         refused(&["explain", "striped"]),
         refused(&["explain", "nothing-of-the-kind"]),
+        refused(&["check", "--mirror", "mirror.example.net"]),
+        refused(&["check", "--mirror", "short@mirror.example.net"]),
+        refused(&["check", "--mirror", "0123456789abcdefghij@mirror..example"]),
+        refused(&[
+            "check",
+            "--mirror",
+            "0123456789abcdefghij@mirror.test",
+            "--mirror-log",
+            "Cargo.toml",
+        ]),
+        refused(&["mirror"]),
+        refused(&["mirror", "--token", "0123456789abcdefghij", "--cert", "c.pem"]),
     ];
     insta::assert_snapshot!(messages.join("\n"));
 }

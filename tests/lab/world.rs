@@ -25,7 +25,7 @@ use crate::process::{self, Daemon, Outcome};
 use crate::range;
 use crate::scenarios;
 use crate::sts;
-use crate::topology::{self, CLIENT};
+use crate::topology::{self, CLIENT, RESOLVER};
 
 /// What every run says in EHLO.
 const EHLO_NAME: &str = "probe.example.org";
