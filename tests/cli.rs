@@ -86,6 +86,18 @@ fn mistakes_are_answered_with_what_to_type() {
         refused(&["report", "/no/such/file"]),
         refused(&["explain", "striped"]),
         refused(&["explain", "nothing-of-the-kind"]),
+        refused(&["check", "--mirror", "mirror.example.net"]),
+        refused(&["check", "--mirror", "short@mirror.example.net"]),
+        refused(&["check", "--mirror", "0123456789abcdefghij@mirror..example"]),
+        refused(&[
+            "check",
+            "--mirror",
+            "0123456789abcdefghij@mirror.test",
+            "--mirror-log",
+            "Cargo.toml",
+        ]),
+        refused(&["mirror"]),
+        refused(&["mirror", "--token", "0123456789abcdefghij", "--cert", "c.pem"]),
     ];
     insta::assert_snapshot!(messages.join("\n"));
 }

@@ -36,12 +36,15 @@ const MOST_SHOWN: usize = 1024;
 /// Sessions that must agree where each by itself could be chance.
 const OFTEN: usize = 2;
 
-/// Compares every session with the mirror's recording of it; `None` where the
+/// Compares every session that was connected with the mirror's recording of it; `None` where the
 /// target is no mirror.
 pub(super) fn compared(evidence: &Evidence, readings: &[Reading<'_>]) -> Option<MirrorReport> {
     let mirror = evidence.mirror.as_ref()?;
     let pairs = pairing::pairs(readings, mirror);
-    let compared = readings.iter().zip(pairs).map(|(reading, pair)| session(reading, pair));
+    // A connection that never was has nothing to compare.
+    let connected =
+        readings.iter().zip(pairs).filter(|(reading, _)| reading.session.connect_us.is_some());
+    let compared = connected.map(|(reading, pair)| session(reading, pair));
     Some(MirrorReport { compared: compared.collect(), ..report_of(mirror) })
 }
 
@@ -183,7 +186,7 @@ fn differences(way: Way, sent: &[u8], received: &[u8], reads_on: bool) -> Vec<By
             (false, false) => DifferenceKind::Changed,
         };
         let before = sent.get(..hunk.sent.start).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         found.push(ByteDifference {
             direction: way.direction,
             tls: way.tls,

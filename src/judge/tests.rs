@@ -171,6 +171,19 @@ fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evi
     }
 }
 
+/// Sessions with a mirror at one address, at one time.
+pub(super) fn mirrored_evidence(transcripts: Vec<Transcript>) -> Evidence {
+    let all: Vec<Seen> = transcripts.iter().map(|_| seen("mx1", "203.0.113.62", &[])).collect();
+    let mut evidence = evidence("example.net", route(vec![exchange("mx1", &all)]), &all, BOTH);
+    evidence.role = Role::Mirror;
+    for (seen, transcript) in evidence.observations.iter_mut().zip(transcripts) {
+        seen.probe.role = Role::Mirror;
+        seen.started_at = "2026-11-21T23:00:00Z".parse().unwrap();
+        seen.transcript = transcript;
+    }
+    evidence
+}
+
 fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
     judged(&evidence("example.net", route, all, families), &[])
 }

@@ -83,7 +83,7 @@ impl Record {
             (EventKind::Received(more), Some(Event { kind: EventKind::Received(last), .. }))
                 if segments >= MAX_SEGMENTS =>
             {
-                last.extend_from_slice(more)
+                last.extend_from_slice(more);
             }
             _ => inner.events.push(Event { at_us, kind: kind.clone() }),
         }
@@ -195,6 +195,7 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::report::TranscriptEntry;
 
     fn record(id: &str) -> Arc<Record> {
         let ends =
@@ -225,7 +226,9 @@ mod tests {
         let shelf = Shelf::new();
         let begun = shelf.since(Timestamp::UNIX_EPOCH).1;
         let records: Vec<_> = (0..MOST_SESSIONS + 3).map(|n| record(&n.to_string())).collect();
-        records.iter().for_each(|record| shelf.put(record.clone()));
+        for record in &records {
+            shelf.put(record.clone());
+        }
         let (sessions, complete_since) = shelf.since(Timestamp::UNIX_EPOCH);
         assert_eq!(sessions.len(), MOST_SESSIONS);
         assert_eq!(complete_since, records[3].started_at);
@@ -240,8 +243,12 @@ mod tests {
         }
         let session = record.session().unwrap();
         assert!(session.transcript.len() <= MAX_SEGMENTS + 1);
-        let bytes: usize =
-            session.transcript.iter().filter_map(|entry| entry.bytes()).map(|b| b.len()).sum();
+        let bytes: usize = session
+            .transcript
+            .iter()
+            .filter_map(TranscriptEntry::bytes)
+            .map(|bytes| bytes.len())
+            .sum();
         assert_eq!(bytes, 10_000);
         assert!(record.has_room());
     }

@@ -4,7 +4,7 @@
 //! the purpose and the parts, each with its length, so that no two messages read
 //! alike. Refuses to know what is said and when.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
@@ -102,7 +102,12 @@ fn message(purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
 
 /// Lower-case hexadecimal.
 pub(super) fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    let mut digits = String::with_capacity(octets.len() * 2);
+    for octet in octets {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{octet:02x}");
+    }
+    digits
 }
 
 fn octets(hexadecimal: &str) -> Option<Vec<u8>> {

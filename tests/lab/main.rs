@@ -14,6 +14,7 @@ mod injection;
 mod innocent;
 mod levels;
 mod middlebox;
+mod mirror;
 mod mta;
 mod oracle;
 mod pki;

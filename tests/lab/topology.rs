@@ -50,7 +50,7 @@ pub(crate) const NAMESPACES: [&str; 6] = [CLIENT, ISP, CORE, MX, DNS, CLEAN];
 const LINKS: [(&str, &str); 5] =
     [(CLIENT, ISP), (ISP, CORE), (CORE, MX), (CORE, DNS), (CORE, CLEAN)];
 /// Namespace, interface, address with prefix length.
-const ADDRESSES: [(&str, &str, &str); 50] = [
+const ADDRESSES: [(&str, &str, &str); 52] = [
     (CLIENT, ISP, "198.51.100.10/26"),
     (CLIENT, ISP, "198.51.100.11/26"),
     // The kernel prefers what was added last.
@@ -91,6 +91,8 @@ const ADDRESSES: [(&str, &str, &str); 50] = [
     (MX, CORE, "203.0.113.115/24"),
     (MX, CORE, "192.0.2.120/32"),
     (MX, CORE, "2001:db8:150::1/128"),
+    (MX, CORE, "203.0.113.120/24"),
+    (MX, CORE, "2001:db8:203::120/64"),
     (CORE, DNS, "192.0.2.1/25"),
     (CORE, DNS, "2001:db8:53::1/64"),
     (DNS, CORE, "192.0.2.53/25"),

@@ -17,6 +17,7 @@ use crate::injection;
 use crate::innocent;
 use crate::levels::{self, Sender};
 use crate::middlebox;
+use crate::mirror;
 use crate::mta::Servers;
 use crate::pki::Authority;
 use crate::policy_host::PolicyHosts;
@@ -55,6 +56,7 @@ fn plays() -> Vec<Play> {
         (scenario.title.clone(), Box::new(move |world| scenario.play(world)))
     });
     let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
+    let more = more.chain(mirror::plays());
     let closer = injection::plays().into_iter().chain(range::plays());
     let more = more.chain(egress::plays()).chain(innocent::plays()).chain(vantages::plays());
     premises.chain(closer).chain(scenarios).chain(more).collect()

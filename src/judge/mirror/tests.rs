@@ -1,1 +1,225 @@
+//! What may be concluded of two transcripts of one session, and what may not.
 
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::*;
+use crate::judge::tests::mirrored_evidence;
+use crate::judge::{Context, judge};
+use crate::model::mirror::MirrorSource;
+use crate::model::report::TargetReport;
+use crate::model::transcript::{Ended, Ending, Event, EventKind, Transcript};
+use crate::tls::Roots;
+
+const GREETING: &str = "220 mirror.example.net ESMTP 0011223344556677\r\n";
+const KEYWORDS: &str = "250-mirror.example.net\r\n250-STARTTLS\r\n250 CHUNKING\r\n";
+const EHLO: &str = "EHLO probe.example.org\r\n";
+
+fn said(text: &str) -> EventKind {
+    EventKind::Sent(text.as_bytes().to_vec())
+}
+
+fn heard(text: &str) -> EventKind {
+    EventKind::Received(text.as_bytes().to_vec())
+}
+
+fn over(how: Ended) -> EventKind {
+    EventKind::Ended(Ending { how, detail: None })
+}
+
+fn up() -> EventKind {
+    EventKind::Connected { local: Some("198.51.100.10:40000".parse().unwrap()) }
+}
+
+fn transcript(kinds: Vec<EventKind>) -> Transcript {
+    let events = kinds.into_iter().zip(1..).map(|(kind, at_us)| Event { at_us, kind });
+    Transcript { events: events.collect() }
+}
+
+/// The mirror's recording, as the mirror itself makes it.
+fn recorded(id: &str, kinds: Vec<EventKind>) -> MirrorSession {
+    MirrorSession {
+        id: id.to_owned(),
+        started_at: "2026-11-21T23:00:00Z".parse().unwrap(),
+        client: "198.51.100.99:50000".parse().unwrap(),
+        address: "203.0.113.62:25".parse().unwrap(),
+        presented_sha256: Some("ab".repeat(32)),
+        client_hello: None,
+        truncated: false,
+        transcript: transcript(kinds).to_entries(),
+    }
+}
+
+fn mirror(sessions: Vec<MirrorSession>) -> MirrorEvidence {
+    MirrorEvidence {
+        source: MirrorSource::ImplicitTls,
+        error: None,
+        clock_offset_ms: Some(0),
+        complete_since: Some("2026-11-21T22:00:00Z".parse().unwrap()),
+        sessions,
+    }
+}
+
+fn report(ours: Vec<Vec<EventKind>>, theirs: Vec<MirrorSession>) -> TargetReport {
+    let ours = ours.into_iter().map(transcript).collect();
+    let evidence = Evidence { mirror: Some(mirror(theirs)), ..mirrored_evidence(ours) };
+    judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None })
+}
+
+fn outcomes(report: &TargetReport) -> Vec<MirrorOutcome> {
+    report.mirror.as_ref().unwrap().compared.iter().map(|it| it.outcome).collect()
+}
+
+/// Our side of a session whose last command had no answer.
+fn cut_here(how: Ended) -> Vec<EventKind> {
+    let starttls = said("STARTTLS\r\n");
+    vec![up(), heard(GREETING), said(EHLO), heard(KEYWORDS), starttls, over(how)]
+}
+
+/// The mirror's side, which never had that command.
+fn cut_there(how: Ended) -> Vec<EventKind> {
+    vec![said(GREETING), heard(EHLO), said(KEYWORDS), over(how)]
+}
+
+const ID: &str = "0011223344556677";
+
+#[test]
+fn an_end_that_is_missing_is_a_suspicion_once_and_no_proof_however_often() {
+    let once = report(vec![cut_here(Ended::Reset)], vec![recorded(ID, cut_there(Ended::ByPeer))]);
+    assert_eq!(outcomes(&once), [MirrorOutcome::CutOff]);
+    let claimed = (once.verdict.status, once.verdict.confidence);
+    assert_eq!(claimed, (Status::Stripped, Some(Confidence::Suspected)));
+    assert!(once.findings.iter().all(|it| it.severity < crate::model::finding::Severity::Critical));
+}
+
+#[test]
+fn who_stopped_reading_lost_nothing() {
+    // We gave up by ourselves, before the mirror's answer came.
+    let ours = vec![up(), heard(GREETING), said(EHLO), over(Ended::ByUs)];
+    let theirs =
+        recorded(ID, vec![said(GREETING), heard(EHLO), said(KEYWORDS), over(Ended::ByPeer)]);
+    assert_eq!(outcomes(&report(vec![ours], vec![theirs])), [MirrorOutcome::Identical]);
+    // The mirror is not done yet, or hit its cap.
+    let mut under_way = recorded(ID, cut_there(Ended::ByPeer));
+    under_way.transcript.pop();
+    let ours = || vec![cut_here(Ended::LocalError)];
+    assert_eq!(outcomes(&report(ours(), vec![under_way])), [MirrorOutcome::Identical]);
+    let capped = MirrorSession { truncated: true, ..recorded(ID, cut_there(Ended::ByPeer)) };
+    assert_eq!(outcomes(&report(ours(), vec![capped])), [MirrorOutcome::Identical]);
+}
+
+#[test]
+fn a_strangers_session_is_not_taken_for_ours() {
+    // The greeting is masked, so that only time is left, and a stranger came then too.
+    let ours =
+        || vec![up(), heard("220 ****\r\n"), said(EHLO), heard("250 x\r\n"), over(Ended::ByUs)];
+    let stranger =
+        || recorded("ff", vec![said(GREETING), heard("EHLO bot\r\n"), over(Ended::ByPeer)]);
+    let with = report(vec![ours()], vec![stranger()]);
+    assert_eq!(outcomes(&with), [MirrorOutcome::NotReached]);
+    let own =
+        recorded("aa", vec![said(GREETING), heard(EHLO), said("250 x\r\n"), over(Ended::ByUs)]);
+    let found = report(vec![ours()], vec![stranger(), own.clone()]);
+    assert_eq!(outcomes(&found), [MirrorOutcome::BytesChanged]);
+    // Two that could be ours: none is.
+    let twin = MirrorSession { id: "bb".into(), ..own.clone() };
+    assert_eq!(
+        outcomes(&report(vec![ours()], vec![own.clone(), twin])),
+        [MirrorOutcome::NotCompared]
+    );
+    // Hours apart: neither ours nor missing, for the mirror does not know so far back.
+    let early = own.started_at - SignedDuration::from_hours(3);
+    let gap = MirrorEvidence {
+        complete_since: Some(own.started_at + SignedDuration::from_secs(60)),
+        ..mirror(vec![MirrorSession { started_at: early, ..own }])
+    };
+    let evidence = Evidence { mirror: Some(gap), ..mirrored_evidence(vec![transcript(ours())]) };
+    let context = Context { roots: &Roots::webpki(), verify_name: None };
+    let report = judge(&evidence, &[], context);
+    assert_eq!(outcomes(&report), [MirrorOutcome::NotCompared]);
+    assert!(report.findings.iter().any(|it| it.id == "mirror-unmatched"));
+}
+
+#[test]
+fn a_file_says_nothing_of_what_is_not_in_it() {
+    let file = MirrorEvidence {
+        source: MirrorSource::File,
+        clock_offset_ms: None,
+        complete_since: None,
+        ..mirror(Vec::new())
+    };
+    let ours = transcript(cut_here(Ended::ByUs));
+    let evidence = Evidence { mirror: Some(file), ..mirrored_evidence(vec![ours]) };
+    let context = Context { roots: &Roots::webpki(), verify_name: None };
+    assert_eq!(outcomes(&judge(&evidence, &[], context)), [MirrorOutcome::NotCompared]);
+}
+
+#[test]
+fn a_recording_that_makes_no_sense_is_none() {
+    let mut broken = recorded(ID, cut_there(Ended::ByPeer));
+    broken.transcript[0].event = Some("no such event".into());
+    broken.transcript[0].text = None;
+    assert_eq!(
+        outcomes(&report(vec![cut_here(Ended::Reset)], vec![broken])),
+        [MirrorOutcome::NotCompared]
+    );
+}
+
+#[test]
+fn what_came_off_the_wire_is_shown_escaped_and_cut() {
+    assert_eq!(shown(b"250 \x1b[2J\xff\"\r\n"), "250 \\x1b[2J\\xff\"\\r\\n");
+    assert_eq!(shown(&[b'a'; 2000]), format!("{} (and 976 more bytes)", "a".repeat(1024)));
+}
+
+/// The same bytes in other segments.
+fn cut(bytes: &[u8], sizes: &[usize], event: impl Fn(Vec<u8>) -> EventKind) -> Vec<EventKind> {
+    let mut rest = bytes;
+    let mut events = Vec::new();
+    for size in sizes {
+        let (head, tail) = rest.split_at(*size.min(&rest.len()));
+        events.push(event(head.to_vec()));
+        rest = tail;
+    }
+    events.push(event(rest.to_vec()));
+    events
+}
+
+proptest! {
+    #[test]
+    fn a_path_that_changes_nothing_never_differs(
+        there in proptest::collection::vec(any::<u8>(), 0..200),
+        back in proptest::collection::vec(any::<u8>(), 0..200),
+        sizes in proptest::collection::vec(0..60_usize, 0..5),
+        other_sizes in proptest::collection::vec(0..60_usize, 0..5),
+        how in proptest::sample::select(vec![Ended::ByUs, Ended::ByPeer, Ended::Reset, Ended::Timeout]),
+    ) {
+        let mut ours = vec![up(), heard(GREETING), said(EHLO)];
+        ours.extend(cut(&there, &sizes, EventKind::Sent));
+        ours.extend(cut(&back, &other_sizes, EventKind::Received));
+        ours.push(over(how));
+        let mut theirs = vec![said(GREETING), heard(EHLO)];
+        theirs.extend(cut(&back, &sizes, EventKind::Sent));
+        theirs.extend(cut(&there, &other_sizes, EventKind::Received));
+        theirs.push(over(how));
+        let report = report(vec![ours], vec![recorded(ID, theirs)]);
+        prop_assert_eq!(outcomes(&report), [MirrorOutcome::Identical]);
+        prop_assert!(report.findings.iter().all(|it| !it.id.starts_with("mirror-")));
+    }
+
+    #[test]
+    fn any_byte_that_is_changed_in_the_middle_is_found(
+        text in "[ -~]{1,40}\r\n",
+        at in any::<proptest::sample::Index>(),
+        by in 1..=255_u8,
+    ) {
+        let mut changed = text.clone().into_bytes();
+        let at = at.index(changed.len());
+        changed[at] ^= by;
+        let ours = vec![up(), heard(GREETING), said(EHLO), said(&text), said("QUIT\r\n"), over(Ended::ByUs)];
+        let theirs = vec![
+            said(GREETING), heard(EHLO), EventKind::Received(changed), heard("QUIT\r\n"), over(Ended::ByUs),
+        ];
+        let report = report(vec![ours], vec![recorded(ID, theirs)]);
+        prop_assert_eq!(outcomes(&report), [MirrorOutcome::BytesChanged]);
+    }
+}

@@ -134,3 +134,68 @@ fn write_bytes(page: &mut Page, label: &str, tone: Tone, text: &str) {
 fn rows(text: &str) -> Vec<&str> {
     text.split_inclusive("\\n").collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::mirror::DifferenceKind;
+    use crate::model::verdict::Status;
+    use crate::report::samples;
+
+    #[test]
+    fn what_was_sent_stands_above_what_arrived_and_bytes_cannot_steer_a_terminal() {
+        let difference = ByteDifference {
+            direction: Direction::FromMirror,
+            tls: false,
+            kind: DifferenceKind::Changed,
+            offset: 48,
+            line: 2,
+            sent: r"250-STARTTLS\r\n250-SIZE\r\n".into(),
+            received: "250-XXXXXXXA\u{1b}[2J".into(),
+        };
+        let session =
+            |observation: &str, outcome, differences: &[ByteDifference]| ComparedSession {
+                observation: observation.into(),
+                session: Some("k3jx".into()),
+                matched_by: None,
+                client_seen: None,
+                outcome,
+                tls: None,
+                differences: differences.to_vec(),
+                more_differences: 0,
+            };
+        let verdict = (Status::Stripped, None, "");
+        let mut target = samples::target(
+            "mx.example.net",
+            verdict,
+            vec![samples::session("o1", "mx.example.net", "203.0.113.5")],
+        );
+        let id = target.observations[0].id.clone();
+        target.mirror = Some(MirrorReport {
+            source: MirrorSource::ImplicitTls,
+            error: None,
+            clock_offset_ms: Some(3),
+            complete_since: None,
+            compared: vec![
+                session(&id, MirrorOutcome::BytesChanged, &[difference]),
+                session(&id, MirrorOutcome::Identical, &[]),
+            ],
+            sessions: None,
+        });
+        let mut page = Page::new(100, false);
+        write(&mut page, &target, 0);
+        let text = page.finish();
+        assert!(text.contains("changed on the way, in 1 place."), "{text}");
+        assert!(text.contains("from the mirror, line 2, byte 48:"), "{text}");
+        assert!(
+            text.contains("      sent    250-STARTTLS\\r\\n\n              250-SIZE"),
+            "{text}"
+        );
+        assert!(text.contains("      arrived 250-XXXXXXXA\\x1b[2J"), "{text}");
+        assert!(text.contains("every byte arrived as it was sent"), "{text}");
+        target.mirror.as_mut().unwrap().error = Some("no answer in time".into());
+        let mut page = Page::new(100, false);
+        write(&mut page, &target, 0);
+        assert!(page.finish().contains("could not be had: no answer in time."));
+    }
+}
