@@ -237,7 +237,8 @@ mod tests {
 
     #[test]
     fn reports_of_several_runs_are_read_in_their_order() {
-        let (one, other) = (samples::idn(), samples::stripped());
+        let (one, mut other) = (samples::idn(), samples::stripped());
+        other.run.duration_ms += 1;
         let text = ndjson(&one).unwrap() + &render(&other).unwrap();
         assert_eq!(read_all(&text).unwrap(), [one.clone(), other]);
         assert_eq!(read_all(&render(&one).unwrap()).unwrap(), [one]);
