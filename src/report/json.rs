@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_behind_each_other_are_told_apart() {
+    fn reports_of_several_runs_are_read_in_their_order() {
         let (one, mut other) = (samples::idn(), samples::stripped());
         other.run.duration_ms += 1;
         let text = ndjson(&one).unwrap() + &render(&other).unwrap();
