@@ -16,6 +16,7 @@
 
 pub mod dns;
 pub mod judge;
+pub mod mirror;
 pub mod model;
 pub mod observe;
 pub mod plan;

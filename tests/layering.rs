@@ -21,6 +21,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plan", &["model", "smtp", "tls"]),
     ("observe", &["model", "smtp", "tls", "policy"]),
     ("vantage", &["model", "smtp", "dns", "observe"]),
+    ("mirror", &["model", "smtp", "tls", "observe"]),
     ("judge", &["model", "smtp", "tls", "policy"]),
     ("survey", &["model", "dns", "tls", "policy", "observe", "vantage", "judge", "plan"]),
     ("report", &["model"]),

@@ -62,7 +62,8 @@ pub(crate) fn of_report(report: &Report, fail_on: FailOn) -> Exit {
         return Exit::Found;
     }
     let undetermined = report.targets.iter().any(|target| is_undetermined(target.verdict.status));
-    if undetermined || report.run.interrupted { Exit::Undetermined } else { Exit::Fine }
+    let failed = report.run.vantages.iter().any(|vantage| vantage.error.is_some());
+    if undetermined || failed || report.run.interrupted { Exit::Undetermined } else { Exit::Fine }
 }
 
 /// The gravest of a target's verdict and findings.
@@ -181,6 +182,20 @@ mod tests {
         assert_eq!(exit(&odd, FailOn::Warning), 0);
         assert_eq!(exit(&odd, FailOn::Notice), 1);
         assert_eq!(exit(&[("intact", Some("critical"))], FailOn::Never), 0);
+    }
+
+    #[test]
+    fn a_vantage_point_that_failed_has_not_determined_anything() {
+        let with_dead = |targets: &[(&str, Option<&str>)]| {
+            let mut report = report(targets);
+            let dead = json!({"id": "berlin", "kind": "command", "sources": [],
+                "families": {"ipv4": "usable", "ipv6": "usable"}, "clock_offset_ms": 0,
+                "tool": "mxray", "error": "it died", "resolver": null});
+            report.run.vantages.push(serde_json::from_value(dead).unwrap());
+            of_report(&report, FailOn::Critical)
+        };
+        assert_eq!(with_dead(&[("intact", None)]), Exit::Undetermined);
+        assert_eq!(with_dead(&[("stripped/proven", None)]), Exit::Found, "graver");
     }
 
     #[test]

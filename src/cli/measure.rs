@@ -22,7 +22,8 @@ use mxray::vantage::{Observer, VantagePoint};
 use tokio::sync::mpsc;
 
 use crate::cli::failure::Failure;
-use crate::cli::settings::{NamedVantage, Settings};
+use crate::cli::mirrored;
+use crate::cli::settings::{NamedVantage, Settings, Way};
 use crate::cli::terminal::Terminal;
 
 /// From this offset on a vantage point's clock is worth a warning, in milliseconds.
@@ -42,9 +43,10 @@ pub(crate) async fn report(
     let ehlo_names = settings.intent.ehlo_names.clone();
     let asked = settings.asked;
     let (notices, said) = mpsc::unbounded_channel();
-    let local = Local { resolver: resolver(&settings, notices)?, dialler };
+    let local = Local { resolver: resolver(&settings, notices)?, dialler: dialler.clone() };
     let vantages = vantages(local, &settings.vantages, terminal).await?;
-    let outcome = surveyed(&settings, vantages.clone(), said, terminal).await;
+    let mut outcome = surveyed(&settings, vantages.clone(), said, terminal).await;
+    mirrored::complete(&mut outcome.evidence, settings.mirror.as_ref(), &dialler).await;
     let Settings { roots, verify_name, .. } = settings;
     let context = Context { roots: &roots, verify_name: verify_name.as_deref() };
     let beside = &outcome.controls;
@@ -67,37 +69,46 @@ pub(crate) async fn report(
     Ok(Report { schema: SCHEMA.to_owned(), run, targets, controls })
 }
 
-/// This process and the agents that were named, each of which has said who it is.
+/// This process and the others that were named; each agent has said who it is.
 async fn vantages(
     local: Local,
     named: &[NamedVantage],
     terminal: &Terminal,
 ) -> Result<Arc<[VantagePoint]>, Failure> {
+    let started = join_all(named.iter().map(|named| observer(named, terminal))).await;
     let mut vantages = vec![VantagePoint::here(local)];
-    let starts = named.iter().map(|named| Agent::start(&named.command));
-    for (named, started) in named.iter().zip(join_all(starts).await) {
-        let agent = started.map_err(|fault| unusable(named, &fault))?;
-        let offset = agent.clock().milliseconds();
-        if offset.abs() > LARGEST_CLOCK_OFFSET {
-            terminal.warning(&format!(
-                "the clock at vantage point {} is {offset} ms from this one; its times are \
-                 corrected by that",
-                named.name
-            ));
-        }
-        let observer = Observer::Command(agent);
-        vantages.push(VantagePoint { id: named.name.clone(), observer });
+    for (named, observer) in named.iter().zip(started) {
+        vantages.push(VantagePoint { id: named.name.clone(), observer: observer? });
     }
     Ok(vantages.into())
 }
 
+/// Who observes at another vantage point.
+async fn observer(named: &NamedVantage, terminal: &Terminal) -> Result<Observer, Failure> {
+    let command = match &named.way {
+        Way::Socks5(proxy) => return Ok(Observer::Socks5(proxy.clone())),
+        Way::Command(command) => command,
+    };
+    let agent = Agent::start(command).await;
+    let agent = agent.map_err(|fault| unusable(&named.name, command, &fault))?;
+    let offset = agent.clock().milliseconds();
+    if offset.abs() > LARGEST_CLOCK_OFFSET {
+        terminal.warning(&format!(
+            "the clock at vantage point {} is {offset} ms from this one; its times are corrected \
+             by that",
+            named.name
+        ));
+    }
+    Ok(Observer::Command(agent))
+}
+
 /// A vantage point that never began is a fault of what was typed, or of that machine.
-fn unusable(named: &NamedVantage, fault: &Fault) -> Failure {
+fn unusable(name: &str, command: &str, fault: &Fault) -> Failure {
     Failure::usage(
-        format!("vantage point {}: {fault}", named.name),
+        format!("vantage point {name}: {fault}"),
         format!(
-            "run `{}` by hand: it should print one line that begins with {{\"hello\", and wait",
-            named.command
+            "run `{command}` by hand: it should print one line that begins with {{\"hello\", and \
+             wait"
         ),
     )
 }
@@ -181,7 +192,7 @@ fn described(
     let seen = ours.filter_map(|observation| observation.probe.source);
     let sources: BTreeSet<_> = seen.chain(vantage.sources().iter().copied()).collect();
     let agent = match &vantage.observer {
-        Observer::Local(_) => None,
+        Observer::Local(_) | Observer::Socks5(_) => None,
         Observer::Command(agent) => Some(agent),
     };
     Vantage {
@@ -193,6 +204,7 @@ fn described(
         tool: agent.map_or_else(|| judge::PROGRAM.to_owned(), |agent| agent.hello().tool.clone()),
         error: outcome.faults.get(&vantage.id).cloned(),
         resolver: outcome.resolvers.get(&vantage.id).cloned(),
+        recorded: None,
     }
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod agent;
 pub(crate) mod arguments;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod deliver;
 pub(crate) mod demo;
 pub(crate) mod exit;
@@ -13,6 +14,8 @@ pub(crate) mod explain;
 pub(crate) mod failure;
 pub(crate) mod host_name;
 pub(crate) mod measure;
+pub(crate) mod mirror;
+pub(crate) mod mirrored;
 pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod report;
@@ -34,7 +37,9 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Schema => schema(terminal),
         Command::Completions { shell } => completions(*shell, terminal),
         Command::Report(arguments) => report::run(arguments, terminal),
+        Command::Compare(arguments) => compare::run(arguments, terminal),
         Command::Agent(arguments) => agent::run(arguments),
+        Command::Mirror(arguments) => mirror::run(arguments, terminal),
         Command::Check(arguments) => check::run(arguments, terminal),
         Command::Policy(arguments) => policy::run(arguments, terminal),
         Command::Explain { name } => explain::run(name.as_deref(), terminal),

@@ -7,8 +7,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use mxray::judge::{self, Context};
+use mxray::model::mirror::MirrorEvidence;
+use mxray::model::probe::Role;
 use mxray::model::report::Report;
-use mxray::report::json;
+use mxray::report::json::{self, ReadError};
 use mxray::tls::Roots;
 use mxray::vantage::recorded;
 
@@ -16,6 +18,7 @@ use crate::cli::arguments::ReportArguments;
 use crate::cli::deliver::deliver;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::mirrored;
 use crate::cli::terminal::Terminal;
 
 /// Largest report that is read, in bytes.
@@ -27,22 +30,44 @@ const LARGEST_REPORT: u64 = 1 << 30;
 /// The file can't be read, or holds no evidence.
 pub(crate) fn run(arguments: &ReportArguments, terminal: &Terminal) -> Result<Exit, Failure> {
     let path = &arguments.file;
-    let text = read(path).map_err(|error| {
-        let message = format!("cannot read {}: {error}", path.display());
-        Failure::usage(message, "name a file that `mxray check --save FILE` wrote")
-    })?;
-    let saved = json::read(&text).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
-        Failure::usage(message, "name a file that `mxray check --save FILE` wrote")
-    })?;
-    let report = judge_again(saved).map_err(|error| {
-        let message = format!("{}: {error}", path.display());
-        Failure::usage(message, "evidence is in the file of --save, and not in what --json prints")
-    })?;
+    let text = read(path)?;
+    let saved = json::read(&text).map_err(|error| unreadable(path, &error))?;
+    let mirror = mirror(arguments)?;
+    let report = judge_again(saved, mirror)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display()), NO_EVIDENCE))?;
     deliver(report, &arguments.output, arguments.fail_on, terminal)
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The transcripts of a mirror, where a file of them was named.
+fn mirror(arguments: &ReportArguments) -> Result<Option<MirrorEvidence>, Failure> {
+    let Some(path) = &arguments.mirror_log else { return Ok(None) };
+    let token = mirrored::token(&arguments.token)?;
+    mirrored::recorded(path, &token).map(Some)
+}
+
+/// What helps where a report cannot be judged again.
+pub(crate) const NO_EVIDENCE: &str =
+    "evidence is in the file of --save, and not in what --json prints";
+
+/// What helps where a file is no report.
+const NO_REPORT: &str = "name a file that `mxray check --save FILE` wrote";
+
+/// A file that holds no report.
+pub(crate) fn unreadable(path: &Path, error: &ReadError) -> Failure {
+    Failure::usage(format!("{}: {error}", path.display()), NO_REPORT)
+}
+
+/// The text of a saved report, or of several; `-` is standard input.
+///
+/// # Errors
+/// The file can't be read.
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
+    text_of(path).map_err(|error| {
+        Failure::usage(format!("cannot read {}: {error}", path.display()), NO_REPORT)
+    })
+}
+
+fn text_of(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let source: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin()),
@@ -53,8 +78,16 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// The same run with what today's rules say of its evidence.
-fn judge_again(saved: Report) -> anyhow::Result<Report> {
-    let evidence = recorded::evidence(&saved)?;
+///
+/// # Errors
+/// It holds no evidence, or what it trusted can't be had.
+pub(crate) fn judge_again(saved: Report, mirror: Option<MirrorEvidence>) -> anyhow::Result<Report> {
+    let mut evidence = recorded::evidence(&saved)?;
+    if let Some(mirror) = mirror {
+        let asked = evidence.targets.iter_mut().find(|target| target.role == Role::Mirror);
+        let asked = asked.ok_or_else(|| anyhow::anyhow!("it holds no session with a mirror"))?;
+        asked.mirror = Some(mirror);
+    }
     let roots = roots(&saved)?;
     let context = Context { roots: &roots, verify_name: saved.run.verify_name.as_deref() };
     let targets = judge::judge_all(&evidence.targets, &evidence.controls, context);

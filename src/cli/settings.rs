@@ -13,7 +13,7 @@ use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
 use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::model::target::{Target, TargetKind};
-use mxray::observe;
+use mxray::observe::{self, Proxy};
 use mxray::plan::{Closer, Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
@@ -22,6 +22,7 @@ use crate::cli::arguments::{
     Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
+use crate::cli::mirrored::MirrorSettings;
 
 /// Longest line of a list of targets, in bytes.
 const LONGEST_LINE: u64 = 4096;
@@ -52,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) save: Option<PathBuf>,
     /// Where the certificates that were presented go.
     pub(crate) chain: Option<PathBuf>,
+    /// The mirror, which is the last of the targets.
+    pub(crate) mirror: Option<MirrorSettings>,
 }
 
 /// Another vantage point, as typed.
@@ -59,8 +62,17 @@ pub(crate) struct Settings {
 pub(crate) struct NamedVantage {
     /// Its id in the report.
     pub(crate) name: String,
-    /// What the shell runs.
-    pub(crate) command: String,
+    /// How one gets there.
+    pub(crate) way: Way,
+}
+
+/// How one gets to another vantage point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The shell runs this.
+    Command(String),
+    /// Connections go through this proxy.
+    Socks5(Proxy),
 }
 
 /// What is taken from this machine.
@@ -82,17 +94,25 @@ impl Settings {
     ) -> Result<Self, Failure> {
         let CheckArguments { probe, closer, trust, .. } = arguments;
         let closer = Closer { injection: closer.injection, range: closer.deep };
+        let mirror = MirrorSettings::resolve(&arguments.mirror)?;
+        let beside: Vec<Target> = mirror.iter().map(|mirror| mirror.target.clone()).collect();
+        let named = match arguments.targets.as_slice() {
+            [] => Vec::new(),
+            typed => targets(typed, surroundings.input)?,
+        };
+        let named = named.into_iter().filter(|target| !beside.contains(target));
         Ok(Self {
-            targets: targets(&arguments.targets, surroundings.input)?,
+            targets: named.chain(beside.clone()).collect(),
             intent: Intent { closer, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
-            controls: controls(&arguments.controls)?,
-            vantages: vantages(&probe.vantage)?,
+            controls: ControlSettings { never_for: beside, ..controls(&arguments.controls)? },
+            vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
             save: arguments.save.clone(),
             chain: arguments.chain.clone(),
+            mirror,
         })
     }
 }
@@ -114,12 +134,13 @@ impl Settings {
             intent: Intent { other_ports: false, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
             controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
-            vantages: vantages(&probe.vantage)?,
+            vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
             save: None,
             chain: None,
+            mirror: None,
         })
     }
 }
@@ -178,17 +199,20 @@ fn sources(probe: &ProbeOptions) -> Result<Vec<IpAddr>, Failure> {
     Ok(named.into_iter().filter(|ip| keep(ip) && known.insert(*ip)).collect())
 }
 
-fn vantages(named: &[NamedVantage]) -> Result<Vec<NamedVantage>, Failure> {
+fn vantages(probe: &ProbeOptions) -> Result<Vec<NamedVantage>, Failure> {
+    let named = || probe.vantage.iter().chain(&probe.socks5);
     let mut known = HashSet::from([LOCAL]);
-    match named.iter().find(|vantage| !known.insert(&vantage.name)) {
-        None => Ok(named.to_vec()),
+    match named().find(|vantage| !known.insert(&vantage.name)) {
+        None => Ok(named().cloned().collect()),
         Some(twice) if twice.name == LOCAL => Err(Failure::usage(
-            format!("--vantage {LOCAL}: that is this machine's own name"),
+            format!(
+                "no other vantage point can be called {LOCAL}: that is this machine's own name"
+            ),
             "give the vantage point another name",
         )),
         Some(twice) => Err(Failure::usage(
-            format!("--vantage names {} twice", twice.name),
-            "each vantage point has a name of its own",
+            format!("two vantage points are called {}", twice.name),
+            "give each a name of its own: --vantage NAME=COMMAND, --socks5 NAME=HOST:PORT",
         )),
     }
 }
@@ -216,7 +240,8 @@ fn controls(options: &ControlOptions) -> Result<ControlSettings, Failure> {
         Some(Canary::Nowhere(ip)) => (vec![*ip], false),
         Some(Canary::None) => (Vec::new(), true),
     };
-    Ok(ControlSettings { named, built_in: !options.no_controls, canary, no_canary })
+    let never_for = Vec::new();
+    Ok(ControlSettings { named, built_in: !options.no_controls, canary, no_canary, never_for })
 }
 
 /// Where chains of trust begin.
@@ -431,6 +456,8 @@ mod tests {
     fn what_cannot_go_together_is_refused() {
         refused("mxray check --vantage a=true --vantage a=false a.example", b"");
         refused("mxray check --vantage local=true a.example", b"");
+        refused("mxray check --socks5 p.example:1 --socks5 q.example:1 a.example", b"");
+        refused("mxray check --vantage a=true --socks5 a=p.example:1 a.example", b"");
         refused("mxray check -6 --source 192.0.2.1 a.example", b"");
     }
 

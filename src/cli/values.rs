@@ -1,12 +1,13 @@
 //! Single values of the command line, from text.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use mxray::observe::Proxy;
 use mxray::smtp::argument::{is_domain_name, is_ehlo_argument};
 
-use crate::cli::arguments::Canary;
-use crate::cli::settings::NamedVantage;
+use crate::cli::arguments::{Canary, Exchange, Listen};
+use crate::cli::settings::{NamedVantage, Way};
 
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
@@ -65,6 +66,24 @@ pub(crate) fn seconds(typed: &str) -> Result<Duration, String> {
     }
 }
 
+/// `25`, `192.0.2.1:25`, `[2001:db8::1]:25`.
+pub(crate) fn listen(typed: &str) -> Result<Listen, String> {
+    if let Ok(port) = typed.parse::<u16>() {
+        return Ok(Listen { ip: None, port });
+    }
+    match typed.parse::<SocketAddr>() {
+        Ok(socket) => Ok(Listen { ip: Some(socket.ip()), port: socket.port() }),
+        Err(_) => {
+            Err("neither a port nor an address with a port, as in [2001:db8::1]:25".to_owned())
+        }
+    }
+}
+
+/// The same, or `none`.
+pub(crate) fn exchange(typed: &str) -> Result<Exchange, String> {
+    if typed == "none" { Ok(Exchange::Nowhere) } else { listen(typed).map(Exchange::At) }
+}
+
 /// Longest name of a vantage point.
 const LONGEST_VANTAGE: usize = 32;
 
@@ -73,6 +92,13 @@ pub(crate) fn vantage(typed: &str) -> Result<NamedVantage, String> {
     let Some((name, command)) = typed.split_once('=') else {
         return Err("not NAME=COMMAND, as in berlin='ssh berlin mxray agent --stdio'".to_owned());
     };
+    if command.trim().is_empty() {
+        return Err("there is no command behind the =".to_owned());
+    }
+    Ok(NamedVantage { name: vantage_name(name)?, way: Way::Command(command.to_owned()) })
+}
+
+fn vantage_name(name: &str) -> Result<String, String> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     if !(1..=LONGEST_VANTAGE).contains(&name.len()) || !name.chars().all(is_plain) {
         return Err(format!(
@@ -80,10 +106,33 @@ pub(crate) fn vantage(typed: &str) -> Result<NamedVantage, String> {
              hyphens or underscores"
         ));
     }
-    if command.trim().is_empty() {
-        return Err("there is no command behind the =".to_owned());
+    Ok(name.to_owned())
+}
+
+/// The name of a proxy's view where none was given.
+const SOCKS5: &str = "socks5";
+
+/// `[NAME=]HOST:PORT`: a SOCKS5 proxy, and what its view is called.
+pub(crate) fn socks5(typed: &str) -> Result<NamedVantage, String> {
+    let (name, proxy) = typed.split_once('=').unwrap_or((SOCKS5, typed));
+    if proxy.contains('@') {
+        return Err("a proxy that wants a user and a password cannot be used".to_owned());
     }
-    Ok(NamedVantage { name: name.to_owned(), command: command.to_owned() })
+    let parts = proxy.rsplit_once(':');
+    let parts = parts.and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    let Some((host, port @ 1..)) = parts else {
+        return Err("not HOST:PORT, as in proxy.example:1080 or [2001:db8::1]:1080".to_owned());
+    };
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_host = match bare {
+        Some(literal) => literal.parse::<Ipv6Addr>().is_ok(),
+        None => is_domain_name(host) || host.parse::<Ipv4Addr>().is_ok(),
+    };
+    if !is_host {
+        return Err("neither a host name nor an address (IPv6 in brackets) before the port".into());
+    }
+    let host = bare.unwrap_or(host).to_owned();
+    Ok(NamedVantage { name: vantage_name(name)?, way: Way::Socks5(Proxy { host, port }) })
 }
 
 #[cfg(test)]
@@ -123,6 +172,46 @@ mod tests {
         }
         for bad in ["", "dns.example", "192.0.2.53:0", "192.0.2.53:", "192.0.2.53:99999"] {
             assert!(resolver(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn proxies_have_a_host_and_a_port() {
+        for (typed, name, host, port) in [
+            ("proxy.example:1080", "socks5", "proxy.example", 1080),
+            ("127.0.0.1:9050", "socks5", "127.0.0.1", 9050),
+            ("[2001:db8::1]:1080", "socks5", "2001:db8::1", 1080),
+            ("berlin=proxy.example:1", "berlin", "proxy.example", 1),
+        ] {
+            let way = Way::Socks5(Proxy { host: host.to_owned(), port });
+            assert_eq!(socks5(typed), Ok(NamedVantage { name: name.to_owned(), way }), "{typed}");
+        }
+        for bad in [
+            "",
+            "proxy.example",
+            "proxy.example:",
+            "proxy.example:0",
+            "proxy.example:65536",
+            "2001:db8::1:1080",
+            "[proxy.example]:1080",
+            "user:secret@proxy.example:1080",
+            "socks5://proxy.example:1080",
+            "=proxy.example:1080",
+            "two words=proxy.example:1080",
+        ] {
+            assert!(socks5(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn places_to_listen_at_are_ports_with_or_without_an_address() {
+        assert_eq!(listen("2525"), Ok(Listen { ip: None, port: 2525 }));
+        let at = |text: &str| Listen { ip: Some(text.parse().unwrap()), port: 25 };
+        assert_eq!(listen("192.0.2.1:25"), Ok(at("192.0.2.1")));
+        assert_eq!(exchange("[2001:db8::1]:25"), Ok(Exchange::At(at("2001:db8::1"))));
+        assert_eq!(exchange("none"), Ok(Exchange::Nowhere));
+        for bad in ["", "none", "65536", "192.0.2.1", "2001:db8::1", "host:25", ":25"] {
+            assert!(listen(bad).is_err(), "{bad}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::model::route::Exchange;
 use crate::model::session::{MaskKind, MaskedLine, Oddity};
 
 /// One address of one host, and everything that was observed there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Address<'a> {
     pub(super) host: String,
     pub(super) ip: IpAddr,

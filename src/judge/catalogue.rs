@@ -45,6 +45,36 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    MIRROR_KEY_DIFFERS: "mirror-key-differs", Critical,
+        "in a session with a mirror TLS was not between this machine and the mirror: another certificate was shown than the mirror presents, no proof of its key, or the mirror's end alone completed a handshake",
+        [],
+        "find the device on the way that ends TLS; the mirror's transcript shows what it says to the server in our place",
+        ["RFC 3207 §6", "docs/detection.md §1 (e)"];
+    MIRROR_BYTES_CHANGED: "mirror-bytes-changed", Critical,
+        "the transcripts of both ends of a session with a mirror differ, and not by an end that is missing: bytes were changed, taken out or put in between",
+        [],
+        "find the device between the two ends that changes SMTP and switch that off; both transcripts are the evidence for whoever operates it",
+        ["RFC 3207 §6", "docs/detection.md §1 (e)"];
+    MIRROR_NOT_REACHED: "mirror-not-reached", Critical,
+        "a greeting came from the address of a mirror, and the mirror, whose record of that time is complete, had no session of ours",
+        ["the address, or this port of it, leads to another machine than the mirror: a port that is forwarded elsewhere, an address that was moved"],
+        "ask the mirror over its other family or port, and look where its address leads from another network",
+        ["docs/detection.md §1"];
+    MIRROR_CUT_OFF: "mirror-cut-off", Critical,
+        "what one end of a session with a mirror sent last did not arrive, or the handshake did not come to its end, and neither end broke off",
+        ["a connection that failed on the way, which should not happen each time at the same place"],
+        "repeat it; if it breaks off each time at the same command, look for a device on the way that inspects SMTP",
+        ["docs/detection.md §1"];
+    MIRROR_UNAVAILABLE: "mirror-unavailable", Notice,
+        "a mirror was named, and its transcripts could not be had",
+        ["the port for the exchange is filtered between here and the mirror"],
+        "see that the token is the mirror's own and that both clocks are right; or let the mirror write a file (mxray mirror --log FILE) and name it here (--mirror-log FILE)",
+        ["docs/detection.md §1 (e)"];
+    MIRROR_UNMATCHED: "mirror-unmatched", Notice,
+        "a session with a mirror for which no recording of the mirror's is known to be the same one",
+        ["several sessions at the same time from behind one address; a file of the mirror's that ends before this run"],
+        "ask again when nobody else uses the mirror",
+        ["docs/detection.md §1 (e)"];
     STARTTLS_OVERWRITTEN: "starttls-overwritten", Critical,
         "STARTTLS was sent, and the 5xx reply quotes exactly eight X's where the command should stand",
         [],
@@ -70,6 +100,26 @@ catalogue! {
         ["the controls have stopped offering STARTTLS themselves, or never did", "every one of these servers hides it from this client by policy", "a path that loses large packets, where handshakes meet with silence"],
         "ask the target and the controls from another network; if they have STARTTLS there, a device near this machine removes it",
         ["RFC 3207 §6"];
+    STARTTLS_LOST_AT_VIEW: "starttls-lost-at-view", Critical,
+        "from one vantage point or source an address does not offer or does not complete STARTTLS, and from another the same address does",
+        ["the operator treats clients differently by policy: by reputation, by source network", "servers behind one address that are not alike, each client led to its own", "a path that loses large packets, where handshakes meet with silence"],
+        "send both transcripts to whoever runs the path from the view that lacks it; ask controls from there too, and let the operator say whether policy hides it from that address",
+        ["RFC 3207 §6"];
+    FOREIGN_KEY_AT_VIEW: "foreign-key-at-view", Critical,
+        "at one vantage point or source an address proves a key that no trusted issuer vouches for, at another the same address proves another, trusted one, and neither shows several",
+        ["servers behind one address that are not alike, each client led to its own", "the operator treats clients differently by policy: by reputation, by source network"],
+        "find out what ends TLS on the path from that view; until then deliver only with an authenticated policy (DANE, MTA-STS) from there",
+        ["RFC 3207 §6", "RFC 7672"];
+    BARE_EVERYWHERE: "starttls-lost-everywhere", Critical,
+        "several vantage points see STARTTLS at no measured address of one family, and at every one of the other",
+        ["the two families lead to different machines or listeners, configured differently"],
+        "let the destination's operator compare its listeners, and look from inside its network whether a device at its edge removes STARTTLS",
+        ["RFC 3207 §6"];
+    DNS_DIFFERS: "dns-differs", Warning,
+        "DNS answers one vantage point otherwise than another: other MX hosts, other addresses, another DNSSEC status",
+        ["a split horizon: the zone's operator answers by who asks", "answers by place (GeoDNS, anycast), or a change that has not reached every cache"],
+        "ask the zone's own name servers from both places; sign the zone, so that forged answers are told from true ones",
+        ["RFC 4033 §2", "RFC 5321 §5.1"];
     GREETING_FROM_NOWHERE: "greeting-from-nowhere", Critical,
         "an address where no mail server can be greeted us with 220",
         ["a test network that uses documentation addresses"],

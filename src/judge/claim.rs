@@ -72,7 +72,7 @@ pub(super) fn of_address(
     by_standing(address)
 }
 
-fn by_standing(address: &Address<'_>) -> Claim {
+pub(super) fn by_standing(address: &Address<'_>) -> Claim {
     match &address.standing {
         Standing::NotProbed(why) | Standing::Stalled(why) => {
             Claim::because(Status::Inconclusive, *why)
@@ -187,7 +187,11 @@ pub(super) fn different_known(lost: &[&Control<'_>]) -> usize {
 }
 
 /// Where the cause seems to be, as far as this address and the controls say.
-fn place(address: &Address<'_>, all: &[Address<'_>], controls: &Controls<'_>) -> Option<Place> {
+pub(super) fn place(
+    address: &Address<'_>,
+    all: &[Address<'_>],
+    controls: &Controls<'_>,
+) -> Option<Place> {
     if !controls_lost(address, controls).is_empty() {
         return Some(Place::NearVantage);
     }

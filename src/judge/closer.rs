@@ -12,7 +12,7 @@ use crate::tls::legacy::{group_name, suite_name, version_name};
 use crate::tls::range::{self, Tally, VersionTally};
 
 /// The results; each `None` where no session was made for it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Closer {
     pub(super) injections: Option<Vec<InjectionReport>>,
     pub(super) ranges: Option<Vec<TlsRange>>,

@@ -6,6 +6,7 @@ use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
 use super::levels;
+use super::mirror::{self, MIRROR};
 use super::promise::proof::{DENIED, IN_PART, NOT_LISTED};
 use super::promise::words;
 use super::reading::Reading;
@@ -20,12 +21,12 @@ use crate::model::verdict::{Confidence, Place, Status};
 pub const PROGRAM: &str = concat!("mxray ", env!("CARGO_PKG_VERSION"));
 
 /// Between what was seen and what would settle it.
-const AND_THEN: &str = ". Next: ";
+pub(super) const AND_THEN: &str = ". Next: ";
 
 /// For people: what was seen and on which path, and which further view would
 /// settle what is open.
 pub(super) fn summary(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
-    let seen = sentence(evidence, scene, claim);
+    let seen = sentence(&evidence.target.name(), scene, claim);
     match settled_by(claim) {
         Some(view) => seen + AND_THEN + view,
         None => seen,
@@ -65,24 +66,26 @@ fn settled_by(claim: &Claim) -> Option<&'static str> {
 }
 
 /// What was seen, and on which path.
-fn sentence(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
+pub(super) fn sentence(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
     let addresses = &scene.addresses;
-    let name = evidence.target.name();
     let because = claim.because.as_deref().unwrap_or("unknown");
     match claim.status {
-        Status::Stripped | Status::Intercepted if because == DENIED => {
-            words::denied(&name, &scene.promises)
+        Status::Stripped | Status::Intercepted if because == MIRROR => {
+            mirror::words(&name, claim.status, scene.mirror.as_ref())
         }
-        Status::PolicyFailed => words::failed(&name, claim.because.as_deref(), &scene.promises),
-        Status::Inconsistent if because == IN_PART => words::in_part(&name),
-        Status::Intercepted => intercepted(&name, scene),
-        Status::Stripped => stripped(&name, scene, claim),
+        Status::Stripped | Status::Intercepted if because == DENIED => {
+            words::denied(name, &scene.promises)
+        }
+        Status::PolicyFailed => words::failed(name, claim.because.as_deref(), &scene.promises),
+        Status::Inconsistent if because == IN_PART => words::in_part(name),
+        Status::Intercepted => intercepted(name, scene),
+        Status::Stripped => stripped(name, scene, claim),
         Status::Intact => {
             let held_up = words::held_up(&scene.promises.ledger.demands);
             let held_up = held_up.map(|held_up| format!("; but {held_up}"));
-            intact(&name, addresses) + &held_up.unwrap_or_default()
+            intact(name, addresses) + &held_up.unwrap_or_default()
         }
-        Status::NotOffered => not_offered(&name, because),
+        Status::NotOffered => not_offered(name, because),
         Status::TlsBroken if because == "legacy-only" => format!(
             "{name} offers STARTTLS, but speaks only versions or ciphers that modern senders \
              no longer use"
@@ -93,23 +96,23 @@ fn sentence(evidence: &Evidence, scene: &Scene<'_>, claim: &Claim) -> String {
         Status::TlsBroken => {
             format!("{name} offers STARTTLS, and TLS comes about at no address that was measured")
         }
-        Status::Inconsistent if because == "key-by-family" => key_by_family(&name, addresses),
+        Status::Inconsistent if because == "key-by-family" => key_by_family(name, addresses),
         Status::Inconsistent if because == BY_EHLO_NAME => {
             format!("{name} offers STARTTLS to one EHLO name and not to the other")
         }
-        Status::Inconsistent => inconsistent(&name, addresses),
+        Status::Inconsistent => inconsistent(name, addresses),
         Status::Blocked => format!(
             "port 25 cannot be used from here: no session with {name} comes as far as STARTTLS, \
              and none with the controls {}",
             control_names(scene)
         ),
-        Status::Unreachable => unreachable(&name, because, scene),
+        Status::Unreachable => unreachable(name, because, scene),
         Status::NoMail if because == "null-mx" => {
             format!("{name} takes no mail: its MX record says so (RFC 7505)")
         }
         Status::NoMail => format!("{name} takes no mail: it has neither MX records nor addresses"),
-        Status::Unresolvable => unresolvable(&name, because),
-        Status::Inconclusive => inconclusive(&name, because),
+        Status::Unresolvable => unresolvable(name, because),
+        Status::Inconclusive => inconclusive(name, because),
     }
 }
 

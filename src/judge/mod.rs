@@ -13,9 +13,13 @@
 //!    stands, `mask` what was masked there, `controls` how each control stands.
 //! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
-//! 6. `policies` reads what the domain itself promises.
-//! 7. `rules` adds findings, one file per family of claims.
+//! 6. `mirror` lays the recordings of a mirror beside ours.
+//! 7. `views` cuts the evidence by who looked from where; each view is judged by
+//!    itself, and `across` compares them.
+//! 8. `policies` reads what the domain itself promises.
+//! 9. `rules` adds findings, one file per family of claims.
 
+mod across;
 mod address;
 mod catalogue;
 mod claim;
@@ -27,6 +31,7 @@ mod describe;
 mod interception;
 mod levels;
 mod mask;
+mod mirror;
 mod policies;
 mod promise;
 mod reading;
@@ -35,6 +40,7 @@ mod signatures;
 mod standing;
 mod table;
 mod verdict;
+mod views;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +48,7 @@ mod tests;
 pub use describe::PROGRAM;
 pub use table::CLAIMS;
 
+use across::{Across, Side};
 use address::Address;
 use closer::Closer;
 use controls::Controls;
@@ -50,11 +57,13 @@ use policies::Promised;
 use promise::ledger::Ledger;
 use promise::proof::{self, Promises, Witness};
 use reading::Reading;
+use views::Seen;
 
 use crate::model::evidence::Evidence;
 use crate::model::finding::Finding;
-use crate::model::report::TargetReport;
-use crate::model::verdict::Status;
+use crate::model::mirror::MirrorReport;
+use crate::model::report::{HostReport, TargetReport, ViewReport};
+use crate::model::verdict::{Status, Verdict};
 use crate::tls::Roots;
 
 /// What judgement needs besides evidence.
@@ -85,6 +94,7 @@ struct Scene<'a> {
     /// What closer looks at the servers showed.
     closer: Closer,
     promises: Promises,
+    mirror: Option<MirrorReport>,
     roots: &'a Roots,
 }
 
@@ -111,7 +121,18 @@ impl<'a> Scene<'a> {
         let tells = interception::tells(&addresses, &controls);
         let roots = context.roots;
         let closer = Closer::new(evidence);
-        Self { addresses, readings, controls, control_readings, tells, closer, promises, roots }
+        let mirror = mirror::compared(evidence, readings);
+        Self {
+            addresses,
+            readings,
+            controls,
+            control_readings,
+            tells,
+            closer,
+            promises,
+            mirror,
+            roots,
+        }
     }
 
     /// Every session of the run, those of controls too.
@@ -168,42 +189,88 @@ fn judge_beside(
     context: Context<'_>,
 ) -> TargetReport {
     let readings = reading::read_all(evidence, context);
-    let apart = reading::read_apart(evidence, context);
     let control_readings: Vec<_> =
         controls.iter().map(|control| reading::read_all(control, context.plain())).collect();
-    let scene = Scene::new(evidence, &readings, (controls, &control_readings), witnesses, context);
-    report(evidence, (&scene, &apart), &Promised::read(evidence, context.roots))
+    report(evidence, &readings, (controls, &control_readings), witnesses, context)
 }
 
-/// `apart` are the sessions on which nothing rests.
-fn report(
+fn report<'a>(
     evidence: &Evidence,
-    (scene, apart): (&Scene<'_>, &[Reading<'_>]),
-    promised: &Promised,
+    readings: &'a [Reading<'a>],
+    controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
+    witnesses: &[Witness],
+    context: Context<'_>,
 ) -> TargetReport {
-    let cells = compare::cells(scene.readings);
-    let contrasts = compare::contrasts(&cells, scene.readings);
-    let verdict = verdict::of_target(evidence, scene);
-    let findings = rules::findings(evidence, scene, promised, &verdict);
+    let promised = Promised::read(evidence, context.roots);
+    // Sessions on which nothing rests.
+    let apart = reading::read_apart(evidence, context);
+    let cells = compare::cells(readings);
+    let contrasts = compare::contrasts(&cells, readings);
+    let seen = views::all((evidence, readings), controls);
+    let Closer { injections, ranges } = Closer::new(evidence);
+    let judged = match seen.as_slice() {
+        [] => {
+            let scene = Scene::new(evidence, readings, controls, witnesses, context);
+            judged(evidence, &scene, &promised)
+        }
+        // Controls may have been asked from elsewhere too.
+        [one] => judged(&one.evidence, &one.scene(witnesses, context), &promised),
+        several => {
+            let whole = Scene::new(evidence, readings, controls, witnesses, context);
+            let side = |seen| Side::new(seen, Seen::scene(seen, witnesses, context));
+            let sides: Vec<Side<'_>> = several.iter().map(side).collect();
+            judged_across(&Across::new(evidence.target.name(), &sides, whole), &promised)
+        }
+    };
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
         unicode: evidence.target.unicode.clone(),
-        verdict,
+        verdict: judged.verdict,
         routes: evidence.routes.clone(),
-        hosts: verdict::of_hosts(scene),
+        views: judged.views,
+        hosts: judged.hosts,
         policies: promised.report(&evidence.policies),
-        observations: scene
-            .readings
+        observations: readings
             .iter()
-            .chain(apart)
+            .chain(&apart)
             .map(|reading| describe::observation(reading, evidence))
             .collect(),
         cells,
         contrasts,
-        findings,
-        injections: scene.closer.injections.clone(),
-        tls_ranges: scene.closer.ranges.clone(),
+        findings: judged.findings,
+        injections,
+        tls_ranges: ranges,
+        mirror: mirror::compared(evidence, readings),
+    }
+}
+
+/// What judgement adds to the evidence.
+struct Judged {
+    verdict: Verdict,
+    hosts: Vec<HostReport>,
+    views: Option<Vec<ViewReport>>,
+    findings: Vec<Finding>,
+}
+
+fn judged(evidence: &Evidence, scene: &Scene<'_>, promised: &Promised) -> Judged {
+    let verdict = verdict::of_target(evidence, scene);
+    let findings = rules::findings(evidence, scene, promised, &verdict);
+    Judged { verdict, hosts: verdict::of_hosts(scene), views: None, findings }
+}
+
+/// The same for several views: each has been judged by itself.
+fn judged_across(across: &Across<'_, '_>, promised: &Promised) -> Judged {
+    let verdict = across.verdict();
+    let findings = across::findings::findings(across, promised, &verdict);
+    Judged { hosts: across.hosts(), views: across.views(), findings, verdict }
+}
+
+impl Seen<'_> {
+    /// What one view saw, as if it were all.
+    fn scene<'a>(&'a self, witnesses: &[Witness], context: Context<'a>) -> Scene<'a> {
+        let controls = (&*self.controls, &*self.control_readings);
+        Scene::new(&self.evidence, &self.readings, controls, witnesses, context)
     }
 }
 
@@ -213,8 +280,7 @@ fn report(
 pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     let context = Context { roots, verify_name: None };
     let readings = reading::read_all(evidence, context);
-    let scene = Scene::new(evidence, &readings, (&[], &[]), &[], context);
-    let report = report(evidence, (&scene, &[]), &Promised::read(evidence, roots));
+    let report = report(evidence, &readings, (&[], &[]), &[], context);
     let verdict = &report.verdict;
     let own_fault = ["legacy-only", "starttls-on-greeting-line"];
     if verdict.because.as_deref().is_some_and(|because| own_fault.contains(&because)) {
@@ -224,7 +290,7 @@ pub fn suspicion(evidence: &Evidence, roots: &Roots) -> Option<String> {
     // only controls can tell it from a box that ends TLS for everybody. Where it is
     // the one that DANE promises, nothing is open.
     let untrusted = catalogue::CERTIFICATE_NOT_TRUSTED.id;
-    let vouched = scene.promises.ledger.dane_is_kept();
+    let vouched = ledger(evidence, &readings, context).dane_is_kept();
     let is_odd =
         |finding: &&Finding| finding.confidence.is_some() || (finding.id == untrusted && !vouched);
     let odd = match verdict.status {

@@ -12,7 +12,7 @@ use crate::policy::dane;
 use crate::{smtp, tls};
 
 /// One observation, read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reading<'a> {
     pub(super) observation: &'a Observation,
     pub(super) session: Session,

@@ -89,7 +89,12 @@ const MEANINGS: &[Meaning] = &[
     ),
 ];
 
-const ANYWHERE: &[Place] = &[Place::NearVantage, Place::FamilyPath, Place::Node];
+/// Near the destination where several vantage points see the same.
+const ANYWHERE: &[Place] =
+    &[Place::NearVantage, Place::NearDestination, Place::FamilyPath, Place::Node];
+
+/// Which of an address's views is worse off.
+const BY_VIEW: &[Place] = &[Place::NearVantage, Place::FamilyPath];
 
 const fn ground(
     status: Status,
@@ -107,8 +112,6 @@ const PROVEN: Option<Confidence> = Some(Confidence::Proven);
 /// Which of an address's paths a promise is denied on.
 const ON_A_PATH: &[Place] = &[Place::NearVantage, Place::FamilyPath];
 
-/// The proofs that take two vantage points have no ground here yet: nothing asks
-/// from elsewhere.
 const GROUNDS: &[Ground] = &[
     ground(
         Status::Stripped,
@@ -170,6 +173,37 @@ const GROUNDS: &[Ground] = &[
         &[],
     ),
     ground(
+        Status::Intercepted,
+        PROVEN,
+        "(e) the transcripts of both ends of a session with a mirror: TLS was completed with another \
+         certificate than the one that the mirror presents, without proof of its key, or at the \
+         mirror's end alone",
+        &[],
+    ),
+    ground(
+        Status::Stripped,
+        PROVEN,
+        "(e) the same: bytes were changed, taken out or put in on the way, and the mirror's offer or \
+         TLS did not come about",
+        &[],
+    ),
+    ground(
+        Status::Intercepted,
+        CORROBORATED,
+        "a 220 greeting at the address of a mirror in every session, two at least, while the mirror, \
+         whose record is complete, had none of them",
+        &[],
+    ),
+    ground(Status::Intercepted, SUSPECTED, "the same in one session, or not in all", &[]),
+    ground(
+        Status::Stripped,
+        CORROBORATED,
+        "every session with an address of a mirror, two at least, was cut off at STARTTLS or in the \
+         handshake, and neither end did it",
+        &[],
+    ),
+    ground(Status::Stripped, SUSPECTED, "the same in one session, or not in all", &[]),
+    ground(
         Status::Stripped,
         PROVEN,
         "the reply to our STARTTLS quotes exactly eight X's as the token where the command stands",
@@ -182,6 +216,36 @@ const GROUNDS: &[Ground] = &[
          same server leaves only STARTTLS for it, and behind the mask TLS is completed",
         ANYWHERE,
     ),
+    ground(
+        Status::Stripped,
+        PROVEN,
+        "(c) at the same address: offered at one vantage point or source, hidden but accepted at \
+         another with the same proven key, steady over repeats on both sides, and controls of two \
+         other operators, none being clean there, hidden in the same way at that view and not at the other",
+        BY_VIEW,
+    ),
+    ground(
+        Status::Stripped,
+        CORROBORATED,
+        "at the same address: STARTTLS works at one vantage point or source and does not at another, in a \
+         way that a path can cause and by more than silence in handshakes, steady over repeats on both sides",
+        BY_VIEW,
+    ),
+    ground(
+        Status::Stripped,
+        SUSPECTED,
+        "the same, without repeats that agree, or by silence in handshakes",
+        BY_VIEW,
+    ),
+    ground(
+        Status::Intercepted,
+        CORROBORATED,
+        "at the same address: one vantage point or source meets one key that no trusted issuer \
+         vouches for, another meets one other key that is trusted, in three sessions that agree \
+         on each side",
+        BY_VIEW,
+    ),
+    ground(Status::Intercepted, SUSPECTED, "the same, in fewer sessions", BY_VIEW),
     ground(
         Status::Stripped,
         CORROBORATED,
@@ -247,6 +311,19 @@ const GROUNDS: &[Ground] = &[
         Status::Inconsistent,
         SUSPECTED,
         "STARTTLS works at some addresses and not at others, and the difference follows no family",
+        &[],
+    ),
+    ground(
+        Status::Inconsistent,
+        SUSPECTED,
+        "every address of one family lacks what every address of the other has, and from several \
+         vantage points alike: two listeners, or a box at the destination's edge",
+        &[Place::NearDestination],
+    ),
+    ground(
+        Status::Inconsistent,
+        SUSPECTED,
+        "DNS leads each vantage point to servers of its own, and these differ in STARTTLS",
         &[],
     ),
     ground(

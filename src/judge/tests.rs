@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+mod across;
 mod controls;
 mod promises;
 mod time;
@@ -166,6 +167,7 @@ fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evi
         role: Role::Target,
         families,
         elsewhere: std::collections::BTreeMap::new(),
+        mirror: None,
     }
 }
 

@@ -5,7 +5,7 @@ use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
 use super::standing::Standing;
-use super::{dead_end, describe, interception};
+use super::{dead_end, describe, interception, mirror};
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;
 use crate::model::report::{AddressReport, HostReport};
@@ -59,13 +59,16 @@ pub(super) fn of_hosts(scene: &Scene<'_>) -> Vec<HostReport> {
 }
 
 /// The claim on one address, by what it shows or by what was promised for it.
-fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
+pub(super) fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
     let own = claim::of_address(address, &scene.addresses, &scene.controls);
     let promised = scene.promises.of_address(&address.host, address.ip);
-    match promised.filter(|promised| promised.rank() < own.rank()) {
-        Some(promised) => promised,
-        None => own,
-    }
+    let claims = [Some(own.clone()), promised, mirrored(address, scene)];
+    claims.into_iter().flatten().min_by_key(Claim::rank).unwrap_or(own)
+}
+
+/// What the target's own recordings say of an address, where it is a mirror.
+fn mirrored(address: &Address<'_>, scene: &Scene<'_>) -> Option<Claim> {
+    mirror::claim(&mirror::at(scene.mirror.as_ref(), address))
 }
 
 /// The claim on a set of addresses: a host's or the whole target's. The claim
@@ -77,6 +80,7 @@ fn of_addresses(addresses: &[&Address<'_>], scene: &Scene<'_>, whole: bool) -> C
     let mut claims: Vec<Claim> =
         own.iter().filter(|claim| claim.confidence.is_some()).cloned().collect();
     claims.extend(by_family(addresses, scene));
+    claims.extend(addresses.iter().filter_map(|address| mirrored(address, scene)));
     let hosts = addresses.iter().map(|address| address.host.as_str()).collect();
     claims.extend(scene.promises.claims(&hosts));
     if whole {
@@ -132,7 +136,7 @@ pub(super) const SESSIONS_FOR_KEYS: usize = 3;
 
 /// An untrusted key over one family and a trusted one over the other, seen at
 /// this target only: a second machine as likely as a hand on the path.
-fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
+pub(super) fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
     let keyed = |address: &&Address<'_>| !address.keys().is_empty();
     let often = |address: &Address<'_>| address.sessions().count() >= SESSIONS_FOR_KEYS;
     let foreign = addresses.iter().filter(keyed).all(often)
@@ -147,7 +151,7 @@ fn key_by_family(addresses: &[Address<'_>]) -> Option<Claim> {
 
 /// The first EHLO name gets no STARTTLS at an address where another one does, or
 /// the other way round.
-fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
+pub(super) fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
     let differs = |address: &Address<'_>| {
         let Some(main) = address.best().filter(|_| address.has() || address.lacks()) else {
             return false;
@@ -168,7 +172,11 @@ fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
 }
 
 /// No address and no pair of families raises a suspicion.
-fn without_suspicion(addresses: &[&Address<'_>], claims: &[Claim], scene: &Scene<'_>) -> Claim {
+pub(super) fn without_suspicion(
+    addresses: &[&Address<'_>],
+    claims: &[Claim],
+    scene: &Scene<'_>,
+) -> Claim {
     let settled = [Status::Intact, Status::NotOffered, Status::TlsBroken];
     let any = |status: &Status| claims.iter().any(|claim| claim.status == *status);
     // Greeted and then stalled, or now so and now so: neither good nor bad.
@@ -231,7 +239,7 @@ fn blocked(addresses: &[&Address<'_>], scene: &Scene<'_>) -> bool {
 }
 
 /// The address was not asked: a fact about this machine or this run.
-fn is_about_us(claim: &Claim) -> bool {
+pub(super) fn is_about_us(claim: &Claim) -> bool {
     let words =
         ["ipv4-unusable", "ipv6-unusable", "not-asked", "not-probed", "local-error", "interrupted"];
     claim.because.as_deref().is_some_and(|because| words.contains(&because))

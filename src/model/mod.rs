@@ -10,6 +10,7 @@ pub mod entries;
 pub mod evidence;
 pub mod finding;
 pub mod injection;
+pub mod mirror;
 pub mod notation;
 pub mod observation;
 pub mod operator;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::compare::{Cell, Contrast};
 use crate::model::finding::Finding;
 use crate::model::injection::InjectionReport;
+use crate::model::mirror::MirrorReport;
 use crate::model::policy::{PolicyFetch, TxtAnswer};
 use crate::model::probe::{ClientHello, Family, Mode, Role};
 use crate::model::range::TlsRange;
@@ -92,6 +93,30 @@ pub struct Vantage {
     /// The resolver that it asked; `None` where nothing was looked up, and where no
     /// server has answered anything: then the routes have the error.
     pub resolver: Option<ResolverUsed>,
+    /// Where its observations were read; `None` where they were made in this run.
+    pub recorded: Option<RecordedFrom>,
+}
+
+/// The saved report that a vantage point's observations were read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecordedFrom {
+    /// Name of the file, without its folder; `-` is standard input.
+    pub file: String,
+    /// The vantage point's id in that report.
+    pub vantage: String,
+    /// What kind it was there.
+    pub kind: VantageKind,
+    /// When the run of that report began.
+    pub started_at: Timestamp,
+}
+
+impl Vantage {
+    /// Whether it looks names up. A proxy is sent where this machine goes, so its
+    /// route is a copy of this machine's, and no second opinion.
+    pub fn looks_up(&self) -> bool {
+        let kind = self.recorded.as_ref().map_or(self.kind, |from| from.kind);
+        kind != VantageKind::Socks5
+    }
 }
 
 /// What kind a vantage point is.
@@ -176,6 +201,8 @@ pub struct TargetReport {
     pub verdict: Verdict,
     /// One per vantage that resolved.
     pub routes: Vec<Route>,
+    /// Each view of the target by itself; `None` where there was only one.
+    pub views: Option<Vec<ViewReport>>,
     /// Each host and each of its addresses with its own verdict.
     pub hosts: Vec<HostReport>,
     /// What was promised.
@@ -192,6 +219,36 @@ pub struct TargetReport {
     pub injections: Option<Vec<InjectionReport>>,
     /// What the servers' TLS ranges over; `None` where that was not asked.
     pub tls_ranges: Option<Vec<TlsRange>>,
+    /// What the target saw of these sessions itself, where it is a mirror.
+    pub mirror: Option<MirrorReport>,
+}
+
+/// What one view says of a target by itself. A view is a vantage point and, where
+/// it asked from several of its own addresses, one of them a family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ViewReport {
+    /// The vantage point.
+    pub vantage: String,
+    /// The source addresses that tell it from other views of the same vantage point;
+    /// empty where that has only one.
+    pub sources: Vec<IpAddr>,
+    /// Its verdict.
+    pub verdict: PartVerdict,
+    /// Addresses that completed an SMTP greeting there.
+    pub reached: u32,
+    /// Every address that its resolver led to.
+    pub addresses: Vec<ViewAddress>,
+}
+
+/// One address at one view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ViewAddress {
+    /// The MX host.
+    pub host: String,
+    /// The address.
+    pub ip: IpAddr,
+    /// Its verdict.
+    pub verdict: PartVerdict,
 }
 
 /// One MX host.

@@ -59,6 +59,14 @@ impl Dialler {
         self.pretend.is_none() && super::link::covers(ip).unwrap_or(true)
     }
 
+    /// Opens a connection that is no probe.
+    ///
+    /// # Errors
+    /// How the attempt ended.
+    pub async fn open(&self, endpoint: SocketAddr, deadline: Instant) -> Result<TcpStream, Ending> {
+        self.dial(endpoint, None, deadline).await.map(|up| up.stream)
+    }
+
     /// Connects, or says how the attempt ended.
     pub(super) async fn dial(
         &self,

@@ -9,8 +9,10 @@ mod dial;
 mod link;
 pub mod policy_host;
 mod record;
+mod socks5;
 mod stream;
 
 pub use dial::{Dialler, route_from, route_to};
 pub use link::addresses_of;
-pub use record::observe;
+pub use record::{observe, observe_through};
+pub use socks5::{Proxy, ProxyFault};

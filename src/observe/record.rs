@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::{Dialled, Dialler, ending};
+use super::socks5::{Proxy, ProxyFault, Unconnected};
 use super::stream::Stream;
 use crate::model::observation::Observation;
 use crate::model::probe::{ClientHello, Offer, Probe, Role};
@@ -39,27 +40,65 @@ pub async fn observe(
     progress: &(dyn Fn(Stage) + Sync),
     stop: impl Future<Output = ()>,
 ) -> Observation {
+    let deadline = Instant::now() + probe.limits.session;
+    let dialling = dialler.dial(probe.endpoint(), probe.source, deadline);
+    recorded((id, &probe), dialling, deadline, progress, stop).await
+}
+
+/// The same through a proxy. What it says of the path behind it is in the record.
+///
+/// # Errors
+/// The proxy itself failed: nothing was observed.
+pub async fn observe_through(
+    proxy: &Proxy,
+    probe: Probe,
+    progress: &(dyn Fn(Stage) + Sync),
+    stop: impl Future<Output = ()>,
+) -> Result<Observation, ProxyFault> {
+    let deadline = Instant::now() + probe.limits.session;
+    let mut fault = None;
+    let dialling = async {
+        proxy.dial(probe.endpoint(), deadline).await.map_err(|unconnected| match unconnected {
+            Unconnected::Path(ending) => ending,
+            Unconnected::Fault(wrong) => {
+                let ending = ending(Ended::LocalError, wrong.to_string());
+                fault = Some(wrong);
+                ending
+            }
+        })
+    };
+    let observation = recorded((String::new(), &probe), dialling, deadline, progress, stop).await;
+    fault.map_or(Ok(observation), Err)
+}
+
+/// Runs a connection until its end, or until `stop` is done.
+async fn recorded(
+    (id, probe): (String, &Probe),
+    dialling: impl Future<Output = Result<Dialled, Ending>>,
+    deadline: Instant,
+    progress: &(dyn Fn(Stage) + Sync),
+    stop: impl Future<Output = ()>,
+) -> Observation {
     let started_at = Timestamp::now();
     let mut recorder = Recorder::new();
     let ending = tokio::select! {
-        ending = connection(&probe, dialler, &mut recorder, progress) => ending,
+        ending = connection(probe, dialling, (&mut recorder, deadline), progress) => ending,
         () = stop => ending(Ended::LocalError, "interrupted"),
     };
     recorder.push(EventKind::Ended(ending));
     let transcript = Transcript { events: recorder.events };
-    Observation { id, probe, started_at, transcript }
+    Observation { id, probe: probe.clone(), started_at, transcript }
 }
 
 /// One connection from the attempt to its end.
 async fn connection(
     probe: &Probe,
-    dialler: &Dialler,
-    recorder: &mut Recorder,
+    dialling: impl Future<Output = Result<Dialled, Ending>>,
+    (recorder, deadline): (&mut Recorder, Instant),
     progress: &(dyn Fn(Stage) + Sync),
 ) -> Ending {
     progress(Stage::Connected);
-    let deadline = recorder.started + probe.limits.session;
-    match dialler.dial(probe.endpoint(), probe.source, deadline).await {
+    match dialling.await {
         Err(ending) => ending,
         Ok(up) => {
             recorder.push(EventKind::Connected { local: up.local });

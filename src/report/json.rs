@@ -6,7 +6,6 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use serde::de::IgnoredAny;
 
 use crate::model::report::{Report, SCHEMA, TargetReport};
 use crate::model::tlsa::TlsaReport;
@@ -72,6 +71,9 @@ fn strip_target(target: &mut TargetReport) {
         fetch.body = None;
         fetch.chain = None;
     }
+    if let Some(mirror) = &mut target.mirror {
+        mirror.sessions = None;
+    }
     for observation in &mut target.observations {
         observation.transcript = None;
         let Some(tls) = &mut observation.tls else { continue };
@@ -125,30 +127,39 @@ pub enum ReadError {
 /// # Errors
 /// The text is not JSON, lacks a field, has another `schema`, or is of several runs.
 pub fn read(text: &str) -> Result<Report, ReadError> {
-    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
-    objects.next().transpose()?;
-    let (first, mut rest) = text.split_at_checked(objects.byte_offset()).unwrap_or((text, ""));
-    let mut report = one(first)?;
-    while let Some(next) = objects.next() {
-        next?;
-        let end = objects.byte_offset().saturating_sub(text.len() - rest.len());
-        let (line, others) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        let line = one(line)?;
-        if line.run != report.run {
-            return Err(ReadError::Runs);
-        }
-        report.targets.extend(line.targets);
-        rest = others;
+    let mut reports = read_all(text)?;
+    match (reports.pop(), reports.pop()) {
+        (Some(report), None) => Ok(report),
+        _ => Err(ReadError::Runs),
     }
-    Ok(report)
 }
 
-fn one(text: &str) -> Result<Report, ReadError> {
-    let version: Version = serde_json::from_str(text)?;
-    if version.schema != SCHEMA {
-        return Err(ReadError::Version { found: version.schema });
+/// The reports of a text that holds one or several, one behind the other as
+/// [`ndjson`] writes them. Lines of one run are put together again.
+///
+/// # Errors
+/// As [`read`]; a text that holds none is no report either.
+pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
+    for version in serde_json::Deserializer::from_str(text).into_iter::<Version>() {
+        let version = version?;
+        if version.schema != SCHEMA {
+            return Err(ReadError::Version { found: version.schema });
+        }
     }
-    Ok(serde_json::from_str(text)?)
+    let mut reports: Vec<Report> = Vec::new();
+    for report in serde_json::Deserializer::from_str(text).into_iter::<Report>() {
+        let report = report?;
+        match reports.iter_mut().find(|known| known.run == report.run) {
+            // Each line repeats the run and its controls.
+            Some(known) => known.targets.extend(report.targets),
+            None => reports.push(report),
+        }
+    }
+    if reports.is_empty() {
+        // An empty text is no JSON at all, and the parser says so.
+        serde_json::from_str::<Version>(text)?;
+    }
+    Ok(reports)
 }
 
 #[derive(serde::Deserialize)]
@@ -228,6 +239,18 @@ mod tests {
         assert!(matches!(read(&both), Err(ReadError::Runs)));
         assert!(matches!(read(&(lines + "{\"schema\":")), Err(ReadError::Shape(_))));
         assert!(matches!(read(""), Err(ReadError::Shape(_))));
+    }
+
+    #[test]
+    fn reports_behind_each_other_are_told_apart() {
+        let (one, mut other) = (samples::idn(), samples::stripped());
+        other.run.duration_ms += 1;
+        let text = ndjson(&one).unwrap() + &render(&other).unwrap();
+        assert_eq!(read_all(&text).unwrap(), [one.clone(), other]);
+        assert_eq!(read_all(&render(&one).unwrap()).unwrap(), [one]);
+        for text in ["", " \n", "[1]", "not JSON"] {
+            assert!(matches!(read_all(text), Err(ReadError::Shape(_))), "{text}");
+        }
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub(crate) fn report(targets: Vec<TargetReport>) -> Report {
                     servers: vec!["192.0.2.54:53".to_owned()],
                     dnssec: DnssecSource::Validated,
                 }),
+                recorded: None,
             }],
             interrupted: false,
         },
@@ -97,6 +98,7 @@ pub(crate) fn target(
         input: name.to_owned(),
         unicode: None,
         routes: vec![route(RouteKind::Mx, exchanges(&hosts))],
+        views: None,
         hosts,
         verdict,
         policies: policies(),
@@ -106,6 +108,7 @@ pub(crate) fn target(
         findings: Vec::new(),
         injections: None,
         tls_ranges: None,
+        mirror: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The report that people read.
 //!
 //! Owns the order of its parts: the verdict in one sentence, the table of
-//! addresses, sessions that did not get through, what differs, findings, DNS,
+//! addresses, sessions that did not get through, what each view says, what differs, findings, DNS,
 //! promises, what to do next, and once for the whole run what controls showed, what is so
 //! about this machine, and the evidence page of each claim about a path.
 //! Refuses to judge: it only words what the report says.
@@ -17,6 +17,8 @@ pub mod explain;
 mod findings;
 mod injection;
 mod machine;
+mod matrix;
+mod mirror;
 mod policies;
 mod postfix;
 mod range;
@@ -72,6 +74,8 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     addresses::write(page, target, style.verbose);
     certificates::write(page, target);
     sessions::write_cut_short(page, target);
+    matrix::write(page, target);
+    mirror::write(page, target, style.verbose);
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
     injection::write(page, target);

@@ -15,6 +15,7 @@ pub mod pki;
 pub mod policy_host;
 pub mod published;
 pub mod server;
+pub mod socks5;
 
 pub use self::internet::{Internet, Path, Running};
 

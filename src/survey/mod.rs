@@ -22,7 +22,7 @@ use crate::judge;
 use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
 use crate::model::policy::PolicyEvidence;
-use crate::model::probe::{Probe, Role};
+use crate::model::probe::{LOCAL, Probe, Role};
 use crate::model::report::{Families, FamilyUse, ResolverUsed};
 use crate::model::route::Route;
 use crate::model::session::Stage;
@@ -158,6 +158,7 @@ impl Gathered {
             role,
             families: self.views.first().map_or(unasked, |view| view.families),
             elsewhere: states.map(|view| (view.route.vantage.clone(), view.families)).collect(),
+            mirror: None,
         }
     }
 }
@@ -302,6 +303,7 @@ impl Running {
                 role: Role::Target,
                 families: self.survey.asked,
                 elsewhere: BTreeMap::new(),
+                mirror: None,
             }));
         }
         let controls = self.controls.evidence(&self.endpoints, &mut numbers);
@@ -360,13 +362,22 @@ async fn gather(survey: &Survey, endpoints: &Endpoints, target: &Target) -> Gath
     let mut views = Vec::new();
     for (vantage, resolved) in survey.vantages.iter().zip(resolved) {
         match resolved {
-            Ok(Resolved { route, families, resolver }) => {
+            Ok(Some(Resolved { route, families, resolver })) => {
                 endpoints.note_resolver(&vantage.id, resolver);
                 views.push(View { route, families });
             }
+            Ok(None) => views.extend(led(&vantage.id, &views, survey.asked)),
             Err(fault) => endpoints.note_fault(&vantage.id, &fault),
         }
     }
     let policies = PolicyEvidence::default();
     Gathered { views, policies, keys: Vec::new() }
+}
+
+/// The view of a vantage point that looks nothing up: it is sent where this process
+/// goes, and only it can know over which families.
+fn led(vantage: &str, views: &[View], asked: Families) -> Option<View> {
+    let here = views.iter().find(|view| view.route.vantage == LOCAL)?;
+    let route = Route { vantage: vantage.to_owned(), ..here.route.clone() };
+    Some(View { route, families: asked })
 }

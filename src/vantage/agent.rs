@@ -228,6 +228,10 @@ impl Allowed {
                 probe.ip
             ));
         }
+        // Closer looks at a server are made from where the user sits, or not at all.
+        if !probe.role.is_judged() {
+            return Err(format!("this agent only observes: {:?} is more", probe.role));
+        }
         // What stands in a command must not be able to end it.
         if probe.ehlo_name.as_deref().is_some_and(|name| !is_ehlo_argument(name)) {
             return Err("the EHLO argument is neither a domain name nor an address literal".into());

@@ -24,6 +24,7 @@ use super::wire::{
 use crate::model::observation::Observation;
 use crate::model::probe::Probe;
 use crate::model::session::Stage;
+use crate::observe::ProxyFault;
 
 /// How long the command may take until its first words: an ssh connection to the
 /// other end of the world, with a key.
@@ -87,6 +88,9 @@ pub enum Fault {
     /// It does not do what was asked.
     #[error("it refuses: {0}")]
     Refused(String),
+    /// The proxy that leads there.
+    #[error(transparent)]
+    Proxy(#[from] ProxyFault),
 }
 
 impl Fault {

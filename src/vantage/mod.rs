@@ -1,4 +1,5 @@
-//! Who observes: this process, an agent behind a command, or a saved report.
+//! Who observes: this process, directly or through a proxy, an agent behind a
+//! command, or a saved report.
 //!
 //! Owns the question "where does this look from": looking names up there and
 //! connecting from there. Refuses to plan and to judge: a vantage point only
@@ -8,6 +9,7 @@
 pub mod agent;
 pub mod command;
 pub mod local;
+pub mod merge;
 pub mod recorded;
 pub mod wire;
 
@@ -22,6 +24,7 @@ use crate::model::probe::{LOCAL, Probe};
 use crate::model::report::{FamilyUse, VantageKind};
 use crate::model::session::Stage;
 use crate::model::target::Target;
+use crate::observe::{Proxy, observe_through};
 
 /// Somebody who observes.
 pub struct VantagePoint {
@@ -37,6 +40,8 @@ pub enum Observer {
     Local(Local),
     /// An agent behind a command.
     Command(command::Agent),
+    /// This process through a SOCKS5 proxy, which is only handed addresses.
+    Socks5(Proxy),
 }
 
 impl VantagePoint {
@@ -50,6 +55,7 @@ impl VantagePoint {
         match self.observer {
             Observer::Local(_) => VantageKind::Local,
             Observer::Command(_) => VantageKind::Command,
+            Observer::Socks5(_) => VantageKind::Socks5,
         }
     }
 
@@ -57,26 +63,32 @@ impl VantagePoint {
     pub fn local(&self) -> Option<&Local> {
         match &self.observer {
             Observer::Local(local) => Some(local),
-            Observer::Command(_) => None,
+            Observer::Command(_) | Observer::Socks5(_) => None,
         }
     }
 
     /// Its own addresses as it states them; empty for this process, which learns
-    /// them with each connection.
+    /// them with each connection, and for a proxy, which does not tell.
     pub fn sources(&self) -> &[IpAddr] {
         match &self.observer {
-            Observer::Local(_) => &[],
+            Observer::Local(_) | Observer::Socks5(_) => &[],
             Observer::Command(agent) => &agent.hello().sources,
         }
     }
 
-    /// What DNS says of a target there, and which families can be used.
+    /// What DNS says of a target there, and which families can be used; `None` where
+    /// nothing is looked up: a proxy is sent where this process would go.
     ///
     /// # Errors
     /// The vantage point itself failed: nothing is known.
-    pub async fn resolve(&self, target: &Target, wanted: Wanted) -> Result<Resolved, Fault> {
+    pub async fn resolve(
+        &self,
+        target: &Target,
+        wanted: Wanted,
+    ) -> Result<Option<Resolved>, Fault> {
         match &self.observer {
-            Observer::Local(local) => Ok(local.resolve(target, wanted, &self.id).await),
+            Observer::Local(local) => Ok(Some(local.resolve(target, wanted, &self.id).await)),
+            Observer::Socks5(_) => Ok(None),
             Observer::Command(agent) => {
                 let target = target.input.clone();
                 let mut resolved = agent.resolve(Resolve { target, wanted }).await?;
@@ -90,7 +102,7 @@ impl VantagePoint {
                         *family = asked;
                     }
                 }
-                Ok(resolved)
+                Ok(Some(resolved))
             }
         }
     }
@@ -112,6 +124,7 @@ impl VantagePoint {
                 observed = agent.observe(probe, progress) => observed,
                 () = stop => Err(Fault::Interrupted),
             },
+            Observer::Socks5(proxy) => Ok(observe_through(proxy, probe, progress, stop).await?),
         }
     }
 }

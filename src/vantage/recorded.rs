@@ -1,13 +1,14 @@
 //! Evidence out of a saved report.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 use crate::model::entries::{self, EntryError};
 use crate::model::evidence::Evidence;
+use crate::model::mirror::{MirrorEvidence, MirrorReport};
 use crate::model::policy::PolicyEvidence;
 use crate::model::probe::Role;
-use crate::model::report::{Families, FamilyUse, Report, TargetReport};
+use crate::model::report::{Families, FamilyUse, Report, Run, TargetReport};
 use crate::model::target::{Target, TargetError};
 
 /// Why a report cannot be judged again.
@@ -32,21 +33,27 @@ pub struct Recorded {
 
 /// The evidence on every target and every control of a saved report.
 pub fn evidence(report: &Report) -> Result<Recorded, RecordedError> {
-    let states: BTreeMap<String, Families> =
-        report.run.vantages.iter().map(|seen| (seen.id.clone(), seen.families)).collect();
-    let unasked = Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked };
-    let first = report.run.vantages.first().map_or(unasked, |vantage| vantage.families);
     let all = |reports: &[TargetReport]| {
-        reports.iter().map(|target| of_target(target, first, &states)).collect::<Result<_, _>>()
+        reports.iter().map(|target| of_target(target, &report.run)).collect::<Result<_, _>>()
     };
     Ok(Recorded { targets: all(&report.targets)?, controls: all(&report.controls)? })
 }
 
-fn of_target(
-    report: &TargetReport,
-    families: Families,
-    elsewhere: &BTreeMap<String, Families>,
-) -> Result<Evidence, RecordedError> {
+/// Which families could be used at each vantage point that has looked at a target,
+/// in the order of the run.
+fn states(report: &TargetReport, run: &Run) -> Vec<(String, Families)> {
+    let routes = report.routes.iter().map(|route| &route.vantage);
+    let observations = report.observations.iter().map(|seen| &seen.probe.vantage);
+    let looked: BTreeSet<&String> = routes.chain(observations).collect();
+    let vantages = run.vantages.iter().filter(|vantage| looked.contains(&vantage.id));
+    vantages.map(|vantage| (vantage.id.clone(), vantage.families)).collect()
+}
+
+fn of_target(report: &TargetReport, run: &Run) -> Result<Evidence, RecordedError> {
+    let unasked = Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked };
+    let states = states(report, run);
+    let anybody = states.first().map(|(_, families)| *families);
+    let nobody = run.vantages.first().map(|vantage| vantage.families);
     let target = Target::from_str(&report.input)
         .map_err(|error| RecordedError::Target(report.input.clone(), error))?;
     let observations = report.observations.iter().map(entries::observation);
@@ -61,7 +68,19 @@ fn of_target(
         },
         observations: observations.collect::<Result<_, _>>()?,
         role,
-        families,
-        elsewhere: elsewhere.clone(),
+        families: anybody.or(nobody).unwrap_or(unasked),
+        elsewhere: states.into_iter().skip(1).collect(),
+        mirror: report.mirror.as_ref().map(mirrored),
     })
+}
+
+/// What a mirror said, as far as the report keeps it.
+fn mirrored(report: &MirrorReport) -> MirrorEvidence {
+    MirrorEvidence {
+        source: report.source,
+        error: report.error.clone(),
+        clock_offset_ms: report.clock_offset_ms,
+        complete_since: report.complete_since,
+        sessions: report.sessions.clone().unwrap_or_default(),
+    }
 }

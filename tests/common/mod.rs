@@ -76,6 +76,7 @@ impl Beside {
             built_in: false,
             canary: self.canary.clone(),
             no_canary: self.canary.is_empty(),
+            never_for: Vec::new(),
         }
     }
 }

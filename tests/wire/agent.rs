@@ -101,6 +101,11 @@ async fn an_agent_does_no_more_than_its_options_allow() {
         endpoint.port()
     );
     let agent = Agent::start(&both).await.unwrap();
+    for role in [Role::Injection, Role::Range] {
+        let probe = Probe { role, ..probe_to(endpoint) };
+        let refused = agent.observe(probe, &|_| {}).await.unwrap_err();
+        assert!(matches!(refused, Fault::Refused(_)), "{role:?}: {refused}");
+    }
     for bad in ["p\r\nMAIL FROM:<a@example.net>", "", "two words", "[not an address]"] {
         let probe = Probe { ehlo_name: Some(bad.to_owned()), ..probe_to(endpoint) };
         let refused = agent.observe(probe, &|_| {}).await.unwrap_err();

@@ -8,9 +8,10 @@ mod handshake;
 mod injection;
 mod intercept;
 mod lifetime;
+mod mirror;
 mod mta_sts;
 mod offer;
-mod promise;
+pub(super) mod promise;
 mod range;
 mod reach;
 mod route;
@@ -25,6 +26,7 @@ use super::policies::Promised;
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Severity};
+use crate::model::probe::Role;
 use crate::model::verdict::{Status, Verdict};
 
 /// Everything found, the gravest first.
@@ -36,13 +38,17 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let addresses = &scene.addresses;
     let mut found = promise::findings(scene);
+    found.extend(mirror::findings(scene));
     found.extend(offer::findings(scene, verdict));
     found.extend(intercept::findings(scene));
     found.extend(consistency::findings(scene));
     found.extend(signature::findings(scene));
     found.extend(handshake::findings(addresses));
-    found.extend(certificate::findings(scene));
-    found.extend(lifetime::findings(addresses));
+    // Nobody has to vouch for a mirror's certificate: its token does for what it says.
+    if evidence.role != Role::Mirror {
+        found.extend(certificate::findings(scene));
+        found.extend(lifetime::findings(addresses));
+    }
     found.extend(staple::findings(addresses));
     found.extend(injection::findings(&scene.closer));
     found.extend(range::findings(&scene.closer));
@@ -51,6 +57,11 @@ pub(super) fn findings(
     found.extend(mta_sts::findings(evidence, promised));
     found.extend(tls_rpt::findings(evidence, promised));
     found.extend(dane::findings(scene));
+    ordered(found, verdict)
+}
+
+/// The gravest first, each as grave as the verdict on the whole lets it be.
+pub(super) fn ordered(mut found: Vec<Finding>, verdict: &Verdict) -> Vec<Finding> {
     // A fact about one address is critical where it is the state of the whole
     // domain; beside addresses that do better it is a warning.
     let states = [Status::NotOffered, Status::TlsBroken, Status::PolicyFailed];

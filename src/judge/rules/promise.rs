@@ -10,7 +10,7 @@ use crate::judge::promise::proof::Contradiction;
 use crate::judge::promise::{Force, Vow, words};
 use crate::model::finding::Finding;
 
-pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
+pub(in crate::judge) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let promises = &scene.promises;
     let mut found: Vec<Finding> = promises.contradictions.iter().map(denied).collect();
     for account in &promises.ledger.accounts {

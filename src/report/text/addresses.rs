@@ -3,7 +3,7 @@
 //! Owns which session stands for an address and what each cell says. Refuses to
 //! know widths: the table gives way by itself.
 
-use crate::model::probe::{ClientHello, Family, Mode, Role};
+use crate::model::probe::{ClientHello, Family, Mode};
 use crate::model::report::{AddressReport, HostReport, ObservationReport, TargetReport};
 use crate::model::session::{HelloVerb, Stage, StarttlsOutcome};
 use crate::model::tls::{DaneStatus, PkixStatus, TlsFacts};
@@ -59,7 +59,7 @@ fn write_address(
         .iter()
         .filter(|observation| {
             let probe = &observation.probe;
-            probe.role == Role::Target && probe.host == host.host && probe.ip == address.ip
+            probe.role.is_judged() && probe.host == host.host && probe.ip == address.ip
         })
         .collect();
     if sessions.is_empty() {

@@ -3,7 +3,7 @@
 //! Owns the wording of routes: kinds, errors per family, aliases, DNSSEC.
 //! Refuses to know how answers are got.
 
-use crate::model::report::{DnssecSource, FamilyUse, Report, TargetReport};
+use crate::model::report::{DnssecSource, FamilyUse, Report, TargetReport, Vantage};
 use crate::model::route::{AddressAnswer, Dnssec, Exchange, LookupError, Route, RouteKind};
 use crate::report::page::{Line, Page, Tone};
 
@@ -15,8 +15,10 @@ pub(super) fn write(page: &mut Page, report: &Report, target: &TargetReport) {
         return;
     }
     page.heading("DNS");
-    for route in &target.routes {
-        if target.routes.len() > 1 {
+    let routes: Vec<&Route> =
+        target.routes.iter().filter(|route| is_own(report, &route.vantage)).collect();
+    for route in &routes {
+        if routes.len() > 1 {
             page.paragraph(2, &Line::new().plain("seen from ").plain(&route.vantage).plain(":"));
         }
         let validated = dnssec_known(report, &route.vantage);
@@ -29,6 +31,12 @@ pub(super) fn write(page: &mut Page, report: &Report, target: &TargetReport) {
             }
         }
     }
+}
+
+/// Whether a route is what a resolver said there, and not a copy of another's.
+fn is_own(report: &Report, vantage: &str) -> bool {
+    let known = report.run.vantages.iter().find(|one| one.id == vantage);
+    known.is_none_or(Vantage::looks_up)
 }
 
 /// Whether DNSSEC status means anything in this run.

@@ -49,7 +49,7 @@ fn greeted(report: &Report) -> bool {
 }
 
 fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = recorded_fact(vantage).into_iter().collect();
     let here = match vantage.kind {
         VantageKind::Local => "This machine".to_owned(),
         _ => format!("Vantage point {}", vantage.id),
@@ -62,16 +62,33 @@ fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
                 "{here} has no working {label}: the {label} addresses were not tried, which says \
                  nothing about them."
             ))),
-            FamilyUse::NotAsked => {
-                lines.push(Line::new().plain(&format!("{label} was left out, as asked.")));
+            // Another's family was left out by the same word as ours.
+            FamilyUse::NotAsked
+                if matches!(vantage.kind, VantageKind::Local | VantageKind::Recorded) =>
+            {
+                let at = match vantage.kind {
+                    VantageKind::Recorded => format!("{}: ", vantage.id),
+                    _ => String::new(),
+                };
+                lines.push(Line::new().plain(&format!("{at}{label} was left out, as asked.")));
             }
-            FamilyUse::Usable => {}
+            FamilyUse::NotAsked | FamilyUse::Usable => {}
         }
     }
     if let Some(error) = &vantage.error {
-        lines.push(Line::of(Tone::Doubtful, &here).plain(": ").plain(error).sentence());
+        let line = Line::of(Tone::Doubtful, &here).plain(": ").plain(error);
+        lines.push(line.plain("; what it has not seen counts for nothing").sentence());
     }
     lines
+}
+
+/// Whose eyes these were, and when: two views of different days are no more than that.
+fn recorded_fact(vantage: &Vantage) -> Option<Line> {
+    let from = vantage.recorded.as_ref()?;
+    let file = if from.file == "-" { "standard input" } else { &from.file };
+    let made = from.started_at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let line = Line::new().plain(&vantage.id).plain(": read from ").plain(file);
+    Some(line.plain(&format!(", made {made} by {}.", vantage.tool)))
 }
 
 fn resolver_fact(vantage: &Vantage) -> Option<Line> {

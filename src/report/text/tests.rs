@@ -75,6 +75,54 @@ fn a_family_that_this_machine_lacks_is_a_fact_about_us() {
     assert!(text.contains("mxray demo"), "{text}");
 }
 
+/// The stripped sample, seen from a second place as well.
+fn from_two(name: &str) -> Report {
+    use crate::model::report::{ViewAddress, ViewReport};
+    use crate::model::verdict::PartVerdict;
+    let mut report = samples::stripped();
+    let target = &mut report.targets[0];
+    let part = |status, confidence| PartVerdict { status, confidence, because: None };
+    let view = |vantage: &str, verdict: &PartVerdict| ViewReport {
+        vantage: vantage.to_owned(),
+        sources: Vec::new(),
+        verdict: verdict.clone(),
+        reached: 2,
+        addresses: target
+            .hosts
+            .iter()
+            .flat_map(|host| host.addresses.iter().map(|one| (host.host.clone(), one.ip)))
+            .map(|(host, ip)| ViewAddress { host, ip, verdict: verdict.clone() })
+            .collect(),
+    };
+    let stripped = part(Status::Stripped, Some(crate::model::verdict::Confidence::Suspected));
+    let intact = part(Status::Intact, None);
+    target.views = Some(vec![view("local", &stripped), view(name, &intact)]);
+    let mut berlin = report.run.vantages[0].clone();
+    berlin.id = name.to_owned();
+    berlin.kind = crate::model::report::VantageKind::Command;
+    berlin.error = Some("it died: Connection closed".to_owned());
+    report.run.vantages.push(berlin);
+    report
+}
+
+#[test]
+fn two_views_stand_side_by_side() {
+    insta::assert_snapshot!(at_all_widths(&from_two("berlin")));
+}
+
+#[test]
+fn a_view_with_a_hostile_name_is_escaped_and_fits() {
+    for width in 40..120 {
+        let text = render(&from_two("\x1b[2J\u{202e}evil"), &plain(width));
+        assert!(!text.contains('\x1b') && !text.contains('\u{202e}'), "{text}");
+    }
+    for width in 40..120 {
+        for line in render(&from_two("berlin"), &plain(width)).lines() {
+            assert!(line.width() <= width, "{width}: {line}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

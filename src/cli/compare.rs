@@ -1,0 +1,63 @@
+//! `mxray compare REPORT…`: saved evidence of other machines or other days, judged
+//! together.
+//!
+//! Owns the way from files to one report. Opens no connection.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use mxray::report::json;
+use mxray::vantage::merge::{self, MergeError, Saved};
+
+use crate::cli::arguments::CompareArguments;
+use crate::cli::deliver::{deliver, save};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::report::{NO_EVIDENCE, judge_again, read, unreadable};
+use crate::cli::terminal::Terminal;
+
+/// Reads, merges, judges and delivers.
+///
+/// # Errors
+/// A file can't be read or holds no evidence, or there is nothing to compare.
+pub(crate) fn run(arguments: &CompareArguments, terminal: &Terminal) -> Result<Exit, Failure> {
+    let mut reports = Vec::new();
+    let mut known = HashSet::new();
+    for path in &arguments.files {
+        if !known.insert(path) {
+            let hint = "each report is one view: name it once";
+            return Err(Failure::usage(format!("{} is named twice", path.display()), hint));
+        }
+        reports.extend(saved(path)?);
+    }
+    let merged = merge::merge(reports).map_err(|error| refused(&error))?;
+    for remark in &merged.remarks {
+        terminal.warning(remark);
+    }
+    let report =
+        judge_again(merged.report, None).map_err(|error| Failure::usage(error, NO_EVIDENCE))?;
+    let saved = arguments.save.as_ref().map_or(Ok(()), |path| save(&report, path));
+    // A file that cannot be written does not cost the report.
+    let exit = deliver(report, &arguments.output, arguments.fail_on, terminal)?;
+    saved.map(|()| exit)
+}
+
+/// The reports of a file.
+fn saved(path: &Path) -> Result<Vec<Saved>, Failure> {
+    let text = read(path)?;
+    let reports = json::read_all(&text).map_err(|error| unreadable(path, &error))?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(reports.into_iter().map(|report| Saved { file: name.clone(), report }).collect())
+}
+
+fn refused(error: &MergeError) -> Failure {
+    let hint = match error {
+        MergeError::Unusable { .. } => NO_EVIDENCE,
+        MergeError::Twice { .. } => "each report is one view: leave out the one that holds another",
+        MergeError::Nothing => {
+            "name reports on the same target, made elsewhere or at another time, by \
+             `mxray check --save FILE`"
+        }
+    };
+    Failure::usage(error, hint)
+}

@@ -1,0 +1,388 @@
+//! What several views of one target say together.
+//!
+//! Owns which claim of a view another view confirms, weakens or overturns, and the
+//! verdict of the target made of it (docs/detection.md §1). Each view has been
+//! judged by itself before. What keeps one view from seeing is a fact about that
+//! view; it says nothing of the target where another view sees.
+
+pub(super) mod contrast;
+mod dns;
+pub(super) mod findings;
+mod words;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::address::Address;
+use super::claim::{self, Claim};
+use super::standing::Standing;
+use super::verdict;
+use super::views::Seen;
+use super::{Scene, dead_end, interception};
+use crate::model::probe::Family;
+use crate::model::report::{AddressReport, HostReport, ViewAddress, ViewReport};
+use crate::model::verdict::{Confidence, PartVerdict, Place, Status, Verdict};
+use contrast::Contrast;
+
+/// The word for an address that another view shows otherwise.
+pub(super) const SEEN_ELSEWHERE: &str = "seen-elsewhere";
+/// The word for what every vantage point sees alike.
+pub(super) const EVERYWHERE: &str = "every-vantage";
+/// The word for servers that differ because DNS leads each vantage point to others.
+pub(super) const DNS_DIFFERS: &str = "dns-differs";
+
+/// What one view saw, judged by itself.
+pub(super) struct Side<'a> {
+    pub(super) seen: &'a Seen<'a>,
+    pub(super) scene: Scene<'a>,
+    pub(super) verdict: Verdict,
+}
+
+impl<'a> Side<'a> {
+    pub(super) fn new(seen: &'a Seen<'a>, scene: Scene<'a>) -> Self {
+        Self { verdict: verdict::of_target(&seen.evidence, &scene), seen, scene }
+    }
+
+    fn vantage(&self) -> &str {
+        &self.seen.view.vantage
+    }
+
+    /// A vantage point that failed, or a run that ended before this view had its
+    /// turn: addresses are known, and none was asked.
+    fn is_void(&self) -> bool {
+        let unasked = |address: &Address<'_>| {
+            matches!(address.standing, Standing::NotProbed("not-probed" | "interrupted"))
+        };
+        !self.scene.addresses.is_empty() && self.scene.addresses.iter().all(unasked)
+    }
+}
+
+/// One address, as one view sees it.
+pub(super) struct Look<'s, 'a> {
+    side: &'s Side<'a>,
+    address: &'s Address<'a>,
+}
+
+impl Look<'_, '_> {
+    /// What the view claims of it by itself.
+    fn claim(&self) -> Claim {
+        claim::of_address(self.address, &self.side.scene.addresses, &self.side.scene.controls)
+    }
+
+    /// Whether anything was learned of STARTTLS.
+    fn is_measured(&self) -> bool {
+        let address = self.address;
+        address.has() || address.lacks() || address.faulty() || address.flaps()
+    }
+}
+
+/// One address, as every view sees it that has it on its route.
+pub(super) struct Spot<'s, 'a> {
+    host: &'s str,
+    ip: IpAddr,
+    looks: Vec<Look<'s, 'a>>,
+}
+
+impl<'s, 'a> Spot<'s, 'a> {
+    fn measured(&self) -> impl Iterator<Item = &Look<'s, 'a>> {
+        self.looks.iter().filter(|look| look.is_measured())
+    }
+
+    /// Several vantage points measured it, and to none it gives STARTTLS as it
+    /// should: what lies near one of them does not explain that.
+    fn is_bare_everywhere(&self) -> bool {
+        let vantages: BTreeSet<&str> = self.measured().map(|look| look.side.vantage()).collect();
+        vantages.len() > 1 && self.measured().all(|look| look.address.lacks())
+    }
+
+    /// What a look claims after the others have been heard.
+    fn heard(&self, look: &Look<'_, '_>) -> Claim {
+        let claim = look.claim();
+        let address = look.address;
+        let shown = address.overwritten() || address.hidden() || address.masks_starttls();
+        if claim.status == Status::Stripped && !shown && self.is_overturned(look, &claim) {
+            return claim::by_standing(address);
+        }
+        claim
+    }
+
+    /// A claim that rests on controls alone: elsewhere the address is as bare, and
+    /// nothing there says why.
+    fn is_overturned(&self, look: &Look<'_, '_>, claim: &Claim) -> bool {
+        let family = look.address.family();
+        self.is_bare_everywhere()
+            && self.measured().any(|other| {
+                let clean = other.side.scene.controls.clean_on(family);
+                other.side.vantage() != look.side.vantage()
+                    && other.claim().confidence.is_none()
+                    && (clean || claim.confidence <= Some(Confidence::Suspected))
+            })
+    }
+
+    /// The claim that all looks leave, and the look that makes it.
+    fn settled(&self) -> Option<(Claim, &Look<'s, 'a>)> {
+        let claims: Vec<_> = self.looks.iter().map(|look| (self.heard(look), look)).collect();
+        let words: BTreeSet<Status> =
+            claims.iter().map(|(claim, _)| claim.status).filter(|one| is_settled(*one)).collect();
+        let (claim, look) =
+            claims.into_iter().min_by_key(|(claim, _)| (claim.rank().0, weight(claim)))?;
+        if claim.confidence.is_none() && words.len() > 1 {
+            return Some((Claim::plain(Status::Inconsistent).sure(Confidence::Suspected), look));
+        }
+        Some((self.placed(claim), look))
+    }
+
+    /// What every vantage point sees lies near the destination, unless controls say
+    /// otherwise.
+    fn placed(&self, claim: Claim) -> Claim {
+        let stripped = |look: &Look<'_, '_>| {
+            let own = look.claim();
+            own.status == Status::Stripped && own.place != Some(Place::NearVantage)
+        };
+        let moved = claim.status == Status::Stripped
+            && claim.place != Some(Place::Node)
+            && self.is_bare_everywhere()
+            && self.measured().all(stripped);
+        if moved { claim.at(Place::NearDestination) } else { claim }
+    }
+}
+
+/// Whether it is known what becomes of STARTTLS.
+fn is_settled(status: Status) -> bool {
+    matches!(status, Status::Intact | Status::NotOffered | Status::TlsBroken)
+}
+
+/// Which of several claims without confidence on one address is given, the lightest
+/// first: what differs between sessions, what was measured, what was heard, and last
+/// what a view could not see.
+fn weight(claim: &Claim) -> (u8, Status) {
+    let weight = match claim.status {
+        _ if claim.confidence.is_some() => 0,
+        Status::Inconclusive if claim.because.as_deref() == Some("flapping") => 1,
+        status if is_settled(status) => 2,
+        Status::Inconclusive if !verdict::is_about_us(claim) => 3,
+        Status::Inconclusive => 6,
+        // Port 25 is shut near one vantage point: nothing about the target.
+        Status::Blocked => 5,
+        _ => 4,
+    };
+    (weight, claim.status)
+}
+
+/// Everything that several views saw of one target.
+pub(super) struct Across<'s, 'a> {
+    sides: Vec<&'s Side<'a>>,
+    spots: Vec<Spot<'s, 'a>>,
+    contrasts: Vec<Contrast>,
+    /// All views taken together; of the addresses, each as it was seen best.
+    whole: Scene<'a>,
+    name: String,
+}
+
+impl<'s, 'a> Across<'s, 'a> {
+    /// `whole` is the run as one; its promises span the views.
+    pub(super) fn new(name: String, sides: &'s [Side<'a>], whole: Scene<'a>) -> Self {
+        let heard: Vec<&Side<'a>> = sides.iter().filter(|side| !side.is_void()).collect();
+        let sides = if heard.is_empty() { sides.iter().take(1).collect() } else { heard };
+        let spots = spots(&sides);
+        let contrasts = spots.iter().flat_map(contrast::at).collect();
+        let best = spots.iter().filter_map(|spot| Some(spot.settled()?.1.address.clone()));
+        let whole = Scene { addresses: best.collect(), ..whole };
+        Self { sides, spots, contrasts, whole, name }
+    }
+
+    /// The verdict on the whole target.
+    pub(super) fn verdict(&self) -> Verdict {
+        let claim = self.claim(|_| true, true);
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let any = |spot: &&Spot<'_, '_>, holds: fn(&Address<'_>) -> bool| {
+            spot.looks.iter().any(|look| holds(look.address))
+        };
+        let reached = self.spots.iter().filter(|spot| any(spot, |one| one.greeted())).count();
+        let probed = self.spots.iter().filter(|spot| any(spot, |one| !one.readings.is_empty()));
+        Verdict {
+            summary: words::summary(self, &claim),
+            reached: count(reached),
+            addresses: count(probed.count()),
+            status: claim.status,
+            confidence: claim.confidence,
+            because: claim.because,
+            place: claim.place,
+        }
+    }
+
+    /// The verdict on every host and every address of it.
+    pub(super) fn hosts(&self) -> Vec<HostReport> {
+        let mut hosts: Vec<HostReport> = Vec::new();
+        for spot in &self.spots {
+            if hosts.iter().any(|known| known.host == spot.host) {
+                continue;
+            }
+            let here = self.spots.iter().filter(|other| other.host == spot.host);
+            let addresses = here.filter_map(|spot| {
+                let verdict = self.at(spot)?.part();
+                Some(AddressReport { ip: spot.ip, family: Family::of(spot.ip), verdict })
+            });
+            hosts.push(HostReport {
+                host: spot.host.to_owned(),
+                verdict: self.claim(|host| host == spot.host, false).part(),
+                addresses: addresses.collect(),
+            });
+        }
+        hosts
+    }
+
+    /// Each view with what it says by itself; `None` where there is only one.
+    pub(super) fn views(&self) -> Option<Vec<ViewReport>> {
+        let views = self.sides.iter().map(|side| ViewReport {
+            vantage: side.vantage().to_owned(),
+            sources: side.seen.view.sources(),
+            verdict: PartVerdict {
+                status: side.verdict.status,
+                confidence: side.verdict.confidence,
+                because: side.verdict.because.clone(),
+            },
+            reached: side.verdict.reached,
+            addresses: side.scene.addresses.iter().map(|one| address(one, &side.scene)).collect(),
+        });
+        (self.sides.len() > 1).then(|| views.collect())
+    }
+
+    /// The claim on one address, by what it shows or by what was promised for it.
+    fn at(&self, spot: &Spot<'_, '_>) -> Option<Claim> {
+        let mut claims: Vec<Claim> = vec![spot.settled()?.0];
+        let here = self.contrasts.iter().filter(|one| one.is_at(spot.host, spot.ip));
+        claims.extend(here.map(Contrast::claim));
+        claims.extend(self.whole.promises.of_address(spot.host, spot.ip));
+        claims.into_iter().min_by_key(Claim::rank)
+    }
+
+    /// The claim on a set of hosts. As with one view, the claim held with the
+    /// highest confidence wins; between equals, the order of `Status`.
+    fn claim(&self, is_meant: impl Fn(&str) -> bool, whole: bool) -> Claim {
+        let spots: Vec<&Spot<'_, '_>> =
+            self.spots.iter().filter(|spot| is_meant(spot.host)).collect();
+        let settled: Vec<_> = spots.iter().filter_map(|spot| spot.settled()).collect();
+        let own: Vec<Claim> = settled.iter().map(|(claim, _)| claim.clone()).collect();
+        let mut claims: Vec<Claim> =
+            own.iter().filter(|claim| claim.confidence.is_some()).cloned().collect();
+        let contrasts = self.contrasts.iter().filter(|one| is_meant(one.host()));
+        claims.extend(contrasts.map(Contrast::claim));
+        claims.extend(self.sides.iter().filter_map(|side| self.by_family(side, &is_meant)));
+        let hosts = spots.iter().map(|spot| spot.host).collect();
+        claims.extend(self.whole.promises.claims(&hosts));
+        if whole {
+            claims.extend(self.sides.iter().flat_map(|side| of_side(side)));
+        }
+        let best = claims.into_iter().min_by_key(Claim::rank);
+        best.unwrap_or_else(|| self.without_suspicion(&settled, &own))
+    }
+
+    /// A family without STARTTLS at one view. Where other vantage points see the
+    /// same, no path is to blame but the destination's own.
+    fn by_family(&self, side: &Side<'_>, is_meant: impl Fn(&str) -> bool) -> Option<Claim> {
+        let meant = |address: &&Address<'_>| is_meant(&address.host);
+        let addresses: Vec<&Address<'_>> = side.scene.addresses.iter().filter(meant).collect();
+        let claim = verdict::by_family(&addresses, &side.scene)?;
+        let lacking: Vec<&&Address<'_>> =
+            addresses.iter().filter(|address| address.lacks()).collect();
+        let everywhere = lacking.iter().all(|address| {
+            let spot = self.spots.iter().find(|spot| {
+                spot.host == address.host && spot.ip == address.ip && spot.is_bare_everywhere()
+            });
+            let clean = |other: &&Side<'_>| {
+                other.vantage() != side.vantage() && other.scene.controls.clean_on(address.family())
+            };
+            spot.is_some()
+                && (claim.confidence <= Some(Confidence::Suspected)
+                    || self.sides.iter().any(|other| clean(&other)))
+        });
+        if !everywhere {
+            return Some(claim);
+        }
+        let differ = Claim::because(Status::Inconsistent, EVERYWHERE);
+        Some(differ.sure(Confidence::Suspected).at(Place::NearDestination))
+    }
+
+    /// No address, no pair of families and no two views raise a suspicion.
+    fn without_suspicion(&self, settled: &[(Claim, &Look<'_, '_>)], own: &[Claim]) -> Claim {
+        if own.iter().any(|claim| is_settled(claim.status)) {
+            let best: Vec<&Address<'_>> = settled.iter().map(|(_, look)| look.address).collect();
+            let claim = verdict::without_suspicion(&best, own, &self.whole);
+            let split = claim.status == Status::Inconsistent && self.is_split_by_dns();
+            return if split {
+                Claim { because: Some(DNS_DIFFERS.into()), ..claim }
+            } else {
+                claim
+            };
+        }
+        // Nothing was measured from anywhere: the most telling view decides.
+        let views = self.sides.iter().map(|side| of_verdict(&side.verdict));
+        let denied = self.sides.iter().flat_map(|side| &side.seen.evidence.routes);
+        let denied =
+            denied.filter_map(dead_end::of_route).filter(|one| one.status == Status::NoMail);
+        let best = views.chain(denied).min_by_key(weight);
+        best.unwrap_or_else(|| Claim::because(Status::Inconclusive, "interrupted"))
+    }
+
+    /// Whether no two vantage points were led to one address.
+    fn is_split_by_dns(&self) -> bool {
+        let vantages = |spot: &Spot<'_, '_>| -> usize {
+            spot.looks.iter().map(|look| look.side.vantage()).collect::<BTreeSet<_>>().len()
+        };
+        let all: BTreeSet<&str> = self.sides.iter().map(|side| side.vantage()).collect();
+        all.len() > 1 && self.spots.iter().all(|spot| vantages(spot) == 1)
+    }
+
+    /// Whether several vantage points measured something.
+    fn is_from_several(&self) -> bool {
+        let looks = self.spots.iter().flat_map(Spot::measured);
+        looks.map(|look| look.side.vantage()).collect::<BTreeSet<_>>().len() > 1
+    }
+}
+
+/// Every address of every view, each once.
+fn spots<'s, 'a>(sides: &[&'s Side<'a>]) -> Vec<Spot<'s, 'a>> {
+    let mut spots: Vec<Spot<'s, 'a>> = Vec::new();
+    for &side in sides {
+        for address in &side.scene.addresses {
+            let look = Look { side, address };
+            let known =
+                spots.iter_mut().find(|spot| spot.host == address.host && spot.ip == address.ip);
+            match known {
+                Some(spot) => spot.looks.push(look),
+                None => {
+                    spots.push(Spot { host: &address.host, ip: address.ip, looks: vec![look] });
+                }
+            }
+        }
+    }
+    spots
+}
+
+/// What a view alone says of the whole target, beside its addresses.
+fn of_side(side: &Side<'_>) -> Vec<Claim> {
+    let claims = [
+        interception::claim(&side.scene.tells),
+        verdict::key_by_family(&side.scene.addresses),
+        verdict::by_ehlo_name(&side.scene),
+    ];
+    claims.into_iter().flatten().collect()
+}
+
+fn of_verdict(verdict: &Verdict) -> Claim {
+    Claim {
+        status: verdict.status,
+        confidence: verdict.confidence,
+        because: verdict.because.clone(),
+        place: verdict.place,
+    }
+}
+
+fn address(address: &Address<'_>, scene: &Scene<'_>) -> ViewAddress {
+    ViewAddress {
+        host: address.host.clone(),
+        ip: address.ip,
+        verdict: verdict::of_address(address, scene).part(),
+    }
+}

@@ -1,0 +1,203 @@
+//! One address that two views see differently.
+//!
+//! Owns how sure that makes a claim and where it places the cause
+//! (docs/detection.md §1, (c) and "another vantage sees the same address with
+//! STARTTLS"). What differs is told of the view that is worse off.
+
+use std::net::IpAddr;
+
+use super::{Look, SEEN_ELSEWHERE, Spot};
+use crate::judge::address::Address;
+use crate::judge::claim::{self, Claim};
+use crate::judge::controls::{Control, Path, different_operators};
+use crate::judge::standing::Standing;
+use crate::judge::verdict::SESSIONS_FOR_KEYS;
+use crate::judge::views::View;
+use crate::model::probe::Family;
+use crate::model::verdict::{Confidence, Place, Status};
+
+/// What one view lacks and another has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::judge) enum Kind {
+    /// STARTTLS as it should be.
+    Lost,
+    /// A key that somebody trusted vouches for.
+    ForeignKey,
+}
+
+/// One address that is worse off at one view.
+#[derive(Clone, Debug)]
+pub(in crate::judge) struct Contrast {
+    pub(in crate::judge) kind: Kind,
+    address: (String, IpAddr),
+    /// The view that is worse off.
+    pub(in crate::judge) here: View,
+    /// A view that is not.
+    pub(in crate::judge) there: View,
+    pub(in crate::judge) confidence: Confidence,
+    pub(in crate::judge) place: Option<Place>,
+    /// Names of the controls that are worse off at the same view.
+    pub(in crate::judge) controls: Vec<String>,
+    pub(in crate::judge) evidence: Vec<String>,
+}
+
+impl Contrast {
+    pub(in crate::judge) fn host(&self) -> &str {
+        &self.address.0
+    }
+
+    pub(in crate::judge) fn ip(&self) -> IpAddr {
+        self.address.1
+    }
+
+    pub(in crate::judge) fn is_at(&self, host: &str, ip: IpAddr) -> bool {
+        self.host() == host && self.ip() == ip
+    }
+
+    pub(in crate::judge) fn claim(&self) -> Claim {
+        let status = match self.kind {
+            Kind::Lost => Status::Stripped,
+            Kind::ForeignKey => Status::Intercepted,
+        };
+        Claim { place: self.place, ..Claim::because(status, SEEN_ELSEWHERE).sure(self.confidence) }
+    }
+}
+
+/// What differs at one address: each view that is worse off, beside the steadiest
+/// that is not.
+pub(super) fn at(spot: &Spot<'_, '_>) -> Vec<Contrast> {
+    let mut found = Vec::new();
+    for here in &spot.looks {
+        let better = spot.looks.iter().filter(|there| is_lost(here.address, there.address));
+        if let Some(there) = better.max_by_key(|there| reliance(here, there)) {
+            found.push(lost(here, there));
+        }
+        let better = spot.looks.iter().filter(|there| is_foreign(here.address, there.address));
+        if let Some(there) = better.max_by_key(|there| reliance(here, there)) {
+            found.push(foreign(here, there));
+        }
+    }
+    found
+}
+
+/// Repeats that agree before another vantage point; that before the same key.
+fn reliance(here: &Look<'_, '_>, there: &Look<'_, '_>) -> (bool, bool, bool) {
+    let shared = !here.address.keys().is_disjoint(&there.address.keys());
+    (there.address.steady(), there.side.vantage() != here.side.vantage(), shared)
+}
+
+fn is_lost(here: &Address<'_>, there: &Address<'_>) -> bool {
+    here.lacks() && there.has()
+}
+
+/// Nodes of a farm have keys of their own, all of them trusted; and whoever meets
+/// several keys at one view met a farm.
+fn is_foreign(here: &Address<'_>, there: &Address<'_>) -> bool {
+    let (own, other) = (here.keys(), there.keys());
+    here.foreign()
+        && there.trusted()
+        && !there.foreign()
+        && own.len() == 1
+        && other.len() == 1
+        && own.is_disjoint(&other)
+}
+
+fn lost(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
+    let family = here.address.family();
+    let lost = claim::controls_lost(here.address, &here.side.scene.controls);
+    let near = (!lost.is_empty()).then_some(Place::NearVantage);
+    let steady = here.address.steady() && there.address.steady() && !here.address.falls_silent();
+    let confidence = match steady {
+        true if is_proof(here, there) => Confidence::Proven,
+        true => Confidence::Corroborated,
+        false => Confidence::Suspected,
+    };
+    Contrast {
+        confidence,
+        place: near.or_else(|| family_path(here, |one| one.has())),
+        ..contrast(Kind::Lost, here, there, (&lost, family))
+    }
+}
+
+/// docs/detection.md §1 (c): hidden but accepted here, offered there, with the same
+/// proven key, and controls of different operators hidden in the same way.
+fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
+    let (own, other) = (here.address, there.address);
+    let family = own.family();
+    let hides = |control: &&Control<'_>| {
+        let hidden = |address: &Address<'_>| {
+            address.family() == family && address.hidden() && !address.offered()
+        };
+        let elsewhere = there.side.scene.controls.all.iter().find(|one| one.name == control.name);
+        control.addresses.iter().any(hidden)
+            && elsewhere.is_some_and(|control| control.over(family) == Path::Works)
+    };
+    let controls = &here.side.scene.controls;
+    let hiding: Vec<_> = controls.all.iter().filter(hides).collect();
+    own.hidden()
+        && own.standing == Standing::Secured
+        && !own.keys().is_disjoint(&other.keys())
+        && !controls.clean_on(family)
+        && different_operators(&hiding) >= 2
+}
+
+fn foreign(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
+    let family = here.address.family();
+    let often = |look: &Look<'_, '_>| {
+        look.address.steady() && look.address.sessions().count() >= SESSIONS_FOR_KEYS
+    };
+    let sure = often(here) && often(there);
+    let also = |control: &&Control<'_>| {
+        let elsewhere = there.side.scene.controls.all.iter().find(|one| one.name == control.name);
+        elsewhere.is_some_and(|other| shows_foreign(control, other, family))
+    };
+    let controls: Vec<_> = here.side.scene.controls.all.iter().filter(also).collect();
+    let near = (!controls.is_empty()).then_some(Place::NearVantage);
+    Contrast {
+        confidence: if sure { Confidence::Corroborated } else { Confidence::Suspected },
+        place: near.or_else(|| family_path(here, |one| one.trusted())),
+        ..contrast(Kind::ForeignKey, here, there, (&controls, family))
+    }
+}
+
+/// Whether the same control, at an address of this family, shows a foreign key too.
+fn shows_foreign(here: &Control<'_>, there: &Control<'_>, family: Family) -> bool {
+    let own = here.addresses.iter().filter(|own| own.family() == family);
+    let mut pairs = own.flat_map(|own| there.addresses.iter().map(move |other| (own, other)));
+    pairs.any(|(own, other)| own.ip == other.ip && is_foreign(own, other))
+}
+
+/// The other family of the same host is as it should be at the same view.
+fn family_path(here: &Look<'_, '_>, is_good: fn(&Address<'_>) -> bool) -> Option<Place> {
+    let across: Vec<&Address<'_>> = here
+        .side
+        .scene
+        .addresses
+        .iter()
+        .filter(|other| other.host == here.address.host && other.greeted())
+        .filter(|other| other.family() != here.address.family())
+        .collect();
+    let good = !across.is_empty() && across.iter().all(|other| is_good(other));
+    good.then_some(Place::FamilyPath)
+}
+
+fn contrast(
+    kind: Kind,
+    here: &Look<'_, '_>,
+    there: &Look<'_, '_>,
+    (controls, family): (&[&Control<'_>], Family),
+) -> Contrast {
+    let mut evidence = here.address.evidence();
+    evidence.extend(there.address.evidence());
+    evidence.extend(controls.iter().flat_map(|control| control.evidence(family)));
+    Contrast {
+        kind,
+        address: (here.address.host.clone(), here.address.ip),
+        here: here.side.seen.view.clone(),
+        there: there.side.seen.view.clone(),
+        confidence: Confidence::Suspected,
+        place: None,
+        controls: controls.iter().map(|control| control.name.clone()).collect(),
+        evidence,
+    }
+}

@@ -1,0 +1,138 @@
+//! Sentences about what several views show together.
+
+use super::contrast::{Contrast, Kind};
+use super::{Across, DNS_DIFFERS, EVERYWHERE, SEEN_ELSEWHERE, Side, Spot, of_verdict};
+use crate::judge::claim::Claim;
+use crate::judge::describe;
+use crate::judge::promise::words::listed;
+use crate::model::probe::Family;
+use crate::model::verdict::{Confidence, Place, Status};
+
+/// What was seen, by whom, and which further view would settle what is open.
+pub(super) fn summary(across: &Across<'_, '_>, claim: &Claim) -> String {
+    let several = across.is_from_several();
+    if let Some(side) = alone(across, claim).filter(|_| !several) {
+        return side.verdict.summary.clone();
+    }
+    let seen = sentence(across, claim);
+    match settled_by(claim, several) {
+        Some(view) => seen + describe::AND_THEN + view,
+        None => seen,
+    }
+}
+
+/// The first view that says just this by itself.
+fn alone<'s, 'a>(across: &Across<'s, 'a>, claim: &Claim) -> Option<&'s Side<'a>> {
+    let same = |side: &&Side<'a>| {
+        let own = of_verdict(&side.verdict);
+        (own.status, own.confidence, &own.because)
+            == (claim.status, claim.confidence, &claim.because)
+    };
+    across.sides.iter().copied().find(same)
+}
+
+fn sentence(across: &Across<'_, '_>, claim: &Claim) -> String {
+    match claim.because.as_deref() {
+        Some(SEEN_ELSEWHERE) => {
+            let status = |one: &&Contrast| one.claim().status == claim.status;
+            let all = across.contrasts.iter().filter(status);
+            // The first of the surest: a later one of equals would win otherwise.
+            let best = all.rev().max_by_key(|one| one.confidence);
+            return best.map_or_else(String::new, contrast);
+        }
+        Some(EVERYWHERE) => return everywhere(across),
+        Some(DNS_DIFFERS) => {
+            return format!(
+                "DNS leads the vantage points to different servers of {}, and these differ in \
+                 STARTTLS",
+                across.name
+            );
+        }
+        _ => {}
+    }
+    let Some(side) = alone(across, claim) else {
+        return describe::sentence(&across.name, &across.whole, claim);
+    };
+    let names: Vec<String> = across
+        .sides
+        .iter()
+        .filter(|other| other.verdict.status == side.verdict.status)
+        .map(|side| side.seen.view.name())
+        .collect();
+    let seen = describe::sentence(&across.name, &side.scene, claim);
+    if claim.status == Status::Intact {
+        return describe::sentence(&across.name, &across.whole, claim);
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!("{seen}, as seen from {}", listed(&names))
+}
+
+/// One address that two views see differently.
+pub(super) fn contrast(contrast: &Contrast) -> String {
+    let (here, there) = (contrast.here.name(), contrast.there.name());
+    let at = format!("{} [{}]", contrast.host(), contrast.ip());
+    let at = if contrast.host() == contrast.ip().to_string() { contrast.host() } else { &at };
+    let names: Vec<&str> = contrast.controls.iter().map(String::as_str).collect();
+    let names = listed(&names);
+    match contrast.kind {
+        Kind::Lost => {
+            let beside = match contrast.controls.is_empty() {
+                true => String::new(),
+                false => format!("; from {here} it does not work at {names} either"),
+            };
+            format!(
+                "STARTTLS does not work at {at} from {here}, and works at the same address from \
+                 {there}{beside}"
+            )
+        }
+        Kind::ForeignKey => {
+            let beside = match contrast.controls.is_empty() {
+                true => String::new(),
+                false => format!("; {names} show the same difference"),
+            };
+            format!(
+                "{at} shows {here} a key that no trusted issuer vouches for, and {there} another, \
+                 trusted one{beside}"
+            )
+        }
+    }
+}
+
+/// The same lack from every vantage point.
+pub(super) fn everywhere(across: &Across<'_, '_>) -> String {
+    let bare: Vec<&Spot<'_, '_>> =
+        across.spots.iter().filter(|spot| spot.is_bare_everywhere()).collect();
+    let family = bare.first().map_or(Family::Ipv4, |spot| Family::of(spot.ip));
+    format!(
+        "every vantage point sees the same: over {} STARTTLS works at no address of {} that was \
+         measured, so no path near one of them explains it",
+        family.label(),
+        across.name
+    )
+}
+
+/// The further view that would settle what a claim leaves open.
+fn settled_by(claim: &Claim, several: bool) -> Option<&'static str> {
+    let from_outside = "ask the operator, or look from inside the destination's network: only that \
+                        tells a server without STARTTLS from a box at its edge";
+    match (claim.status, claim.confidence) {
+        (Status::Inconsistent, _) if claim.because.as_deref() == Some(EVERYWHERE) => {
+            Some(from_outside)
+        }
+        (Status::Stripped, _) if claim.place == Some(Place::NearDestination) => Some(from_outside),
+        (Status::NotOffered, _) if claim.because.is_none() && several => Some(from_outside),
+        (Status::Stripped | Status::Intercepted, Some(Confidence::Suspected)) => {
+            Some("ask more often from each of them (--repeats)")
+        }
+        (Status::Inconclusive, _) if claim.because.as_deref() == Some("flapping") => {
+            Some("ask more often (--repeats)")
+        }
+        _ => None,
+    }
+}
+
+/// A sentence of its own.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

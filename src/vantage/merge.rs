@@ -1,0 +1,322 @@
+//! Several saved reports as one, so that what was seen elsewhere or on another day
+//! stands beside what was seen here.
+//!
+//! Owns the names of the views, the numbers of the observations, and what of the
+//! runs cannot be had twice. Refuses to know files and to judge: verdicts, cells
+//! and findings of the reports are left behind, and made anew from the evidence.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::recorded::{self, RecordedError};
+use crate::model::probe::{LOCAL, Role};
+use crate::model::report::{
+    MtaStsReport, ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport,
+    TlsRptReport, Vantage, VantageKind,
+};
+use crate::model::target::Target;
+
+/// A saved report and the file that it was read from.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// Name of the file without its folder; `-` is standard input.
+    pub file: String,
+    /// What it holds.
+    pub report: Report,
+}
+
+/// Reports as one.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// All views and all evidence. Verdicts and findings in it are leftovers of the
+    /// first report that has the target: it wants to be judged.
+    pub report: Report,
+    /// Where the reports differ in what one judgement can have only once.
+    pub remarks: Vec<String>,
+}
+
+/// Why reports cannot be held against each other.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// One of them cannot be judged again.
+    #[error("{file}: {error}")]
+    Unusable {
+        /// Its file.
+        file: String,
+        /// What is wrong.
+        error: RecordedError,
+    },
+    /// Two of them hold the same observations: the second would confirm nothing.
+    #[error("{first} and {second} hold the same observations")]
+    Twice {
+        /// The name of the one that came first.
+        first: String,
+        /// The name of the other.
+        second: String,
+    },
+    /// Nothing was seen twice.
+    #[error("nothing can be compared: no target was observed in more than one view")]
+    Nothing,
+}
+
+/// Makes one report of several.
+///
+/// # Errors
+/// A report has no evidence, two hold the same, or no target was observed in two views.
+pub fn merge(saved: Vec<Saved>) -> Result<Merged, MergeError> {
+    for Saved { file, report } in &saved {
+        recorded::evidence(report)
+            .map_err(|error| MergeError::Unusable { file: file.clone(), error })?;
+    }
+    let labels = labels(&saved);
+    once_each(&saved, &labels)?;
+    let mut merging = Merging::default();
+    let runs: Vec<Run> = saved.iter().map(|saved| saved.report.run.clone()).collect();
+    let mut remarks = differing_runs(&saved, &labels);
+    for (saved, label) in saved.into_iter().zip(labels) {
+        merging.add(saved, &label);
+    }
+    let Merging { vantages, targets, controls, differing, .. } = merging;
+    if !targets.iter().any(is_seen_twice) {
+        return Err(MergeError::Nothing);
+    }
+    remarks.extend(differing);
+    let run = run(runs, vantages).ok_or(MergeError::Nothing)?;
+    Ok(Merged { report: Report { schema: SCHEMA.to_owned(), run, targets, controls }, remarks })
+}
+
+/// No observation may stand for two: not even where a merged report comes beside
+/// one that it was made of.
+fn once_each(saved: &[Saved], labels: &[String]) -> Result<(), MergeError> {
+    type Place = (Timestamp, IpAddr, u16);
+    let mut known: HashMap<Place, Vec<(&String, &ObservationReport)>> = HashMap::new();
+    for (Saved { report, .. }, label) in saved.iter().zip(labels) {
+        for seen in report.targets.iter().flat_map(|target| &target.observations) {
+            let place = (seen.started_at, seen.probe.ip, seen.probe.port);
+            let others = known.entry(place).or_default();
+            let is_twin = |(other, same): &&(&String, &ObservationReport)| {
+                *other != label && same.transcript == seen.transcript
+            };
+            if let Some((first, _)) = others.iter().find(is_twin) {
+                let (first, second) = ((*first).clone(), label.clone());
+                return Err(MergeError::Twice { first, second });
+            }
+            others.push((label, seen));
+        }
+    }
+    Ok(())
+}
+
+/// A name for the views of each report: its file's, without what is behind the last
+/// dot, and with a number where that is taken.
+fn labels(saved: &[Saved]) -> Vec<String> {
+    // The name of this machine in a run of its own.
+    let mut taken = BTreeSet::from([LOCAL.to_owned()]);
+    let label = |Saved { file, .. }: &Saved| {
+        let stem = match file.rsplit_once('.') {
+            _ if file == "-" => "stdin",
+            Some((stem, _)) if !stem.is_empty() => stem,
+            _ => file,
+        };
+        let numbered = (2..).map(|number: usize| format!("{stem}-{number}"));
+        let mut names = std::iter::once(stem.to_owned()).chain(numbered);
+        let free = names.find(|name| taken.insert(name.clone()));
+        free.unwrap_or_else(|| stem.to_owned())
+    };
+    saved.iter().map(label).collect()
+}
+
+/// What one judgement can have only once, where the runs differ in it.
+fn differing_runs(saved: &[Saved], labels: &[String]) -> Vec<String> {
+    let runs: Vec<(&String, &Run)> =
+        labels.iter().zip(saved.iter().map(|saved| &saved.report.run)).collect();
+    let Some(((first, ours), others)) = runs.split_first() else { return Vec::new() };
+    let trust = |run: &Run| (run.trust.roots.clone(), run.trust.extra_ca_sha256.clone());
+    let mut remarks = Vec::new();
+    for (label, run) in others {
+        if trust(run) != trust(ours) {
+            remarks.push(format!(
+                "{label} trusted other certificates than {first}; all are judged by those that \
+                 {first} trusted"
+            ));
+        }
+        if run.verify_name != ours.verify_name {
+            remarks.push(format!(
+                "{label} wanted another name in certificates than {first}; all are judged as \
+                 {first} had it"
+            ));
+        }
+    }
+    remarks
+}
+
+/// Whether at least two views have observations of a target.
+fn is_seen_twice(target: &TargetReport) -> bool {
+    let views = target.observations.iter().map(|seen| &seen.probe.vantage);
+    views.collect::<BTreeSet<_>>().len() > 1
+}
+
+/// The runs as one; `None` where there is none.
+fn run(runs: Vec<Run>, vantages: Vec<Vantage>) -> Option<Run> {
+    let mut names: Vec<String> = Vec::new();
+    for name in runs.iter().flat_map(|run| &run.ehlo_names) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let started_at = runs.iter().map(|run| run.started_at).min()?;
+    let duration_ms = runs.iter().map(|run| run.duration_ms).fold(0, u64::saturating_add);
+    let interrupted = runs.iter().any(|run| run.interrupted);
+    let first = runs.into_iter().next()?;
+    Some(Run { started_at, duration_ms, ehlo_names: names, vantages, interrupted, ..first })
+}
+
+/// What makes two entries the same target: whether it is a control, what was typed
+/// as it was understood, and its role.
+type Key = (bool, String, Role);
+
+/// Reports being put together.
+#[derive(Default)]
+struct Merging {
+    vantages: Vec<Vantage>,
+    targets: Vec<TargetReport>,
+    controls: Vec<TargetReport>,
+    places: HashMap<Key, usize>,
+    given: usize,
+    differing: Vec<String>,
+}
+
+/// How the names of one report become those of the merged one.
+struct Renaming<'a> {
+    label: &'a str,
+    is_only: bool,
+    numbers: BTreeMap<String, String>,
+}
+
+impl Renaming<'_> {
+    fn vantage(&self, id: &str) -> String {
+        if self.is_only || id == LOCAL {
+            self.label.to_owned()
+        } else {
+            format!("{}:{id}", self.label)
+        }
+    }
+}
+
+impl Merging {
+    fn add(&mut self, saved: Saved, label: &str) {
+        let Saved { file, report } = saved;
+        let Report { run, targets, controls, .. } = report;
+        let is_only = run.vantages.len() < 2;
+        let mut renaming = Renaming { label, is_only, numbers: BTreeMap::new() };
+        for vantage in run.vantages {
+            let from = RecordedFrom {
+                file: file.clone(),
+                vantage: vantage.id.clone(),
+                kind: vantage.recorded.as_ref().map_or(vantage.kind, |from| from.kind),
+                started_at: run.started_at,
+            };
+            self.vantages.push(Vantage {
+                id: renaming.vantage(&vantage.id),
+                kind: VantageKind::Recorded,
+                // Against the clock of another run, which nobody has measured.
+                clock_offset_ms: None,
+                recorded: Some(from),
+                ..vantage
+            });
+        }
+        for (list, is_control) in [(targets, false), (controls, true)] {
+            for target in list {
+                self.add_target(target, is_control, &mut renaming);
+            }
+        }
+    }
+
+    fn add_target(&mut self, target: TargetReport, is_control: bool, renaming: &mut Renaming<'_>) {
+        let target = self.renamed(target, renaming);
+        let list = if is_control { &mut self.controls } else { &mut self.targets };
+        let known =
+            key(&target, is_control).map(|key| self.places.entry(key).or_insert(list.len()));
+        let Some(same) = known.and_then(|place| list.get_mut(*place)) else {
+            list.push(target);
+            return;
+        };
+        same.routes.extend(target.routes);
+        same.observations.extend(target.observations);
+        if !add_policies(&mut same.policies, target.policies) {
+            self.differing.push(format!(
+                "{}: {} was told other policies than an earlier report; it is judged by those of \
+                 the first that was told the most",
+                same.target, renaming.label
+            ));
+        }
+    }
+
+    /// The names of the merged report. An observation that serves two targets keeps
+    /// one number.
+    fn renamed(&mut self, mut target: TargetReport, renaming: &mut Renaming<'_>) -> TargetReport {
+        for route in &mut target.routes {
+            route.vantage = renaming.vantage(&route.vantage);
+        }
+        for seen in &mut target.observations {
+            seen.probe.vantage = renaming.vantage(&seen.probe.vantage);
+            let given = renaming.numbers.entry(seen.id.clone()).or_insert_with(|| {
+                self.given += 1;
+                format!("o{}", self.given)
+            });
+            seen.id.clone_from(given);
+        }
+        target
+    }
+}
+
+/// `None` where the target cannot be read, which [`recorded::evidence`] has refused.
+fn key(target: &TargetReport, is_control: bool) -> Option<Key> {
+    let role = match target.observations.first() {
+        Some(seen) => seen.probe.role,
+        None if is_control => Role::Control,
+        None => Role::Target,
+    };
+    let kind = target.input.parse::<Target>().ok()?.kind;
+    Some((is_control, format!("{kind:?}"), role))
+}
+
+/// Keeps what the first report was told that was told the most; false where two
+/// were told different things.
+fn add_policies(ours: &mut Policies, theirs: Policies) -> bool {
+    let (told, heard) = (sts_told(&ours.mta_sts), sts_told(&theirs.mta_sts));
+    let (reports, others) = (rpt_told(&ours.tls_rpt), rpt_told(&theirs.tls_rpt));
+    if amount(&heard) > amount(&told) {
+        ours.mta_sts = theirs.mta_sts;
+    }
+    if amount(&others) > amount(&reports) {
+        ours.tls_rpt = theirs.tls_rpt;
+    }
+    agree(&told, &heard) && agree(&reports, &others)
+}
+
+/// What was told of a promise: the records of its TXT answer and the policy, `None`
+/// where there was no answer.
+type Told = (Option<Vec<String>>, Option<String>);
+
+fn sts_told(sts: &MtaStsReport) -> Told {
+    let records = sts.record.as_ref().map(|answer| answer.records.clone());
+    (records, sts.fetch.as_ref().and_then(|fetch| fetch.body.clone()))
+}
+
+fn rpt_told(rpt: &TlsRptReport) -> Told {
+    (rpt.record.as_ref().map(|answer| answer.records.clone()), None)
+}
+
+/// Who is told of no policy may have been deceived; who is told of one knows more.
+fn amount((records, body): &Told) -> usize {
+    let told = records.as_ref().is_some_and(|records| !records.is_empty());
+    usize::from(records.is_some()) + usize::from(told) + usize::from(body.is_some())
+}
+
+/// Whether two were told the same, or one did not ask.
+fn agree(one: &Told, other: &Told) -> bool {
+    one.0.is_none() || other.0.is_none() || one == other
+}

@@ -1,0 +1,236 @@
+//! `mxray compare` as its user meets it, on the reports that are kept.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed helper fails its test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use assert_cmd::cargo::CommandCargoExt as _;
+use mxray::model::report::{Report, VantageKind};
+use mxray::model::verdict::Status;
+use mxray::report::json;
+
+fn kept(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/reports/v1");
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+fn mxray(arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("mxray").unwrap();
+    command.args(arguments).env_remove("COLUMNS").env_remove("CLICOLOR_FORCE").env("LANG", "C");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    mxray(arguments).output().unwrap()
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn err(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Exit 2, nothing on standard output, an error and a hint on standard error.
+fn refused(files: &[&str]) -> String {
+    let output = run(&[&["compare"], files].concat());
+    assert_eq!(output.status.code(), Some(2), "{files:?}: {}", err(&output));
+    assert_eq!(out(&output), "", "{files:?}");
+    let lines: Vec<&str> = err(&output).lines().collect();
+    assert_eq!(lines.len(), 2, "{files:?}: {lines:?}");
+    assert!(lines[0].starts_with("mxray: error: "), "{lines:?}");
+    assert!(lines[1].starts_with("mxray: hint: "), "{lines:?}");
+    err(&output).to_owned()
+}
+
+fn compared(files: &[&str]) -> Report {
+    let output = run(&[&["compare", "--json"], files].concat());
+    json::read(out(&output)).unwrap_or_else(|error| panic!("{error}: {}", err(&output)))
+}
+
+fn views(report: &Report) -> Vec<&str> {
+    report.run.vantages.iter().map(|vantage| vantage.id.as_str()).collect()
+}
+
+/// A file of this name with this content, in a folder of its own.
+fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path: PathBuf = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn reports_become_views_of_one_report() {
+    let report = compared(&[&kept("intact.json"), &kept("promises.json")]);
+    assert_eq!(views(&report), ["intact", "promises"]);
+    for vantage in &report.run.vantages {
+        assert_eq!((vantage.kind, vantage.clock_offset_ms), (VantageKind::Recorded, None));
+        let from = vantage.recorded.as_ref().unwrap();
+        assert_eq!(from.file, format!("{}.json", vantage.id));
+        assert_eq!((from.vantage.as_str(), from.kind), ("local", VantageKind::Local));
+    }
+    let starts = report.run.vantages.iter().map(|vantage| vantage.recorded.as_ref().unwrap());
+    assert_eq!(Some(report.run.started_at), starts.map(|from| from.started_at).min());
+    let [target] = &report.targets[..] else { panic!("{:?}", report.targets) };
+    assert_eq!(target.routes.len(), 2);
+    let ids: Vec<&str> = target.observations.iter().map(|seen| seen.id.as_str()).collect();
+    assert_eq!(ids, ["o1", "o2", "o3", "o4"]);
+    let seen: BTreeSet<&str> =
+        target.observations.iter().map(|seen| seen.probe.vantage.as_str()).collect();
+    assert_eq!(seen, ["intact", "promises"].into());
+    let known: BTreeSet<&str> = ids.into_iter().collect();
+    for finding in &target.findings {
+        assert!(finding.evidence.iter().all(|id| known.contains(id.as_str())), "{finding:?}");
+    }
+    // One of the reports was told of no policy, and the other of one.
+    assert!(target.policies.mta_sts.fetch.is_some());
+}
+
+#[test]
+fn differing_policies_are_told() {
+    for (one, other) in [("intact", "promises"), ("promises", "intact")] {
+        let names = [one, other].map(|name| kept(&format!("{name}.json")));
+        let output = run(&["compare", &names[0], &names[1]]);
+        let told = format!("example.net: {other} was told other policies");
+        assert!(err(&output).contains(&told), "{}", err(&output));
+        // That of the one who was told of a policy; the other trusts another authority.
+        assert!(out(&output).contains("MTA-STS"), "{}", out(&output));
+        assert!(!out(&output).contains("MTA-STS: none"), "{}", out(&output));
+    }
+}
+
+#[test]
+fn controls_come_along() {
+    let report = compared(&[&kept("intact.json"), &kept("stripped.json")]);
+    assert_eq!(report.controls.len(), 1);
+    assert!(report.controls[0].observations.iter().all(|seen| seen.probe.vantage == "stripped"));
+    assert_ne!(report.targets[0].verdict.status, Status::Intact);
+    let cells = report.targets[0].cells.iter().map(|cell| cell.coordinates.vantage.as_str());
+    assert_eq!(cells.collect::<BTreeSet<_>>(), ["intact", "stripped"].into());
+    let ids = report.targets.iter().chain(&report.controls).flat_map(|target| &target.observations);
+    let ids: Vec<&str> = ids.map(|seen| seen.id.as_str()).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
+}
+
+#[test]
+fn the_text_names_each_file_and_its_time() {
+    let (first, second) = (kept("intact.json"), kept("stripped.json"));
+    let output = run(&["compare", &first, &second]);
+    assert!(!err(&output).contains("policies"), "{}", err(&output));
+    let time = |name: &str| {
+        let report = json::read(&fs::read_to_string(kept(name)).unwrap()).unwrap();
+        report.run.started_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    };
+    for name in ["intact", "stripped"] {
+        let file = format!("{name}.json");
+        let line = format!("{name}: read from {file}, made {}", time(&file));
+        assert!(out(&output).contains(&line), "{line}\n{}", out(&output));
+    }
+    assert!(err(&output).contains("stripped trusted other certificates than intact"));
+    let code =
+        |when: &str| run(&["compare", "--fail-on", when, &first, &second]).status.code().unwrap();
+    assert_eq!(code("notice"), 1);
+    assert!([0, 3].contains(&code("never")));
+}
+
+#[test]
+fn what_is_saved_is_judged_again_to_the_same_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("both.json");
+    let saved = saved.to_str().unwrap();
+    let first =
+        run(&["compare", "-q", "--save", saved, &kept("intact.json"), &kept("stripped.json")]);
+    assert_eq!(out(&run(&["report", saved])), out(&first));
+    let nested = compared(&[saved, &kept("promises.json")]);
+    assert_eq!(views(&nested), ["both:intact", "both:stripped", "promises"]);
+    // A report and one that it is part of would count one observation twice.
+    assert!(refused(&[saved, &kept("intact.json")]).contains("the same observations"));
+}
+
+#[test]
+fn names_of_views_are_unique() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |name: &str| fs::read(kept(name)).unwrap();
+    let a = file(folder.path(), "x/a.json", text("intact.json"));
+    let b = file(folder.path(), "y/a.json", text("stripped.json"));
+    let c = file(folder.path(), "local.json", text("promises.json"));
+    assert_eq!(views(&compared(&[&a, &b, &c])), ["a", "a-2", "local-2"]);
+    let bare = file(folder.path(), ".hidden", text("promises.json"));
+    assert_eq!(views(&compared(&[&a, &bare])), ["a", ".hidden"]);
+    let wild = file(folder.path(), "\x1b[2J\u{202e}.json", text("promises.json"));
+    let output = run(&["compare", &a, &wild]);
+    let shown = format!("{}{}", out(&output), err(&output));
+    assert!(shown.chars().all(|letter| letter == '\n' || !letter.is_control()), "{shown:?}");
+    assert!(!shown.contains('\u{202e}'));
+}
+
+#[test]
+fn reports_come_from_standard_input_as_well() {
+    let mut child = mxray(&["compare", "-q", "--json", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for name in ["intact.json", "stripped.json"] {
+        input.write_all(&fs::read(kept(name)).unwrap()).unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(views(&json::read(out(&output)).unwrap()), ["stdin", "stdin-2"]);
+}
+
+#[test]
+fn what_cannot_be_compared_is_named() {
+    let (intact, no_mail) = (kept("intact.json"), kept("no-mail.json"));
+    for files in [&[&*intact][..], &[&intact, &no_mail], &[&no_mail]] {
+        assert!(refused(files).contains("nothing can be compared"), "{files:?}");
+    }
+    assert!(refused(&[&intact, &intact]).contains("named twice"));
+    let folder = tempfile::tempdir().unwrap();
+    let copy = file(folder.path(), "copy.json", fs::read(&intact).unwrap());
+    assert!(refused(&[&intact, &copy]).contains("intact and copy hold the same observations"));
+}
+
+#[test]
+fn what_is_no_report_is_named_with_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let intact = kept("intact.json");
+    let whole = fs::read_to_string(&intact).unwrap();
+    let other = whole.replacen("mxray/report/1", "mxray/report/2", 1);
+    let tlsa = whole.replacen("mxray/report/1", "mxray/tlsa/1", 1);
+    let strange = r#"{"tool": "checktls", "result": "ok"}"#;
+    let mut torn = whole.clone();
+    torn.truncate(whole.len() / 2);
+    let trailing = format!("{whole}And more.");
+    for (name, content, word) in [
+        ("empty.json", "", "not a report"),
+        ("strange.json", strange, "schema"),
+        ("text.json", "220 mx.example.net ESMTP", "not a report"),
+        ("other.json", &other, "mxray/report/2"),
+        ("tlsa.json", &tlsa, "mxray/tlsa/1"),
+        ("torn.json", &torn, "not a report"),
+        ("trailing.json", &trailing, "not a report"),
+    ] {
+        let bad = file(folder.path(), name, content);
+        let message = refused(&[&intact, &bad]);
+        assert!(message.contains(name) && message.contains(word), "{name}: {message}");
+    }
+    let binary = file(folder.path(), "binary.json", [0xff, 0xfe, 0, 1]);
+    assert!(refused(&[&intact, &binary]).contains("binary.json"));
+    assert!(refused(&[&intact, "/no/such/report"]).contains("/no/such/report"));
+    assert!(refused(&[folder.path().to_str().unwrap()]).contains("cannot read"));
+}
+
+#[test]
+fn reports_without_evidence_are_told_how_to_have_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let promises = kept("promises.json");
+    let bare = run(&["report", "--json", &promises]);
+    let bare = file(folder.path(), "bare.json", &bare.stdout);
+    let message = refused(&[&kept("intact.json"), &bare]);
+    assert!(message.contains("bare.json: ") && message.contains("--save"), "{message}");
+}
