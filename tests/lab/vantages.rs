@@ -101,9 +101,9 @@ impl Case {
 
 fn says(world: &World, options: &[&str], expected: Claim) -> Result<Value> {
     let (outcome, said) = world.probe_with(mta::POSTFIX.domain, RESOLVER, options)?;
-    let word =
+    let told =
         |name: &str| said.pointer(&format!("/targets/0/verdict/{name}")).and_then(Value::as_str);
-    let found = (word("status"), word("confidence"), word("where"));
+    let found = (told("status"), told("confidence"), told("where"));
     let (status, confidence, place) = expected;
     let wanted = (Some(status), confidence, place);
     ensure!(found == wanted, "{found:?}, expected {wanted:?}\n{outcome}");
