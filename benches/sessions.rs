@@ -195,6 +195,7 @@ impl Full {
             role: Role::Target,
             families: self.families,
             elsewhere: std::collections::BTreeMap::new(),
+            mirror: None,
         };
         judge::judge(&evidence, &[], Context { roots: &self.roots, verify_name: None })
     }

@@ -15,7 +15,9 @@
 //! no network.
 
 pub mod dns;
+pub mod egress;
 pub mod judge;
+pub mod mirror;
 pub mod model;
 pub mod observe;
 pub mod plan;

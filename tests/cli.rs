@@ -43,9 +43,19 @@ fn refused(arguments: &[&str]) -> String {
 
 #[test]
 fn help_of_the_program_and_of_each_command() {
-    for command in
-        ["", "check", "report", "compare", "tlsa", "demo", "explain", "schema", "completions"]
-    {
+    for command in [
+        "",
+        "check",
+        "policy",
+        "report",
+        "compare",
+        "tlsa",
+        "agent",
+        "demo",
+        "explain",
+        "schema",
+        "completions",
+    ] {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         let name = if command.is_empty() { "mxray" } else { command };
         arguments.push("--help");

@@ -148,6 +148,7 @@ fn judged(transcript: Transcript) -> TargetReport {
         role: Role::Target,
         families: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::NotAsked },
         elsewhere: BTreeMap::new(),
+        mirror: None,
     };
     judge::judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None })
 }

@@ -17,10 +17,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("smtp", &["model"]),
     ("tls", &["model"]),
     ("policy", &["model", "tls"]),
+    ("egress", &["model"]),
     ("dns", &["model", "policy"]),
     ("plan", &["model", "smtp", "tls"]),
     ("observe", &["model", "smtp", "tls", "policy"]),
     ("vantage", &["model", "smtp", "dns", "observe"]),
+    ("mirror", &["model", "smtp", "tls", "observe"]),
     ("judge", &["model", "smtp", "tls", "policy"]),
     ("survey", &["model", "dns", "tls", "policy", "observe", "vantage", "judge", "plan"]),
     ("report", &["model"]),
@@ -28,7 +30,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that must stay pure: no sockets, no clock, no files.
-const PURE: &[&str] = &["model", "smtp", "policy", "plan", "judge", "report"];
+const PURE: &[&str] = &["model", "smtp", "policy", "egress", "plan", "judge", "report"];
 const IMPURE: &[&str] = &[
     "tokio::",
     "std::fs",

@@ -6,6 +6,7 @@
     reason = "a file of this repository that cannot be read fails the test"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -152,6 +153,43 @@ fn no_line_names_a_place_that_only_one_machine_has() {
         folder.into_iter().chain(host).collect()
     });
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The functions of these files that are marked as tests.
+fn tests_of(texts: &[(PathBuf, String)]) -> BTreeSet<&str> {
+    let code = texts.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "rs"));
+    let mut found = BTreeSet::new();
+    for (_, text) in code {
+        let mut marked = false;
+        for line in text.lines().map(str::trim_start) {
+            let name = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+            match name.and_then(|name| name.split('(').next()) {
+                Some(name) if std::mem::take(&mut marked) => _ = found.insert(name),
+                Some(_) => {}
+                None => marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test"),
+            }
+        }
+    }
+    found
+}
+
+/// docs/standards.md: what peers get wrong is tested here, by the tests named there.
+#[test]
+fn every_rule_that_peers_get_wrong_has_its_tests() {
+    let texts = texts();
+    let known = tests_of(&texts);
+    let path = Path::new("docs/standards.md");
+    let standards = &texts.iter().find(|(name, _)| name == path).unwrap().1;
+    let (rules, table) = standards.split_once("## Tests").unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ✗ ")).collect();
+    assert_eq!(rows.len(), rules.matches(" ✗").count() - 1, "one row a mark; one explains it");
+    for row in rows {
+        let named: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "no test: {row}");
+        for test in named {
+            assert!(known.contains(test), "no such test: {test}");
+        }
+    }
 }
 
 #[test]

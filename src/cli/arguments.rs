@@ -4,6 +4,7 @@
 //! files, defaults of this machine, and what options mean together: `settings` does.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use mxray::plan::budget;
 
 use crate::cli::exit::FailOn;
 use crate::cli::failure::{Complaint, Failure};
+use crate::cli::mirrored;
 use crate::cli::settings::NamedVantage;
 use crate::cli::values;
 
@@ -54,6 +56,22 @@ An agent looks names up and makes connections as its client plans them, and send
 back what it saw. It connects to the ports 25, 465 and 587 of public addresses and
 to nothing else, unless its own options say so; it never sends mail.";
 
+const MIRROR_EXAMPLES: &str = "\
+Examples:
+  mxray mirror --new-token > token
+  mxray mirror --token-file token                     on a machine of your own
+  mxray check --mirror mirror.example.net --token-file token
+                                                      behind the suspect path
+Where not even the port for the exchange can be reached, the transcripts travel as a
+file:
+  mxray mirror --token-file token --log mirror.log
+  mxray check --mirror mirror.example.net --token-file token --save proof.json
+  mxray report proof.json --mirror-log mirror.log --token-file token
+
+The mirror greets anybody, does STARTTLS, and refuses every command of a mail
+transaction: it accepts no mail and relays nothing. Only who has the token gets
+transcripts.";
+
 const POLICY_EXAMPLES: &str = "\
 Examples:
   mxray policy example.net                          one line, with comments
@@ -73,6 +91,20 @@ Examples:
 
 Each file is a view, named as the file without its ending. The exit status is
 explained by `mxray --help`.";
+
+const EGRESS_EXAMPLES: &str = "\
+Examples:
+  mxray egress --from example.net         every address of this machine, and its Postfix
+  mxray egress --source 192.0.2.25        one address
+  mxray egress --no-controls              only DNS and Postfix's settings
+  mxray egress --control a.example --control b.example --json
+
+Run it on the server that sends. Exit status:
+  0  nothing is wrong
+  1  mail is refused, or goes in clear text (a critical finding)
+  2  usage or configuration
+  3  nothing of the kind, but something could not be determined
+  4  internal or output error";
 
 const TLSA_EXAMPLES: &str = "\
 Examples:
@@ -119,11 +151,17 @@ pub(crate) enum Command {
     /// Print the TLSA records to publish for what a host presents now
     #[command(after_long_help = TLSA_EXAMPLES, after_help = "More: --help")]
     Tlsa(Box<TlsaArguments>),
+    /// Say what mail that leaves from this machine meets, by each of its addresses
+    #[command(after_long_help = EGRESS_EXAMPLES, after_help = "More: --help")]
+    Egress(Box<EgressArguments>),
     /// Show a check of a pretend internet inside this process, without network
     Demo(DemoArguments),
     /// Observe for an mxray elsewhere: look up and connect here, judge there
     #[command(after_long_help = AGENT_EXAMPLES, after_help = "More: --help")]
     Agent(AgentArguments),
+    /// Serve as a mirror: greet, and write down what comes, for whoever checks it
+    #[command(after_long_help = MIRROR_EXAMPLES, after_help = "More: --help")]
+    Mirror(Box<MirrorArguments>),
     /// Say what a verdict or a finding means, and what it rests on
     Explain {
         /// A verdict's word or a finding's id, as in a report [default: list all]
@@ -158,8 +196,13 @@ impl Command {
             Self::Report(arguments) => Some(&arguments.output),
             Self::Compare(arguments) => Some(&arguments.output),
             Self::Tlsa(arguments) => Some(&arguments.output),
+            Self::Egress(arguments) => Some(&arguments.output),
             Self::Demo(arguments) => Some(&arguments.output),
-            Self::Agent(_) | Self::Explain { .. } | Self::Schema | Self::Completions { .. } => None,
+            Self::Agent(_)
+            | Self::Mirror(_)
+            | Self::Explain { .. }
+            | Self::Schema
+            | Self::Completions { .. } => None,
         }
     }
 }
@@ -168,7 +211,7 @@ impl Command {
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// A domain, mail address, [host]:port, host:port, or address; - reads one a line
-    #[arg(value_name = "TARGET", required = true)]
+    #[arg(value_name = "TARGET", required_unless_present = "mirror")]
     pub(crate) targets: Vec<String>,
     /// What is probed, and as whom.
     #[command(flatten)]
@@ -179,6 +222,9 @@ pub(crate) struct CheckArguments {
     /// Which other destinations are asked.
     #[command(flatten)]
     pub(crate) controls: ControlOptions,
+    /// A mirror that is checked too.
+    #[command(flatten)]
+    pub(crate) mirror: MirrorOptions,
     /// Whom to believe.
     #[command(flatten)]
     pub(crate) trust: TrustOptions,
@@ -197,6 +243,95 @@ pub(crate) struct CheckArguments {
     /// How results are wanted.
     #[command(flatten)]
     pub(crate) output: OutputOptions,
+}
+
+/// A server of the user's own whose transcripts are laid beside ours.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Mirror")]
+pub(crate) struct MirrorOptions {
+    /// Check a server that runs `mxray mirror`, and lay its transcripts beside ours: proof
+    /// of what was changed on the way
+    #[arg(long, value_name = "[TOKEN@]HOST[:PORT]")]
+    pub(crate) mirror: Option<String>,
+    /// Port of the mirror for the exchange, where no TLS comes about behind STARTTLS
+    #[arg(long, value_name = "PORT", default_value_t = mirrored::EXCHANGE_PORT)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..), requires = "mirror")]
+    pub(crate) mirror_exchange: u16,
+    /// Read the mirror's transcripts from FILE, which `mxray mirror --log FILE` wrote
+    #[arg(long, value_name = "FILE", requires = "mirror")]
+    pub(crate) mirror_log: Option<PathBuf>,
+    /// The secret that is shared with the mirror.
+    #[command(flatten)]
+    pub(crate) token: TokenOptions,
+}
+
+/// The secret that a mirror and its user share.
+#[derive(Clone, Default, Args)]
+#[command(next_help_heading = "Mirror")]
+pub(crate) struct TokenOptions {
+    /// Secret shared with the mirror; other users of this machine can see arguments
+    #[arg(long, env = "MXRAY_MIRROR_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// The same from the first line of FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for TokenOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenOptions").field("token_file", &self.token_file).finish_non_exhaustive()
+    }
+}
+
+/// `mxray mirror`.
+#[derive(Debug, Args)]
+pub(crate) struct MirrorArguments {
+    /// Print a new token and do nothing else
+    #[arg(long)]
+    pub(crate) new_token: bool,
+    /// Address and port to greet at; without an address, both families [default: 25]
+    #[arg(long, value_name = "[IP:]PORT", value_parser = values::listen)]
+    pub(crate) listen: Vec<Listen>,
+    /// Address and port for the exchange of transcripts, inside TLS from the start; none
+    /// for no such port [default: 465]
+    #[arg(long, value_name = "[IP:]PORT|none", value_parser = values::exchange)]
+    pub(crate) exchange: Option<Exchange>,
+    /// Name to greet with [default: this host's fully qualified name]
+    #[arg(long, value_name = "NAME", value_parser = values::server_name)]
+    pub(crate) name: Option<String>,
+    /// Keep key and certificate in FILE, and make them there the first time
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cert", "key"])]
+    pub(crate) state: Option<PathBuf>,
+    /// Certificate chain to present, as PEM [default: one made for the occasion]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Its private key, as PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Write every transcript to FILE, one a line, for where no exchange is possible
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// The secret that is shared with those who may have the transcripts.
+    #[command(flatten)]
+    pub(crate) token: TokenOptions,
+}
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listen {
+    /// The address; `None` is any of both families.
+    pub(crate) ip: Option<IpAddr>,
+    /// The port.
+    pub(crate) port: u16,
+}
+
+/// Where transcripts are handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    /// There.
+    At(Listen),
+    /// On no port of its own.
+    Nowhere,
 }
 
 /// `mxray agent`.
@@ -370,6 +505,12 @@ pub(crate) struct ReportArguments {
     /// A report written by `mxray check --save`; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// Lay the transcripts of a mirror beside it, from FILE, which `mxray mirror --log FILE` wrote
+    #[arg(long, value_name = "FILE", help_heading = "Mirror")]
+    pub(crate) mirror_log: Option<PathBuf>,
+    /// The secret that was shared with the mirror.
+    #[command(flatten)]
+    pub(crate) token: TokenOptions,
     /// Exit with status 1 from this severity on
     #[arg(long, value_name = "SEVERITY", default_value = "critical", help_heading = "Output")]
     pub(crate) fail_on: FailOn,
@@ -407,6 +548,35 @@ pub(crate) struct TlsaArguments {
     /// A host, or host:port; its MX records are not looked up. - reads one a line
     #[arg(value_name = "HOST", required = true)]
     pub(crate) hosts: Vec<String>,
+    /// What is probed, and as whom.
+    #[command(flatten)]
+    pub(crate) probe: ProbeOptions,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+    /// How results are wanted.
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// `mxray egress`.
+#[derive(Debug, Args)]
+pub(crate) struct EgressArguments {
+    /// Domain that the mail is from: its SPF record is held against each address
+    #[arg(long, value_name = "DOMAIN", value_parser = values::sender)]
+    pub(crate) from: Option<String>,
+    /// Configuration of Postfix to read; may be repeated [default: Postfix's own, and
+    /// those of the instances that it names]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) postfix_config: Vec<PathBuf>,
+    /// Destination that is known to offer STARTTLS; may be repeated, and two or more
+    /// tell a fault here from one there [default: large providers, where this machine
+    /// has a public address]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) control: Vec<String>,
+    /// Make no connections
+    #[arg(long, conflicts_with = "control")]
+    pub(crate) no_controls: bool,
     /// What is probed, and as whom.
     #[command(flatten)]
     pub(crate) probe: ProbeOptions,

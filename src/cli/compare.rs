@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &CompareArguments, terminal: &Terminal) -> Result<E
     for remark in &merged.remarks {
         terminal.warning(remark);
     }
-    let report = judge_again(merged.report).map_err(|error| Failure::usage(error, NO_EVIDENCE))?;
+    let report =
+        judge_again(merged.report, None).map_err(|error| Failure::usage(error, NO_EVIDENCE))?;
     let saved = arguments.save.as_ref().map_or(Ok(()), |path| save(&report, path));
     // A file that cannot be written does not cost the report.
     let exit = deliver(report, &arguments.output, arguments.fail_on, terminal)?;

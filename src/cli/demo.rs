@@ -95,5 +95,6 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
         verify_name: None,
         save: None,
         chain: None,
+        mirror: None,
     })
 }

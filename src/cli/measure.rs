@@ -22,6 +22,7 @@ use mxray::vantage::{Observer, VantagePoint};
 use tokio::sync::mpsc;
 
 use crate::cli::failure::Failure;
+use crate::cli::mirrored;
 use crate::cli::settings::{NamedVantage, Settings, Way};
 use crate::cli::terminal::Terminal;
 
@@ -42,9 +43,10 @@ pub(crate) async fn report(
     let ehlo_names = settings.intent.ehlo_names.clone();
     let asked = settings.asked;
     let (notices, said) = mpsc::unbounded_channel();
-    let local = Local { resolver: resolver(&settings, notices)?, dialler };
+    let local = Local { resolver: resolver(&settings, notices)?, dialler: dialler.clone() };
     let vantages = vantages(local, &settings.vantages, terminal).await?;
-    let outcome = surveyed(&settings, vantages.clone(), said, terminal).await;
+    let mut outcome = surveyed(&settings, vantages.clone(), said, terminal).await;
+    mirrored::complete(&mut outcome.evidence, settings.mirror.as_ref(), &dialler).await;
     let Settings { roots, verify_name, .. } = settings;
     let context = Context { roots: &roots, verify_name: verify_name.as_deref() };
     let beside = &outcome.controls;
@@ -112,7 +114,7 @@ fn unusable(name: &str, command: &str, fault: &Fault) -> Failure {
 }
 
 /// Runs the survey and shows what it is doing.
-async fn surveyed(
+pub(crate) async fn surveyed(
     settings: &Settings,
     vantages: Arc<[VantagePoint]>,
     mut said: mpsc::UnboundedReceiver<Notice>,
@@ -140,7 +142,7 @@ async fn surveyed(
 
 /// A resolver, if there is a name among the targets: its settings cost a file
 /// to read, which an address does not need.
-fn resolver(
+pub(crate) fn resolver(
     settings: &Settings,
     notices: mpsc::UnboundedSender<Notice>,
 ) -> Result<Option<Resolver>, Failure> {

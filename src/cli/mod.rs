@@ -9,11 +9,14 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod deliver;
 pub(crate) mod demo;
+pub(crate) mod egress;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod failure;
 pub(crate) mod host_name;
 pub(crate) mod measure;
+pub(crate) mod mirror;
+pub(crate) mod mirrored;
 pub(crate) mod policy;
 pub(crate) mod progress;
 pub(crate) mod report;
@@ -37,9 +40,11 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
         Command::Report(arguments) => report::run(arguments, terminal),
         Command::Compare(arguments) => compare::run(arguments, terminal),
         Command::Agent(arguments) => agent::run(arguments),
+        Command::Mirror(arguments) => mirror::run(arguments, terminal),
         Command::Check(arguments) => check::run(arguments, terminal),
         Command::Policy(arguments) => policy::run(arguments, terminal),
         Command::Explain { name } => explain::run(name.as_deref(), terminal),
+        Command::Egress(arguments) => egress::run(arguments, terminal),
         Command::Tlsa(arguments) => tlsa::run(arguments, terminal),
         Command::Demo(arguments) => demo::run(arguments, terminal),
     }

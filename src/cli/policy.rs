@@ -10,7 +10,9 @@ use mxray::observe::Dialler;
 use mxray::policy::postfix;
 use mxray::report::policy_map;
 
-use crate::cli::arguments::{CheckArguments, CloserOptions, PolicyArguments, ShowOptions};
+use crate::cli::arguments::{
+    CheckArguments, CloserOptions, MirrorOptions, PolicyArguments, ShowOptions,
+};
 use crate::cli::check::{block_on, own_sources};
 use crate::cli::deliver::save;
 use crate::cli::exit::{Exit, FailOn};
@@ -43,6 +45,7 @@ fn as_check(arguments: &PolicyArguments) -> CheckArguments {
         targets: arguments.targets.clone(),
         probe: arguments.probe.clone(),
         closer: CloserOptions::default(),
+        mirror: MirrorOptions::default(),
         controls: arguments.controls.clone(),
         trust: arguments.trust.clone(),
         save: arguments.save.clone(),

@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use mxray::judge::{self, Context};
+use mxray::model::mirror::MirrorEvidence;
+use mxray::model::probe::Role;
 use mxray::model::report::Report;
 use mxray::report::json::{self, ReadError};
 use mxray::tls::Roots;
@@ -16,6 +18,7 @@ use crate::cli::arguments::ReportArguments;
 use crate::cli::deliver::deliver;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::mirrored;
 use crate::cli::terminal::Terminal;
 
 /// Largest report that is read, in bytes.
@@ -29,9 +32,17 @@ pub(crate) fn run(arguments: &ReportArguments, terminal: &Terminal) -> Result<Ex
     let path = &arguments.file;
     let text = read(path)?;
     let saved = json::read(&text).map_err(|error| unreadable(path, &error))?;
-    let report = judge_again(saved)
+    let mirror = mirror(arguments)?;
+    let report = judge_again(saved, mirror)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display()), NO_EVIDENCE))?;
     deliver(report, &arguments.output, arguments.fail_on, terminal)
+}
+
+/// The transcripts of a mirror, where a file of them was named.
+fn mirror(arguments: &ReportArguments) -> Result<Option<MirrorEvidence>, Failure> {
+    let Some(path) = &arguments.mirror_log else { return Ok(None) };
+    let token = mirrored::token(&arguments.token)?;
+    mirrored::recorded(path, &token).map(Some)
 }
 
 /// What helps where a report cannot be judged again.
@@ -70,8 +81,13 @@ fn text_of(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 /// It holds no evidence, or what it trusted can't be had.
-pub(crate) fn judge_again(saved: Report) -> anyhow::Result<Report> {
-    let evidence = recorded::evidence(&saved)?;
+pub(crate) fn judge_again(saved: Report, mirror: Option<MirrorEvidence>) -> anyhow::Result<Report> {
+    let mut evidence = recorded::evidence(&saved)?;
+    if let Some(mirror) = mirror {
+        let asked = evidence.targets.iter_mut().find(|target| target.role == Role::Mirror);
+        let asked = asked.ok_or_else(|| anyhow::anyhow!("it holds no session with a mirror"))?;
+        asked.mirror = Some(mirror);
+    }
     let roots = roots(&saved)?;
     let context = Context { roots: &roots, verify_name: saved.run.verify_name.as_deref() };
     let targets = judge::judge_all(&evidence.targets, &evidence.controls, context);

@@ -19,9 +19,11 @@ use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
 use crate::cli::arguments::{
-    Canary, CheckArguments, ControlOptions, ProbeOptions, RootSet, TlsaArguments, TrustOptions,
+    Canary, CheckArguments, ControlOptions, EgressArguments, ProbeOptions, RootSet, TlsaArguments,
+    TrustOptions,
 };
 use crate::cli::failure::{Complaint, Failure};
+use crate::cli::mirrored::MirrorSettings;
 
 /// Longest line of a list of targets, in bytes.
 const LONGEST_LINE: u64 = 4096;
@@ -52,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) save: Option<PathBuf>,
     /// Where the certificates that were presented go.
     pub(crate) chain: Option<PathBuf>,
+    /// The mirror, which is the last of the targets.
+    pub(crate) mirror: Option<MirrorSettings>,
 }
 
 /// Another vantage point, as typed.
@@ -91,17 +95,25 @@ impl Settings {
     ) -> Result<Self, Failure> {
         let CheckArguments { probe, closer, trust, .. } = arguments;
         let closer = Closer { injection: closer.injection, range: closer.deep };
+        let mirror = MirrorSettings::resolve(&arguments.mirror)?;
+        let beside: Vec<Target> = mirror.iter().map(|mirror| mirror.target.clone()).collect();
+        let named = match arguments.targets.as_slice() {
+            [] => Vec::new(),
+            typed => targets(typed, surroundings.input)?,
+        };
+        let named = named.into_iter().filter(|target| !beside.contains(target));
         Ok(Self {
-            targets: targets(&arguments.targets, surroundings.input)?,
+            targets: named.chain(beside.clone()).collect(),
             intent: Intent { closer, ..intent(probe, surroundings.host_name)? },
             asked: asked(probe)?,
-            controls: controls(&arguments.controls)?,
+            controls: ControlSettings { never_for: beside, ..controls(&arguments.controls)? },
             vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
             verify_name: trust.verify_name.clone(),
             save: arguments.save.clone(),
             chain: arguments.chain.clone(),
+            mirror,
         })
     }
 }
@@ -129,6 +141,45 @@ impl Settings {
             verify_name: trust.verify_name.clone(),
             save: None,
             chain: None,
+            mirror: None,
+        })
+    }
+}
+
+impl Settings {
+    /// Resolves the arguments of `mxray egress`, but for the addresses to send from.
+    /// The destinations are named: nobody else is asked anything.
+    ///
+    /// # Errors
+    /// A destination, a file or a combination can't be used.
+    pub(crate) fn for_egress(
+        arguments: &EgressArguments,
+        host_name: Option<String>,
+    ) -> Result<Self, Failure> {
+        let EgressArguments { probe, trust, .. } = arguments;
+        if !vantages(probe)?.is_empty() {
+            return Err(Failure::usage(
+                "--vantage and --socks5: egress is about the machine that it runs on",
+                "run it there: ssh HOST mxray egress",
+            ));
+        }
+        let named = ControlOptions {
+            control: arguments.control.clone(),
+            no_controls: arguments.no_controls,
+            canary: None,
+        };
+        Ok(Self {
+            targets: controls(&named)?.named,
+            intent: Intent { other_ports: false, ..intent(probe, host_name)? },
+            asked: asked(probe)?,
+            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
+            vantages: Vec::new(),
+            resolver: resolver(trust)?,
+            roots: roots(trust)?,
+            verify_name: None,
+            save: None,
+            chain: None,
+            mirror: None,
         })
     }
 }
@@ -228,7 +279,8 @@ fn controls(options: &ControlOptions) -> Result<ControlSettings, Failure> {
         Some(Canary::Nowhere(ip)) => (vec![*ip], false),
         Some(Canary::None) => (Vec::new(), true),
     };
-    Ok(ControlSettings { named, built_in: !options.no_controls, canary, no_canary })
+    let never_for = Vec::new();
+    Ok(ControlSettings { named, built_in: !options.no_controls, canary, no_canary, never_for })
 }
 
 /// Where chains of trust begin.

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use mxray::model::target::{Target, TargetKind};
 use mxray::observe::Proxy;
 use mxray::smtp::argument::{is_domain_name, is_ehlo_argument};
 
-use crate::cli::arguments::Canary;
+use crate::cli::arguments::{Canary, Exchange, Listen};
 use crate::cli::settings::{NamedVantage, Way};
 
 /// The port of DNS (RFC 1035 §4.2).
@@ -25,6 +26,14 @@ pub(crate) fn ehlo_name(typed: &str) -> Result<String, String> {
         return Ok(typed.to_owned());
     }
     Err("neither a domain name nor an address literal such as [192.0.2.1]".to_owned())
+}
+
+/// The domain of `--from`, in A-labels; a mail address stands for its domain.
+pub(crate) fn sender(typed: &str) -> Result<String, String> {
+    match typed.parse::<Target>().map(|target| target.kind) {
+        Ok(TargetKind::Domain(domain)) => Ok(domain),
+        _ => Err("neither a domain nor a mail address".to_owned()),
+    }
 }
 
 /// A host name for SNI or for the match of certificates; without a trailing dot.
@@ -64,6 +73,24 @@ pub(crate) fn seconds(typed: &str) -> Result<Duration, String> {
         Ok(time) if (SHORTEST_SESSION..=LONGEST_SESSION).contains(&time) => Ok(time),
         _ => Err("not between 0.01 and 3600 seconds".to_owned()),
     }
+}
+
+/// `25`, `192.0.2.1:25`, `[2001:db8::1]:25`.
+pub(crate) fn listen(typed: &str) -> Result<Listen, String> {
+    if let Ok(port) = typed.parse::<u16>() {
+        return Ok(Listen { ip: None, port });
+    }
+    match typed.parse::<SocketAddr>() {
+        Ok(socket) => Ok(Listen { ip: Some(socket.ip()), port: socket.port() }),
+        Err(_) => {
+            Err("neither a port nor an address with a port, as in [2001:db8::1]:25".to_owned())
+        }
+    }
+}
+
+/// The same, or `none`.
+pub(crate) fn exchange(typed: &str) -> Result<Exchange, String> {
+    if typed == "none" { Ok(Exchange::Nowhere) } else { listen(typed).map(Exchange::At) }
 }
 
 /// Longest name of a vantage point.
@@ -182,6 +209,18 @@ mod tests {
             "two words=proxy.example:1080",
         ] {
             assert!(socks5(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn places_to_listen_at_are_ports_with_or_without_an_address() {
+        assert_eq!(listen("2525"), Ok(Listen { ip: None, port: 2525 }));
+        let at = |text: &str| Listen { ip: Some(text.parse().unwrap()), port: 25 };
+        assert_eq!(listen("192.0.2.1:25"), Ok(at("192.0.2.1")));
+        assert_eq!(exchange("[2001:db8::1]:25"), Ok(Exchange::At(at("2001:db8::1"))));
+        assert_eq!(exchange("none"), Ok(Exchange::Nowhere));
+        for bad in ["", "none", "65536", "192.0.2.1", "2001:db8::1", "host:25", ":25"] {
+            assert!(listen(bad).is_err(), "{bad}");
         }
     }
 

@@ -195,15 +195,15 @@ impl<'s, 'a> Across<'s, 'a> {
     pub(super) fn verdict(&self) -> Verdict {
         let claim = self.claim(|_| true, true);
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let any = |spot: &&Spot<'_, '_>, holds: fn(&Address<'_>) -> bool| {
-            spot.looks.iter().any(|look| holds(look.address))
+        let looks = |spot: &Spot<'s, 'a>| -> Vec<&Address<'a>> {
+            spot.looks.iter().map(|look| look.address).collect()
         };
-        let reached = self.spots.iter().filter(|spot| any(spot, |one| one.greeted())).count();
-        let probed = self.spots.iter().filter(|spot| any(spot, |one| !one.readings.is_empty()));
+        let greeted = |spot: &&Spot<'s, 'a>| looks(spot).iter().any(|one| one.greeted());
+        let asked = |spot: &&Spot<'s, 'a>| looks(spot).iter().any(|one| !one.readings.is_empty());
         Verdict {
             summary: words::summary(self, &claim),
-            reached: count(reached),
-            addresses: count(probed.count()),
+            reached: count(self.spots.iter().filter(greeted).count()),
+            addresses: count(self.spots.iter().filter(asked).count()),
             status: claim.status,
             confidence: claim.confidence,
             because: claim.because,
@@ -290,12 +290,12 @@ impl<'s, 'a> Across<'s, 'a> {
             let spot = self.spots.iter().find(|spot| {
                 spot.host == address.host && spot.ip == address.ip && spot.is_bare_everywhere()
             });
-            let clean = |other: &&Side<'_>| {
+            let clean = |other: &Side<'_>| {
                 other.vantage() != side.vantage() && other.scene.controls.clean_on(address.family())
             };
             spot.is_some()
                 && (claim.confidence <= Some(Confidence::Suspected)
-                    || self.sides.iter().any(|other| clean(&other)))
+                    || self.sides.iter().any(|other| clean(other)))
         });
         if !everywhere {
             return Some(claim);

@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::address::{self, Address};
+use super::promise;
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::operator::{BUILT_IN_CONTROLS, network, operator};
 use crate::model::probe::{Family, Role};
 use crate::model::route::{Dnssec, Exchange};
+use crate::tls::Roots;
 
 /// One control destination.
 #[derive(Debug)]
@@ -57,14 +59,16 @@ fn networks(addresses: &[Address<'_>]) -> BTreeSet<IpAddr> {
 }
 
 /// Whether a destination is known to have STARTTLS whatever is seen today: one of
-/// the providers built in, or one with TLSA records in a secure zone (RFC 7672 §2.2).
-fn is_vouched(evidence: &Evidence) -> bool {
+/// the providers built in, one with TLSA records in a secure zone (RFC 7672 §2.2),
+/// or one whose MTA-STS policy enforces and lists a host of it (RFC 8461 §5).
+fn is_vouched(evidence: &Evidence, roots: &Roots) -> bool {
     let promises = |exchange: &Exchange| {
         let tlsa = exchange.tlsa.as_ref();
         tlsa.is_some_and(|tlsa| tlsa.dnssec == Dnssec::Secure && !tlsa.records.is_empty())
     };
     BUILT_IN_CONTROLS.contains(&evidence.target.name().as_str())
         || evidence.routes.iter().flat_map(|route| &route.exchanges).any(promises)
+        || promise::enforces(evidence, roots)
 }
 
 impl<'a> Controls<'a> {
@@ -73,6 +77,7 @@ impl<'a> Controls<'a> {
         evidence: &[Evidence],
         readings: &'a [Vec<Reading<'a>>],
         target: &[Address<'_>],
+        roots: &Roots,
     ) -> Self {
         let (ours, nearby) = (operators(target), networks(target));
         let mut controls = Self::default();
@@ -84,7 +89,7 @@ impl<'a> Controls<'a> {
             let addresses = address::group(evidence, readings);
             let (operators, networks) = (operators(&addresses), networks(&addresses));
             if operators.is_disjoint(&ours) && networks.is_disjoint(&nearby) {
-                let (name, vouched) = (evidence.target.name(), is_vouched(evidence));
+                let (name, vouched) = (evidence.target.name(), is_vouched(evidence, roots));
                 controls.all.push(Control { name, operators, networks, vouched, addresses });
             }
         }

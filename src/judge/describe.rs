@@ -6,6 +6,7 @@ use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
 use super::levels;
+use super::mirror::{self, MIRROR};
 use super::promise::proof::{DENIED, IN_PART, NOT_LISTED};
 use super::promise::words;
 use super::reading::Reading;
@@ -69,6 +70,9 @@ pub(super) fn sentence(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
     let addresses = &scene.addresses;
     let because = claim.because.as_deref().unwrap_or("unknown");
     match claim.status {
+        Status::Stripped | Status::Intercepted if because == MIRROR => {
+            mirror::words(name, claim.status, scene.mirror.as_ref())
+        }
         Status::Stripped | Status::Intercepted if because == DENIED => {
             words::denied(name, &scene.promises)
         }
@@ -76,7 +80,11 @@ pub(super) fn sentence(name: &str, scene: &Scene<'_>, claim: &Claim) -> String {
         Status::Inconsistent if because == IN_PART => words::in_part(name),
         Status::Intercepted => intercepted(name, scene),
         Status::Stripped => stripped(name, scene, claim),
-        Status::Intact => intact(name, addresses),
+        Status::Intact => {
+            let held_up = words::held_up(&scene.promises.ledger.demands);
+            let held_up = held_up.map(|held_up| format!("; but {held_up}"));
+            intact(name, addresses) + &held_up.unwrap_or_default()
+        }
         Status::NotOffered => not_offered(name, because),
         Status::TlsBroken if because == "legacy-only" => format!(
             "{name} offers STARTTLS, but speaks only versions or ciphers that modern senders \

@@ -13,10 +13,11 @@
 //!    stands, `mask` what was masked there, `controls` how each control stands.
 //! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
-//! 6. `views` cuts the evidence by who looked from where; each view is judged by
+//! 6. `mirror` lays the recordings of a mirror beside ours.
+//! 7. `views` cuts the evidence by who looked from where; each view is judged by
 //!    itself, and `across` compares them.
-//! 7. `policies` reads what the domain itself promises.
-//! 8. `rules` adds findings, one file per family of claims.
+//! 8. `policies` reads what the domain itself promises.
+//! 9. `rules` adds findings, one file per family of claims.
 
 mod across;
 mod address;
@@ -30,6 +31,7 @@ mod describe;
 mod interception;
 mod levels;
 mod mask;
+mod mirror;
 mod policies;
 mod promise;
 mod reading;
@@ -59,6 +61,7 @@ use views::Seen;
 
 use crate::model::evidence::Evidence;
 use crate::model::finding::Finding;
+use crate::model::mirror::MirrorReport;
 use crate::model::report::{HostReport, TargetReport, ViewReport};
 use crate::model::verdict::{Status, Verdict};
 use crate::tls::Roots;
@@ -91,6 +94,7 @@ struct Scene<'a> {
     /// What closer looks at the servers showed.
     closer: Closer,
     promises: Promises,
+    mirror: Option<MirrorReport>,
     roots: &'a Roots,
 }
 
@@ -113,11 +117,22 @@ impl<'a> Scene<'a> {
             })
             .chain(witnesses.iter().cloned());
         let promises = Promises::new(own, &beside.collect::<Vec<_>>());
-        let controls = Controls::new(controls, control_readings, &addresses);
+        let controls = Controls::new(controls, control_readings, &addresses, context.roots);
         let tells = interception::tells(&addresses, &controls);
         let roots = context.roots;
         let closer = Closer::new(evidence);
-        Self { addresses, readings, controls, control_readings, tells, closer, promises, roots }
+        let mirror = mirror::compared(evidence, readings);
+        Self {
+            addresses,
+            readings,
+            controls,
+            control_readings,
+            tells,
+            closer,
+            promises,
+            mirror,
+            roots,
+        }
     }
 
     /// Every session of the run, those of controls too.
@@ -226,6 +241,7 @@ fn report<'a>(
         findings: judged.findings,
         injections,
         tls_ranges: ranges,
+        mirror: mirror::compared(evidence, readings),
     }
 }
 

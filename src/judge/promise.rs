@@ -129,6 +129,13 @@ fn by_dane(demand: &Demand) -> Option<Promise> {
     Some(Promise { host: demand.host.clone(), vow, force })
 }
 
+/// Whether MTA-STS in mode enforce lists a host of the domain: senders that know the
+/// policy deliver there by TLS or not at all (RFC 8461 §5).
+pub(super) fn enforces(evidence: &Evidence, roots: &Roots) -> bool {
+    let binds = |promise: &Promise| promise.vow == Vow::MtaSts && promise.force == Force::Binding;
+    promises(evidence, &demands(evidence), roots).iter().any(binds)
+}
+
 /// Whether MTA-STS in mode enforce lists not one of the domain's hosts: no sender
 /// that knows the policy may deliver anywhere (RFC 8461 §5).
 pub(super) fn lists_no_host(evidence: &Evidence, demands: &[Demand], roots: &Roots) -> bool {

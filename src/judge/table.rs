@@ -173,6 +173,37 @@ const GROUNDS: &[Ground] = &[
         &[],
     ),
     ground(
+        Status::Intercepted,
+        PROVEN,
+        "(e) the transcripts of both ends of a session with a mirror: TLS was completed with another \
+         certificate than the one that the mirror presents, without proof of its key, or at the \
+         mirror's end alone",
+        &[],
+    ),
+    ground(
+        Status::Stripped,
+        PROVEN,
+        "(e) the same: bytes were changed, taken out or put in on the way, and the mirror's offer or \
+         TLS did not come about",
+        &[],
+    ),
+    ground(
+        Status::Intercepted,
+        CORROBORATED,
+        "a 220 greeting at the address of a mirror in every session, two at least, while the mirror, \
+         whose record is complete, had none of them",
+        &[],
+    ),
+    ground(Status::Intercepted, SUSPECTED, "the same in one session, or not in all", &[]),
+    ground(
+        Status::Stripped,
+        CORROBORATED,
+        "every session with an address of a mirror, two at least, was cut off at STARTTLS or in the \
+         handshake, and neither end did it",
+        &[],
+    ),
+    ground(Status::Stripped, SUSPECTED, "the same in one session, or not in all", &[]),
+    ground(
         Status::Stripped,
         PROVEN,
         "the reply to our STARTTLS quotes exactly eight X's as the token where the command stands",

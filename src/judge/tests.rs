@@ -167,6 +167,7 @@ fn evidence(target: &str, route: Route, all: &[Seen], families: Families) -> Evi
         role: Role::Target,
         families,
         elsewhere: std::collections::BTreeMap::new(),
+        mirror: None,
     }
 }
 
@@ -175,7 +176,11 @@ fn report_on(route: Route, all: &[Seen], families: Families) -> TargetReport {
 }
 
 fn judged(evidence: &Evidence, controls: &[Evidence]) -> TargetReport {
-    let report = judge(evidence, controls, Context { roots: &Roots::webpki(), verify_name: None });
+    judged_by(evidence, controls, &Roots::webpki())
+}
+
+fn judged_by(evidence: &Evidence, controls: &[Evidence], roots: &Roots) -> TargetReport {
+    let report = judge(evidence, controls, Context { roots, verify_name: None });
     let verdict = &report.verdict;
     let grounds = CLAIMS.claims.iter();
     assert_eq!(grounds.filter(|ground| ground.allows(verdict)).take(1).count(), 1, "{verdict:?}");
@@ -316,6 +321,17 @@ fn a_refusing_greeting_was_not_measured() {
     let report = report(&[seen("mx1.example.net", V4, &[away])]);
     assert_eq!(report.verdict.status, Status::Inconclusive);
     assert_eq!(report.verdict.because.as_deref(), Some("greeting-554"));
+}
+
+#[test]
+fn turned_away_at_ehlo_is_told_as_that() {
+    let away = "-- connected\nS: 220 mx\nC: EHLO p\nS: 450 4.7.1 later\nC: QUIT\nS: 221 bye\n\
+                -- ended by-us\n";
+    let report = report(&[seen("mx1.example.net", V4, &[away])]);
+    assert_eq!(report.verdict.status, Status::Inconclusive);
+    assert_eq!(ids(&report), ["address-turned-away"]);
+    let explanation = &report.findings[0].explanation;
+    assert!(explanation.contains("answered EHLO with 450: \"4.7.1 later\""), "{explanation}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
 use super::standing::Standing;
-use super::{dead_end, describe, interception};
+use super::{dead_end, describe, interception, mirror};
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;
 use crate::model::report::{AddressReport, HostReport};
@@ -62,10 +62,13 @@ pub(super) fn of_hosts(scene: &Scene<'_>) -> Vec<HostReport> {
 pub(super) fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
     let own = claim::of_address(address, &scene.addresses, &scene.controls);
     let promised = scene.promises.of_address(&address.host, address.ip);
-    match promised.filter(|promised| promised.rank() < own.rank()) {
-        Some(promised) => promised,
-        None => own,
-    }
+    let claims = [Some(own.clone()), promised, mirrored(address, scene)];
+    claims.into_iter().flatten().min_by_key(Claim::rank).unwrap_or(own)
+}
+
+/// What the target's own recordings say of an address, where it is a mirror.
+fn mirrored(address: &Address<'_>, scene: &Scene<'_>) -> Option<Claim> {
+    mirror::claim(&mirror::at(scene.mirror.as_ref(), address))
 }
 
 /// The claim on a set of addresses: a host's or the whole target's. The claim
@@ -77,6 +80,7 @@ fn of_addresses(addresses: &[&Address<'_>], scene: &Scene<'_>, whole: bool) -> C
     let mut claims: Vec<Claim> =
         own.iter().filter(|claim| claim.confidence.is_some()).cloned().collect();
     claims.extend(by_family(addresses, scene));
+    claims.extend(addresses.iter().filter_map(|address| mirrored(address, scene)));
     let hosts = addresses.iter().map(|address| address.host.as_str()).collect();
     claims.extend(scene.promises.claims(&hosts));
     if whole {

@@ -62,6 +62,7 @@ impl View {
             role: whole.role,
             families: whole.families_at(&self.vantage),
             elsewhere: BTreeMap::new(),
+            mirror: whole.mirror.clone(),
         }
     }
 }

@@ -229,7 +229,11 @@ pub fn observation(report: &ObservationReport) -> Result<Observation, EntryError
     })
 }
 
-fn transcript(
+/// The events of a transcript; what the handshake showed stands apart from it.
+///
+/// # Errors
+/// An entry makes no sense.
+pub fn transcript(
     id: &str,
     entries: &[TranscriptEntry],
     handshake: &Handshake,
@@ -242,12 +246,23 @@ fn transcript(
     Ok(Transcript { events })
 }
 
+impl TranscriptEntry {
+    /// The bytes that it carries; `None` where it carries none, and where its base64
+    /// does not decode.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match (&self.text, &self.base64) {
+            (Some(text), _) => Some(text.clone().into_bytes()),
+            (None, Some(encoded)) => BASE64.decode(encoded).ok(),
+            (None, None) => None,
+        }
+    }
+}
+
 fn kind(entry: &TranscriptEntry, handshake: &Handshake) -> Option<EventKind> {
-    let bytes = match (&entry.text, &entry.base64) {
-        (Some(text), _) => Some(text.clone().into_bytes()),
-        (None, Some(encoded)) => Some(BASE64.decode(encoded).ok()?),
-        (None, None) => None,
-    };
+    let bytes = entry.bytes();
+    if bytes.is_none() && entry.base64.is_some() {
+        return None;
+    }
     Some(match (entry.from, entry.event.as_deref(), bytes) {
         (Speaker::Peer, None, Some(bytes)) => EventKind::Received(bytes),
         (Speaker::Us, None, Some(bytes)) => EventKind::Sent(bytes),

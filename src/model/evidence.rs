@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::mirror::MirrorEvidence;
 use crate::model::observation::Observation;
 use crate::model::policy::PolicyEvidence;
 use crate::model::probe::Role;
@@ -26,6 +27,8 @@ pub struct Evidence {
     pub families: Families,
     /// The same for every other vantage point, by its id.
     pub elsewhere: BTreeMap<String, Families>,
+    /// What the target said of these sessions itself, where it is a mirror.
+    pub mirror: Option<MirrorEvidence>,
 }
 
 impl Evidence {

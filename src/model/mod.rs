@@ -6,10 +6,12 @@
 
 pub mod catalogue;
 pub mod compare;
+pub mod egress;
 pub mod entries;
 pub mod evidence;
 pub mod finding;
 pub mod injection;
+pub mod mirror;
 pub mod notation;
 pub mod observation;
 pub mod operator;

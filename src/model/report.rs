@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::compare::{Cell, Contrast};
 use crate::model::finding::Finding;
 use crate::model::injection::InjectionReport;
+use crate::model::mirror::MirrorReport;
 use crate::model::policy::{PolicyFetch, TxtAnswer};
 use crate::model::probe::{ClientHello, Family, Mode, Role};
 use crate::model::range::TlsRange;
@@ -218,6 +219,8 @@ pub struct TargetReport {
     pub injections: Option<Vec<InjectionReport>>,
     /// What the servers' TLS ranges over; `None` where that was not asked.
     pub tls_ranges: Option<Vec<TlsRange>>,
+    /// What the target saw of these sessions itself, where it is a mirror.
+    pub mirror: Option<MirrorReport>,
 }
 
 /// What one view says of a target by itself. A view is a vantage point and, where

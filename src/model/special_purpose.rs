@@ -37,6 +37,19 @@ pub fn is_public(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether an address is known to nobody outside its own network: private (RFC 1918,
+/// RFC 4193), shared (RFC 6598), link-local or loopback.
+pub fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared
+        }
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +88,16 @@ mod tests {
         }
         for ip in ["8.8.8.8", "142.250.1.26", "2a00:1450::1a", "2607:f8b0::1b", "100.128.0.1"] {
             assert!(public(ip), "{ip}");
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_known_to_nobody_outside() {
+        for ip in ["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "127.0.0.1", "fd00::1"] {
+            assert!(is_private(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["192.0.2.1", "8.8.8.8", "100.128.0.1", "2001:db8::1", "2a00:1450::1a"] {
+            assert!(!is_private(ip.parse().unwrap()), "{ip}");
         }
     }
 }

@@ -59,6 +59,14 @@ impl Dialler {
         self.pretend.is_none() && super::link::covers(ip).unwrap_or(true)
     }
 
+    /// Opens a connection that is no probe.
+    ///
+    /// # Errors
+    /// How the attempt ended.
+    pub async fn open(&self, endpoint: SocketAddr, deadline: Instant) -> Result<TcpStream, Ending> {
+        self.dial(endpoint, None, deadline).await.map(|up| up.stream)
+    }
+
     /// Connects, or says how the attempt ended.
     pub(super) async fn dial(
         &self,
@@ -69,7 +77,8 @@ impl Dialler {
         let (real, source) = match &self.pretend {
             None => (endpoint, source),
             Some(pretend) => match pretend.endpoints.get(&endpoint) {
-                Some(real) => (*real, None),
+                // One of several loopback addresses tells a pretend client from another.
+                Some(real) => (*real, source.filter(IpAddr::is_loopback)),
                 None => return Err(ending(Ended::Unreachable, "no such host")),
             },
         };
@@ -81,6 +90,7 @@ impl Dialler {
         };
         let local = match &self.pretend {
             None => stream.local_addr().ok(),
+            Some(_) if source.is_some() => stream.local_addr().ok(),
             Some(_) => self.source_towards(endpoint.ip()).ok().map(|ip| SocketAddr::new(ip, 0)),
         };
         Ok(Dialled { stream, local })

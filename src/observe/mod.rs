@@ -13,6 +13,6 @@ mod socks5;
 mod stream;
 
 pub use dial::{Dialler, route_from, route_to};
-pub use link::addresses_of;
+pub use link::{OwnAddress, addresses_of, own_addresses};
 pub use record::observe;
 pub use socks5::{Proxy, ProxyFault, observe_through};

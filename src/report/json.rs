@@ -47,6 +47,14 @@ pub fn tlsa_ndjson(report: &TlsaReport) -> serde_json::Result<String> {
     }))
 }
 
+/// One object in one line, ended by a line feed.
+///
+/// # Errors
+/// As [`render`].
+pub fn line(report: &impl Serialize) -> serde_json::Result<String> {
+    lines(std::iter::once(report))
+}
+
 fn lines(reports: impl Iterator<Item = impl Serialize>) -> serde_json::Result<String> {
     let mut lines = String::new();
     for report in reports {
@@ -70,6 +78,9 @@ fn strip_target(target: &mut TargetReport) {
     if let Some(fetch) = &mut target.policies.mta_sts.fetch {
         fetch.body = None;
         fetch.chain = None;
+    }
+    if let Some(mirror) = &mut target.mirror {
+        mirror.sessions = None;
     }
     for observation in &mut target.observations {
         observation.transcript = None;
@@ -125,8 +136,8 @@ pub enum ReadError {
 /// The text is not JSON, lacks a field, has another `schema`, or is of several runs.
 pub fn read(text: &str) -> Result<Report, ReadError> {
     let mut reports = read_all(text)?;
-    match (reports.pop(), reports.is_empty()) {
-        (Some(report), true) => Ok(report),
+    match (reports.pop(), reports.pop()) {
+        (Some(report), None) => Ok(report),
         _ => Err(ReadError::Runs),
     }
 }
@@ -152,8 +163,11 @@ pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
             None => reports.push(report),
         }
     }
-    // Nothing but blanks: the error is that of a text that ends too early.
-    if reports.is_empty() { Ok(vec![serde_json::from_str(text)?]) } else { Ok(reports) }
+    if reports.is_empty() {
+        // An empty text is no JSON at all, and the parser says so.
+        serde_json::from_str::<Version>(text)?;
+    }
+    Ok(reports)
 }
 
 #[derive(serde::Deserialize)]
@@ -236,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_of_several_runs_are_read_in_their_order() {
+    fn reports_behind_each_other_are_told_apart() {
         let (one, mut other) = (samples::idn(), samples::stripped());
         other.run.duration_ms += 1;
         let text = ndjson(&one).unwrap() + &render(&other).unwrap();

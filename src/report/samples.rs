@@ -108,6 +108,7 @@ pub(crate) fn target(
         findings: Vec::new(),
         injections: None,
         tls_ranges: None,
+        mirror: None,
     }
 }
 

@@ -12,12 +12,14 @@ mod certificates;
 mod controls;
 mod differences;
 mod dns;
+pub mod egress;
 mod evidence;
 pub mod explain;
 mod findings;
 mod injection;
 mod machine;
 mod matrix;
+mod mirror;
 mod policies;
 mod postfix;
 mod range;
@@ -74,6 +76,7 @@ fn write_target(page: &mut Page, report: &Report, target: &TargetReport, style: 
     certificates::write(page, target);
     sessions::write_cut_short(page, target);
     matrix::write(page, target);
+    mirror::write(page, target, style.verbose);
     differences::write(page, target, style.verbose);
     findings::write(page, target, style.verbose);
     injection::write(page, target);
@@ -108,10 +111,14 @@ fn write_verdict(page: &mut Page, target: &TargetReport) {
     write_extent(page, verdict);
 }
 
+/// Reasons that are the sentence of the verdict itself.
+const SAID_ALREADY: [&str; 3] = ["promise-denied", "promise-kept-in-part", "mx-not-listed"];
+
 /// Why, where, and at how many addresses.
 fn write_extent(page: &mut Page, verdict: &Verdict) {
     let mut line = Line::new();
-    if let Some(because) = &verdict.because {
+    let is_said = |because: &&String| SAID_ALREADY.contains(&because.as_str());
+    if let Some(because) = verdict.because.as_ref().filter(|because| !is_said(because)) {
         line = line.plain("Because: ").plain(&words::because(verdict.status, because)).plain(". ");
     }
     if let Some(place) = verdict.place {

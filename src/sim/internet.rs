@@ -75,6 +75,7 @@ pub struct Internet {
     published: Vec<(String, Published)>,
     latency: Duration,
     clients: Vec<IpAddr>,
+    past_boxes: bool,
 }
 
 #[derive(Debug)]
@@ -181,6 +182,14 @@ impl Internet {
         self
     }
 
+    /// Opens a second way to every server that has a box before it, past the box: for
+    /// a client elsewhere. See [`Running::clean_endpoints`].
+    #[must_use]
+    pub fn past_boxes(mut self) -> Self {
+        self.past_boxes = true;
+        self
+    }
+
     /// How late bytes are in each direction, between server and box or client.
     /// The connection itself is up at once.
     #[must_use]
@@ -238,6 +247,7 @@ impl Internet {
         let resolver = NameServer::start(&self.zone).await?;
         let mut running = Running {
             endpoints: HashMap::new(),
+            clean: HashMap::new(),
             resolver,
             ca_pem: pki.root_pem().to_owned(),
             ipv6: ipv6_available().await,
@@ -261,6 +271,10 @@ impl Internet {
                         .copied()
                         .find(|client| Family::of(*client) == Family::of(endpoint.ip())),
                 };
+                if self.past_boxes && site.middlebox.is_some() {
+                    let past = Site { middlebox: None, server: Arc::clone(&server), ..site };
+                    running.open_past(endpoint, past).await?;
+                }
                 running.open(endpoint, site).await?;
             }
         }
@@ -303,6 +317,8 @@ impl Internet {
 /// A pretend internet that runs until it is dropped.
 pub struct Running {
     endpoints: HashMap<SocketAddr, SocketAddr>,
+    /// Those that a client elsewhere reaches past a box.
+    clean: HashMap<SocketAddr, SocketAddr>,
     resolver: NameServer,
     ca_pem: String,
     ipv6: bool,
@@ -318,6 +334,14 @@ impl Running {
     /// address that is not in here as unreachable, and never dial it.
     pub fn endpoints(&self) -> &HashMap<SocketAddr, SocketAddr> {
         &self.endpoints
+    }
+
+    /// The same for a client on paths without a box; equal to [`Self::endpoints`]
+    /// unless [`Internet::past_boxes`] was asked for.
+    pub fn clean_endpoints(&self) -> HashMap<SocketAddr, SocketAddr> {
+        let mut endpoints = self.endpoints.clone();
+        endpoints.extend(self.clean.iter().map(|(pretend, real)| (*pretend, *real)));
+        endpoints
     }
 
     /// The resolver, UDP and TCP.
@@ -349,13 +373,32 @@ impl Running {
     }
 
     async fn open(&mut self, endpoint: SocketAddr, site: Site) -> Result<(), Error> {
+        if let Some(real) = self.listen_for(endpoint, site).await? {
+            self.endpoints.insert(endpoint, real);
+        }
+        Ok(())
+    }
+
+    async fn open_past(&mut self, endpoint: SocketAddr, site: Site) -> Result<(), Error> {
+        if let Some(real) = self.listen_for(endpoint, site).await? {
+            self.clean.insert(endpoint, real);
+        }
+        Ok(())
+    }
+
+    /// The socket that stands for an endpoint; `None` for IPv6 where there is none.
+    async fn listen_for(
+        &mut self,
+        endpoint: SocketAddr,
+        site: Site,
+    ) -> Result<Option<SocketAddr>, Error> {
         if endpoint.is_ipv6() && !self.ipv6 {
-            return Ok(());
+            return Ok(None);
         }
         let listener = TcpListener::bind((loopback(endpoint), 0)).await?;
-        self.endpoints.insert(endpoint, listener.local_addr()?);
+        let real = listener.local_addr()?;
         self.listeners.spawn(listen(listener, Arc::new(site)));
-        Ok(())
+        Ok(Some(real))
     }
 
     fn close(&mut self, endpoint: SocketAddr) -> Result<(), Error> {

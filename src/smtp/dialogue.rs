@@ -242,6 +242,30 @@ mod tests {
         );
     }
 
+    /// RFC 5321 §3.1, §4.3.1.
+    #[test]
+    fn nothing_is_sent_before_the_greeting_is_complete() {
+        let greeting = b"220-mx.example.net\r\n220-one moment\r\n220 ready\r\n";
+        let mut dialogue = Dialogue::new("p", Mode::Starttls);
+        assert_eq!(dialogue.start(), Action::Receive);
+        for byte in &greeting[..greeting.len() - 1] {
+            assert_eq!(dialogue.received(&[*byte]), Action::Receive);
+        }
+        assert_eq!(sent(dialogue.received(b"\n")), "EHLO p\r\n");
+    }
+
+    /// RFC 3207 §4.2: what was said in clear is forgotten.
+    #[test]
+    fn ehlo_is_said_again_inside_tls() {
+        let mut dialogue = Dialogue::new("p", Mode::Starttls);
+        dialogue.received(b"220 mx\r\n");
+        dialogue.received(b"250-mx\r\n250 STARTTLS\r\n");
+        assert!(matches!(dialogue.received(b"220 go\r\n"), Action::StartTls { .. }));
+        assert_eq!(sent(dialogue.secured()), "EHLO p\r\n");
+        // An offer inside TLS is not taken.
+        assert_eq!(sent(dialogue.received(b"250-mx\r\n250 STARTTLS\r\n")), "QUIT\r\n");
+    }
+
     #[test]
     fn starttls_is_sent_without_an_offer_and_after_helo() {
         let mut dialogue = Dialogue::new("p", Mode::Starttls);

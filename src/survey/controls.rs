@@ -30,6 +30,8 @@ pub struct ControlSettings {
     pub canary: Vec<IpAddr>,
     /// Whether there shall be a canary at all.
     pub no_canary: bool,
+    /// Targets that earn no control: a mirror speaks for itself.
+    pub never_for: Vec<Target>,
 }
 
 /// One control as it was asked.
@@ -54,6 +56,9 @@ impl Controls {
     pub(super) async fn ask(&self, survey: &Survey, endpoints: &Arc<Endpoints>, target: &Evidence) {
         let public = target.observations.iter().all(|seen| is_public(seen.probe.ip));
         let settings = &survey.controls;
+        if settings.never_for.contains(&target.target) {
+            return;
+        }
         tokio::join!(
             async {
                 if !settings.named.is_empty() {

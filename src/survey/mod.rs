@@ -158,6 +158,7 @@ impl Gathered {
             role,
             families: self.views.first().map_or(unasked, |view| view.families),
             elsewhere: states.map(|view| (view.route.vantage.clone(), view.families)).collect(),
+            mirror: None,
         }
     }
 }
@@ -302,6 +303,7 @@ impl Running {
                 role: Role::Target,
                 families: self.survey.asked,
                 elsewhere: BTreeMap::new(),
+                mirror: None,
             }));
         }
         let controls = self.controls.evidence(&self.endpoints, &mut numbers);

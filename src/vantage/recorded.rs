@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 
 use crate::model::entries::{self, EntryError};
 use crate::model::evidence::Evidence;
+use crate::model::mirror::{MirrorEvidence, MirrorReport};
 use crate::model::policy::PolicyEvidence;
 use crate::model::probe::Role;
 use crate::model::report::{Families, FamilyUse, Report, Run, TargetReport};
@@ -69,5 +70,17 @@ fn of_target(report: &TargetReport, run: &Run) -> Result<Evidence, RecordedError
         role,
         families: anybody.or(nobody).unwrap_or(unasked),
         elsewhere: states.into_iter().skip(1).collect(),
+        mirror: report.mirror.as_ref().map(mirrored),
     })
+}
+
+/// What a mirror said, as far as the report keeps it.
+fn mirrored(report: &MirrorReport) -> MirrorEvidence {
+    MirrorEvidence {
+        source: report.source,
+        error: report.error.clone(),
+        clock_offset_ms: report.clock_offset_ms,
+        complete_since: report.complete_since,
+        sessions: report.sessions.clone().unwrap_or_default(),
+    }
 }

@@ -13,8 +13,8 @@ use mxray::plan::{Closer, Intent};
 use mxray::sim::internet::{Internet, Running};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
-use mxray::vantage::VantagePoint;
 use mxray::vantage::local::Local;
+use mxray::vantage::{Observer, VantagePoint};
 
 pub(crate) const V4: [u8; 4] = [203, 0, 113, 1];
 pub(crate) const V6: [u16; 8] = [0x2001, 0xdb8, 0x203, 0, 0, 0, 0, 1];
@@ -67,6 +67,22 @@ pub(crate) struct Beside {
     pub(crate) canary: Vec<IpAddr>,
     /// The EHLO name of the second look.
     pub(crate) second_name: Option<&'static str>,
+    /// A second vantage point, [`ELSEWHERE`].
+    pub(crate) elsewhere: Option<Elsewhere>,
+    /// Several source addresses here, of loopback.
+    pub(crate) sources: Vec<IpAddr>,
+}
+
+/// The id of the second vantage point.
+pub(crate) const ELSEWHERE: &str = "elsewhere";
+
+/// What lies before the second vantage point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// No box.
+    Clean,
+    /// The same boxes.
+    Same,
 }
 
 impl Beside {
@@ -76,6 +92,7 @@ impl Beside {
             built_in: false,
             canary: self.canary.clone(),
             no_canary: self.canary.is_empty(),
+            never_for: Vec::new(),
         }
     }
 }
@@ -114,23 +131,26 @@ async fn outcome_until(
 ) -> survey::Outcome {
     assert!(running.ipv6_available(), "these tests need ::1");
     let sources = vec![IpAddr::from([198, 51, 100, 10]), "2001:db8:100::10".parse().unwrap()];
-    let anchor = running.trust_anchor().map(|text| TrustAnchor::parse(text).unwrap());
-    let resolver = Resolver::new(ResolverSettings {
-        servers: vec![running.resolver()],
-        anchor: anchor.unwrap_or_else(TrustAnchor::root),
-        ..ResolverSettings::default()
-    });
+    let local = |endpoints| Local {
+        resolver: Some(resolver(running)),
+        dialler: Dialler::pretend(endpoints, sources.clone()),
+    };
+    let mut vantages = vec![VantagePoint::here(local(running.endpoints().clone()))];
+    if let Some(elsewhere) = beside.elsewhere {
+        let endpoints = match elsewhere {
+            Elsewhere::Clean => running.clean_endpoints(),
+            Elsewhere::Same => running.endpoints().clone(),
+        };
+        let observer = Observer::Local(local(endpoints));
+        vantages.push(VantagePoint { id: ELSEWHERE.to_owned(), observer });
+    }
     let names = [Some(EHLO_NAME), beside.second_name].into_iter().flatten();
     let ehlo_names = names.map(str::to_owned).collect();
     let survey = Survey {
-        vantages: [VantagePoint::here(Local {
-            resolver: Some(resolver.unwrap()),
-            dialler: Dialler::pretend(running.endpoints().clone(), sources),
-        })]
-        .into(),
+        vantages: vantages.into(),
         intent: Intent {
             ehlo_names,
-            sources: Vec::new(),
+            sources: beside.sources.clone(),
             port: None,
             mode: asking.mode,
             sni: None,
@@ -146,6 +166,16 @@ async fn outcome_until(
     let (events, _) = tokio::sync::mpsc::unbounded_channel();
     let targets = vec![target.parse().unwrap()];
     survey::run(survey, targets, events, stop).await
+}
+
+fn resolver(running: &Running) -> Resolver {
+    let anchor = running.trust_anchor().map(|text| TrustAnchor::parse(text).unwrap());
+    let settings = ResolverSettings {
+        servers: vec![running.resolver()],
+        anchor: anchor.unwrap_or_else(TrustAnchor::root),
+        ..ResolverSettings::default()
+    };
+    Resolver::new(settings).unwrap()
 }
 
 /// Surveys and judges one target.

@@ -11,6 +11,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,8 +27,6 @@ use crate::topology::{AUTHORITATIVE, DNS, RESOLVER, STRIPPING_RESOLVER};
 pub(crate) const INSECURE: &str = "insecure.test";
 /// A domain on Postfix whose zone is signed by the wrong key.
 pub(crate) const BOGUS: &str = "bogus.test";
-/// A domain whose exchange is two machines, of which one never had STARTTLS.
-pub(crate) const UNEQUAL: &str = "unequal.test";
 /// Zones with signatures.
 const SIGNED: [&str; 3] = [".", "test.", "bogus.test."];
 /// A DS that no key of `bogus.test.` has.
@@ -44,6 +43,8 @@ pub(crate) struct Records {
     own: Vec<(String, String)>,
     /// Zones that the server knows and cannot load.
     unserved: Vec<String>,
+    /// Names of addresses, in the root zone.
+    pointers: String,
 }
 
 impl Records {
@@ -59,6 +60,13 @@ impl Records {
         let _ = write!(text, "$ORIGIN {domain}.\n{lines}\n$ORIGIN .\n");
     }
 
+    /// Adds the name of an address.
+    pub(crate) fn add_pointer(&mut self, ip: &str, name: &str) {
+        if let Ok(ip) = ip.parse() {
+            let _ = writeln!(self.pointers, "{} PTR {name}.", reverse_name(ip));
+        }
+    }
+
     /// Adds a zone of its own whose signatures do not hold.
     pub(crate) fn add_bogus_zone(&mut self, zone: &str, lines: &str) {
         let _ = write!(self.signed, "{zone}. NS ns.test.\n{zone}. DS {WRONG_DS}\n");
@@ -70,6 +78,18 @@ impl Records {
         let _ = writeln!(self.signed, "{zone}. NS ns.test.");
         self.unserved.push(zone.to_owned());
     }
+}
+
+/// The name below which an address has its PTR records (RFC 1035 §3.5, RFC 3596 §2.5).
+fn reverse_name(ip: IpAddr) -> String {
+    let (parts, zone): (Vec<String>, _) = match ip {
+        IpAddr::V4(ip) => (ip.octets().iter().map(u8::to_string).collect(), "in-addr.arpa."),
+        IpAddr::V6(ip) => {
+            (format!("{:032x}", ip.to_bits()).chars().map(String::from).collect(), "ip6.arpa.")
+        }
+    };
+    let reversed: Vec<&str> = parts.iter().rev().map(String::as_str).collect();
+    format!("{}.{zone}", reversed.join("."))
 }
 
 /// The running servers.
@@ -167,7 +187,8 @@ fn write_zones(folder: &Path, records: &Records) -> Result<()> {
     fs::create_dir_all(&zones)?;
     // keymgr prints a record a digest; all of them are right.
     let ds = keymgr(folder, "test.", &["ds"])?;
-    let root = format!("{}test. NS ns.test.\n{}{ds}\n", apex("."), name_server());
+    let root =
+        format!("{}test. NS ns.test.\n{}{ds}\n{}", apex("."), name_server(), records.pointers);
     fs::write(zones.join("root.zone"), root)?;
     fs::write(zones.join("test.zone"), test_zone() + &records.signed)?;
     for (domain, more) in [(INSECURE, &records.insecure), (BOGUS, &records.bogus)] {
@@ -186,12 +207,7 @@ fn test_zone() -> String {
     let mail: String = mta::SITES.iter().map(|site| mail(site.domain, site)).collect();
     let delegations =
         format!("{INSECURE}. NS ns.test.\n{BOGUS}. NS ns.test.\n{BOGUS}. DS {WRONG_DS}\n");
-    let unequal = format!(
-        "{UNEQUAL}. MX 10 mx.{UNEQUAL}.\nmx.{UNEQUAL}. A {}\nmx.{UNEQUAL}. A {}\n",
-        mta::POSTFIX.ipv4,
-        mta::PLAIN.ipv4
-    );
-    format!("{}{}{mail}{unequal}{delegations}", apex("test."), name_server())
+    format!("{}{}{mail}{delegations}", apex("test."), name_server())
 }
 
 fn apex(zone: &str) -> String {

@@ -8,8 +8,10 @@
 mod capability;
 mod dane;
 mod dns;
+mod egress;
 mod forwarder;
 mod injection;
+mod innocent;
 mod levels;
 mod middlebox;
 mod mta;
@@ -23,6 +25,7 @@ mod sandbox;
 mod scenarios;
 mod sts;
 mod topology;
+mod vantages;
 mod world;
 
 use std::env;

@@ -95,6 +95,11 @@ impl Servers {
         Ok(Self(servers.into_iter().map(|(daemon, _)| daemon).collect()))
     }
 
+    /// All that they said so far.
+    pub(crate) fn said(&self) -> String {
+        self.0.iter().map(Daemon::said).collect()
+    }
+
     /// What they said, for a failure.
     pub(crate) fn logs(&self) -> String {
         self.0.iter().map(Daemon::log).collect::<Vec<_>>().join("\n")

@@ -53,6 +53,41 @@ pub(crate) fn handshake(
     read(&outcome.stdout).with_context(|| outcome.to_string())
 }
 
+/// Says commands one by one, each after the whole reply to what came before it.
+const DIALOGUE: &str = r#"
+reply() {
+  while IFS= read -r -t 15 line <&3; do
+    printf '%s\n' "$line"
+    [[ $line =~ ^[0-9]{3}" " ]] && return
+  done
+  exit 0
+}
+exec 3<>"/dev/tcp/$1/25" || exit 1
+shift
+reply
+for command; do printf '%s\r\n' "$command" >&3; reply; done
+"#;
+
+/// What port 25 of an address replies in clear, by nothing but a shell's socket:
+/// the greeting first, then one reply a command. Fewer where it closes before.
+pub(crate) fn replies(namespace: &str, address: &str, commands: &[&str]) -> Result<Vec<String>> {
+    let mut bash = process::command(namespace, "bash");
+    bash.args(["-c", DIALOGUE, "dialogue", address]).args(commands);
+    let said = process::run(&mut bash)?.replace('\r', "");
+    let mut replies = vec![String::new()];
+    for line in said.lines() {
+        if let Some(reply) = replies.last_mut() {
+            reply.push_str(line);
+            reply.push('\n');
+        }
+        if line.as_bytes().get(3) == Some(&b' ') {
+            replies.push(String::new());
+        }
+    }
+    replies.retain(|reply| !reply.is_empty());
+    Ok(replies)
+}
+
 fn configured() -> Result<PathBuf> {
     let folder = sandbox::folder("oracle")?;
     sandbox::write_aged(&folder.join("main.cf"), CONFIGURATION)?;

@@ -117,10 +117,15 @@ impl Daemon {
         Ok(())
     }
 
+    /// All that it said so far.
+    pub(crate) fn said(&self) -> String {
+        let text = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
     /// The last lines of what it said.
     pub(crate) fn log(&self) -> String {
-        let text = fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
+        let text = self.said();
         let lines: Vec<_> = text.lines().collect();
         let tail = lines.get(lines.len().saturating_sub(LOG_LINES)..).unwrap_or_default();
         format!("--- log of {}\n{}", self.name, tail.join("\n"))

@@ -104,7 +104,6 @@ pub(crate) fn all() -> Vec<Scenario> {
     }
     let both = vec![mta::POSTFIX.ipv4, mta::POSTFIX.ipv6];
     scenarios.push(boxed(&mta::POSTFIX, Behaviour::ForeignCertificate, both, UNTRUSTED));
-    scenarios.extend(innocent());
     scenarios
 }
 
@@ -141,21 +140,6 @@ fn boxed(
 ) -> Scenario {
     let title = format!("{}: {behaviour} on the path to {}", site.domain, addresses.join(" and "));
     Scenario { title, on_path: Some((behaviour, addresses)), ..clean(site, expected) }
-}
-
-/// What looks like an attack and is none, or cannot be told to be one.
-fn innocent() -> Vec<Scenario> {
-    let postfix = &mta::POSTFIX;
-    vec![
-        clean(&mta::PLAIN, &[(STATUS, "not-offered")]),
-        clean(&mta::BUSY, &[(STATUS, "inconclusive")]),
-        clean(&mta::KEYLESS, &[(STATUS, "tls-broken")]),
-        Scenario {
-            title: format!("{}: one node of two without STARTTLS", dns::UNEQUAL),
-            domain: dns::UNEQUAL,
-            ..clean(postfix, &[(STATUS, "inconsistent")])
-        },
-    ]
 }
 
 fn of_dns() -> Vec<Scenario> {

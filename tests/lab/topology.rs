@@ -13,6 +13,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -39,13 +40,17 @@ pub(crate) const AUTHORITATIVE: [&str; 2] = ["192.0.2.53", "2001:db8:53::53"];
 pub(crate) const RESOLVER: &str = "192.0.2.54";
 /// A resolver that hands no signatures on.
 pub(crate) const STRIPPING_RESOLVER: &str = "192.0.2.55";
+/// A mail server in networks of its own, as another operator's.
+pub(crate) const CONTROL_IPV4: &str = "192.0.2.120";
+/// The same over IPv6.
+pub(crate) const CONTROL_IPV6: &str = "2001:db8:150::1";
 
 /// All of them.
 pub(crate) const NAMESPACES: [&str; 6] = [CLIENT, ISP, CORE, MX, DNS, CLEAN];
 const LINKS: [(&str, &str); 5] =
     [(CLIENT, ISP), (ISP, CORE), (CORE, MX), (CORE, DNS), (CORE, CLEAN)];
 /// Namespace, interface, address with prefix length.
-const ADDRESSES: [(&str, &str, &str); 48] = [
+const ADDRESSES: [(&str, &str, &str); 50] = [
     (CLIENT, ISP, "198.51.100.10/26"),
     (CLIENT, ISP, "198.51.100.11/26"),
     // The kernel prefers what was added last.
@@ -84,6 +89,8 @@ const ADDRESSES: [(&str, &str, &str); 48] = [
     (MX, CORE, "203.0.113.113/24"),
     (MX, CORE, "203.0.113.114/24"),
     (MX, CORE, "203.0.113.115/24"),
+    (MX, CORE, "192.0.2.120/32"),
+    (MX, CORE, "2001:db8:150::1/128"),
     (CORE, DNS, "192.0.2.1/25"),
     (CORE, DNS, "2001:db8:53::1/64"),
     (DNS, CORE, "192.0.2.53/25"),
@@ -96,8 +103,11 @@ const ADDRESSES: [(&str, &str, &str); 48] = [
     (CLEAN, CORE, "192.0.2.130/25"),
     (CLEAN, CORE, "2001:db8:102::10/64"),
 ];
+/// The last parts of further addresses of `mx`, the same in both families: where
+/// the servers of `innocent` are.
+const INNOCENT: RangeInclusive<u8> = 121..=134;
 /// Namespace, destination, next hop.
-const ROUTES: [(&str, &str, &str); 18] = [
+const ROUTES: [(&str, &str, &str); 20] = [
     (CLIENT, "192.0.2.0/24", "198.51.100.1"),
     (CLIENT, "198.51.100.0/24", "198.51.100.1"),
     (CLIENT, "203.0.113.0/24", "198.51.100.1"),
@@ -107,6 +117,8 @@ const ROUTES: [(&str, &str, &str); 18] = [
     (ISP, "2001:db8::/32", "2001:db8:101::2"),
     (CORE, "198.51.100.0/26", "198.51.100.65"),
     (CORE, "2001:db8:100::/64", "2001:db8:101::1"),
+    (CORE, "192.0.2.120/32", "203.0.113.62"),
+    (CORE, "2001:db8:150::/64", "2001:db8:203::62"),
     (MX, "192.0.2.0/24", "203.0.113.1"),
     (MX, "198.51.100.0/24", "203.0.113.1"),
     (MX, "2001:db8::/32", "2001:db8:203::1"),
@@ -149,6 +161,10 @@ fn commands_of(namespace: &str) -> Vec<String> {
     for (_, interface, address) in ADDRESSES.iter().filter(|row| row.0 == namespace) {
         let nodad = if address.contains(':') { " nodad" } else { "" };
         commands.push(format!("address add {address} dev {interface}{nodad}"));
+    }
+    for last in INNOCENT.filter(|_| namespace == MX) {
+        commands.push(format!("address add 203.0.113.{last}/24 dev {CORE}"));
+        commands.push(format!("address add 2001:db8:203::{last}/64 dev {CORE} nodad"));
     }
     for (_, destination, hop) in ROUTES.iter().filter(|row| row.0 == namespace) {
         commands.push(format!("route add {destination} via {hop}"));

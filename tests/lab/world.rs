@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use crate::dane::{self, Exchanges};
 use crate::dns::{Dns, Records};
+use crate::egress;
 use crate::injection;
+use crate::innocent;
 use crate::levels::{self, Sender};
 use crate::middlebox;
 use crate::mta::Servers;
@@ -23,7 +25,8 @@ use crate::process::{self, Daemon, Outcome};
 use crate::range;
 use crate::scenarios;
 use crate::sts;
-use crate::topology::{self, CLIENT};
+use crate::topology::{self, CLEAN, CLIENT, RESOLVER};
+use crate::vantages;
 
 /// What every run says in EHLO.
 const EHLO_NAME: &str = "probe.example.org";
@@ -53,6 +56,7 @@ fn plays() -> Vec<Play> {
     });
     let more = dane::plays().into_iter().chain(sts::plays()).chain(levels::plays());
     let closer = injection::plays().into_iter().chain(range::plays());
+    let more = more.chain(egress::plays()).chain(innocent::plays()).chain(vantages::plays());
     premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
@@ -91,8 +95,13 @@ impl World {
         let sts = PolicyHosts::issue(&authority).context("certificates for MTA-STS")?;
         PolicyHosts::publish(&mut records);
         levels::publish(&mut records);
+        egress::publish(&mut records);
+        innocent::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
-        let listeners = dane.listeners() + &sts.listener() + &levels::listeners(&authority)?;
+        let listeners = dane.listeners()
+            + &sts.listener()
+            + &levels::listeners(&authority)?
+            + &innocent::listeners(&authority)?;
         let servers = Servers::start(&authority, &listeners).context("mail servers")?;
         let policy_hosts = sts.start().context("policy hosts")?;
         let sender = Sender::start(&authority).context("a sending Postfix")?;
@@ -118,18 +127,44 @@ impl World {
         Ok((outcome, report))
     }
 
+    /// The command of a second vantage point, with no box on its path.
+    pub(crate) fn clean_agent(&self) -> String {
+        let program = env!("CARGO_BIN_EXE_mxray");
+        let anchor = self.dns.trust_anchor.display();
+        format!(
+            "ip netns exec {CLEAN} {program} agent --stdio --allow-special --resolver {RESOLVER} \
+             --trust-anchor {anchor}"
+        )
+    }
+
     /// Runs a command of mxray that probes, at the client; gives what it did.
     pub(crate) fn mxray(&self, words: &[&str], resolver: &str) -> Result<Outcome> {
         process::observe(&mut self.command(words, resolver))
     }
 
+    /// Runs `mxray egress` at the client; gives what it did.
+    pub(crate) fn egress(&self, words: &[&str]) -> Result<Outcome> {
+        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+        mxray.arg("egress").args(words).args(["--timeout", TIMEOUT, "--resolver", RESOLVER]);
+        mxray.arg("--ca").arg(&self.authority.file);
+        process::observe(mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor))
+    }
+
     fn command(&self, words: &[&str], resolver: &str) -> Command {
         let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
         mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
-        mxray.args(["--no-controls", "--canary", "none"]);
+        mxray.args(["--canary", "none"]);
+        if !words.contains(&"--control") {
+            mxray.arg("--no-controls");
+        }
         mxray.args(["--resolver", resolver]).arg("--ca").arg(&self.authority.file);
         mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor);
         mxray
+    }
+
+    /// All that the mail servers said so far.
+    pub(crate) fn said_by_servers(&self) -> String {
+        self.servers.said()
     }
 
     fn logs(&self) -> String {

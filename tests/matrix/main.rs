@@ -6,6 +6,7 @@
 //! 2. `world` surveys them, all rows once for all tests.
 //! 3. `score` compares, `page` keeps the result in docs/detection.md.
 //! 4. `properties` holds what is true of every row.
+//! 5. `views` has the menu once more, from two views.
 
 #![expect(clippy::unwrap_used, reason = "a pretend internet that does not start fails the test")]
 #![expect(clippy::indexing_slicing, reason = "a row that is not there fails the test")]
@@ -23,4 +24,5 @@ mod properties;
 mod scopes;
 mod score;
 mod truth;
+mod views;
 mod world;

@@ -5,10 +5,12 @@
 mod agent;
 mod certificates;
 #[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "the other test target uses the rest")]
 mod common;
 mod hostile;
 mod injection;
 mod menu;
+mod mirror;
 mod promises;
 mod range;
 mod servers;

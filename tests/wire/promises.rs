@@ -12,7 +12,8 @@ use mxray::sim::dns::{Fault, RecordType};
 use mxray::sim::internet::Internet;
 use mxray::sim::pki::Flaw;
 use mxray::sim::policy_host::{Answer, PolicyHost};
-use mxray::sim::server::{Profile, Software};
+use mxray::sim::published::Published;
+use mxray::sim::server::{Profile, Software, Starttls};
 use mxray::vantage::recorded;
 
 use crate::common::{self, Asking, DOMAIN, HOST, addresses, ids, report_on};
@@ -105,6 +106,13 @@ async fn saved_evidence_is_judged_again_to_the_same_promise() {
     // Without the certificates nobody can tell: no promise, and no fault.
     let bare = recorded::evidence(&json::strip_evidence(whole(report))).unwrap_err();
     assert!(bare.to_string().contains("transcript"), "{bare}");
+}
+
+/// A report of one target as text.
+fn page(report: &TargetReport) -> String {
+    let style =
+        text::Style { width: 100, colour: false, transcript: false, verbose: 0, postfix: false };
+    text::render(&whole(report.clone()), &style)
 }
 
 /// A report of one target, with what the sample reports have around it.
@@ -243,8 +251,77 @@ async fn an_mx_host_that_the_policy_does_not_list_is_said() {
             report.policies.mta_sts.hosts.iter().map(|host| host.listed).collect();
         assert_eq!(listed, [false], "the pattern is compared with the host, not the domain");
         let found = finding(&report, "sts-mx-not-listed");
+        if mode == "enforce" {
+            let page = page(&report);
+            assert_eq!(page.matches("lists none of its MX hosts").count(), 1, "{page}");
+            assert!(!page.contains("Because:"), "{page}");
+        }
+        let critical = found.severity == Severity::Critical;
+        assert_eq!(critical, mode == "enforce", "{mode}: {:?}", found.severity);
         assert_eq!(found.subject.host.as_deref(), Some(HOST));
         assert!(found.explanation.contains(consequence), "{}", found.explanation);
+    }
+}
+
+/// RFC 8461 §4.2. The MX host fits the pattern, and so does its certificate, which
+/// is for another host.
+#[tokio::test]
+async fn a_certificate_is_judged_for_the_mx_host_and_not_for_the_pattern() {
+    let alias = "alias.example.net";
+    let internet = Internet::builder()
+        .domain(DOMAIN, &[(10, alias)])
+        .host(HOST, addresses(), Profile::new(Software::Postfix, HOST))
+        .dns(|zone| {
+            zone.cname(alias, HOST).txt(&format!("_mta-sts.{DOMAIN}"), RECORD);
+        })
+        .policy_host(DOMAIN, policy_addresses(), PolicyHost::serving(POLICY));
+    let report = report_on(internet, Asking::default()).await;
+    assert!(report.policies.mta_sts.hosts.iter().all(|host| host.listed));
+    assert_eq!(report.verdict.status, Status::PolicyFailed, "{:?}", report.findings);
+    let said = &finding(&report, "sts-mx-certificate-invalid").explanation;
+    assert!(said.contains(alias) && said.contains("certificate-host-mismatch"), "{said}");
+}
+
+/// The text report of a domain that promises by DANE and, in mode enforce, by MTA-STS.
+async fn promising_twice(profile: Profile, published: Published) -> (TargetReport, String) {
+    let internet = Internet::builder()
+        .domain(DOMAIN, &[(10, HOST)])
+        .host(HOST, addresses(), profile)
+        .tlsa(HOST, published)
+        .dns(|zone| {
+            zone.txt(&format!("_mta-sts.{DOMAIN}"), RECORD);
+        })
+        .policy_host(DOMAIN, policy_addresses(), PolicyHost::serving(POLICY));
+    let report = report_on(internet, Asking::default()).await;
+    let page = page(&report);
+    assert!(page.contains("DANE: TLSA records of mx.example.net."), "{page}");
+    assert!(!page.contains("a reason named"), "{page}");
+    (report, page)
+}
+
+#[tokio::test]
+async fn no_offer_breaks_both_promises_in_one_finding() {
+    let hidden = Profile { starttls: Starttls::Hidden, ..Profile::new(Software::Postfix, HOST) };
+    let (report, page) = promising_twice(hidden, Published::EveryKey).await;
+    assert_eq!(report.verdict.status, Status::PolicyFailed);
+    let found: Vec<_> =
+        report.findings.iter().filter(|one| one.id == "starttls-not-supported").collect();
+    assert_eq!(found.len(), addresses().len(), "{found:?}");
+    for finding in found {
+        let said = &finding.explanation;
+        assert!(said.starts_with("DANE and MTA-STS promise TLS for mx.example.net, "), "{said}");
+    }
+    assert!(page.contains("DANE and MTA-STS promise TLS"), "{page}");
+}
+
+#[tokio::test]
+async fn a_leaf_that_is_no_certificate_keeps_no_promise() {
+    let unreadable =
+        Profile { flaw: Flaw::UnreadableLeaf, ..Profile::new(Software::Postfix, HOST) };
+    let (report, _) = promising_twice(unreadable, Published::OldKey).await;
+    assert_eq!(report.verdict.status, Status::PolicyFailed, "{:?}", report.findings);
+    for id in ["validation-failure", "sts-mx-certificate-invalid", "certificate-malformed"] {
+        assert!(ids(&report).contains(&id), "{id}: {:?}", report.findings);
     }
 }
 
@@ -290,9 +367,7 @@ async fn an_interrupted_fetch_keeps_the_records_and_is_no_fault() {
 async fn the_text_says_what_was_promised_and_nothing_raw() {
     let policy = POLICY.replace("max_age: ", "x: \u{1b}[2J\r\nmax_age: ");
     let report = judged(with(PolicyHost::serving(policy))).await;
-    let style =
-        text::Style { width: 100, colour: false, transcript: false, verbose: 0, postfix: false };
-    let page = text::render(&whole(report), &style);
+    let page = page(&report);
     assert!(page.contains("Promises"), "{page}");
     assert!(!page.contains('\u{1b}'), "{page}");
 }

@@ -1,5 +1,6 @@
 //! Real sockets, real signatures: a resolver against the pretend one.
 
+mod beside;
 mod promises;
 mod tampering;
 mod trusted;

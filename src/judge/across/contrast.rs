@@ -10,6 +10,7 @@ use super::{Look, SEEN_ELSEWHERE, Spot};
 use crate::judge::address::Address;
 use crate::judge::claim::{self, Claim};
 use crate::judge::controls::{Control, Path, different_operators};
+use crate::judge::mask;
 use crate::judge::standing::Standing;
 use crate::judge::verdict::SESSIONS_FOR_KEYS;
 use crate::judge::views::View;
@@ -114,13 +115,15 @@ fn lost(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     };
     Contrast {
         confidence,
-        place: near.or_else(|| family_path(here, |one| one.has())),
+        place: near.or_else(|| family_path(here, Kind::Lost)),
         ..contrast(Kind::Lost, here, there, (&lost, family))
     }
 }
 
-/// docs/detection.md §1 (c): hidden but accepted here, offered there, with the same
-/// proven key, and controls of different operators hidden in the same way.
+/// docs/detection.md §1 (b): what stands under a mask here, with STARTTLS accepted
+/// behind it, can be read there, at the same key. (c): hidden but accepted here,
+/// offered there, with the same proven key, and controls of different operators
+/// hidden in the same way. After HELO nothing is hidden: nothing can be offered.
 fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
     let (own, other) = (here.address, there.address);
     let family = own.family();
@@ -134,11 +137,12 @@ fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
     };
     let controls = &here.side.scene.controls;
     let hiding: Vec<_> = controls.all.iter().filter(hides).collect();
+    let both = !controls.clean_on(family) && different_operators(&hiding) >= 2;
     own.hidden()
         && own.standing == Standing::Secured
+        && !own.fell_to_helo()
         && !own.keys().is_disjoint(&other.keys())
-        && !controls.clean_on(family)
-        && different_operators(&hiding) >= 2
+        && (both || mask::decoded(own, std::slice::from_ref(other)))
 }
 
 fn foreign(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
@@ -155,7 +159,7 @@ fn foreign(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     let near = (!controls.is_empty()).then_some(Place::NearVantage);
     Contrast {
         confidence: if sure { Confidence::Corroborated } else { Confidence::Suspected },
-        place: near.or_else(|| family_path(here, |one| one.trusted())),
+        place: near.or_else(|| family_path(here, Kind::ForeignKey)),
         ..contrast(Kind::ForeignKey, here, there, (&controls, family))
     }
 }
@@ -168,7 +172,11 @@ fn shows_foreign(here: &Control<'_>, there: &Control<'_>, family: Family) -> boo
 }
 
 /// The other family of the same host is as it should be at the same view.
-fn family_path(here: &Look<'_, '_>, is_good: fn(&Address<'_>) -> bool) -> Option<Place> {
+fn family_path(here: &Look<'_, '_>, kind: Kind) -> Option<Place> {
+    let is_good = |other: &Address<'_>| match kind {
+        Kind::Lost => other.has(),
+        Kind::ForeignKey => other.trusted(),
+    };
     let across: Vec<&Address<'_>> = here
         .side
         .scene

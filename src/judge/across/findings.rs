@@ -45,7 +45,7 @@ pub(in crate::judge) fn findings(
     found.extend(across.contrasts.iter().map(of_contrast));
     found.extend(everywhere(across));
     let routes: Vec<&Route> =
-        across.sides.iter().flat_map(|side| side.seen.evidence.routes.first()).collect();
+        across.sides.iter().filter_map(|side| side.seen.evidence.routes.first()).collect();
     found.extend(dns::findings(&distinct(routes)));
     rules::ordered(found, verdict)
 }
@@ -93,7 +93,7 @@ fn attributed(across: &Across<'_, '_>, said: Said, count: usize) -> Finding {
     } else {
         finding.severity
     };
-    Finding { explanation, severity, ..finding }
+    Finding { severity, explanation, ..finding }
 }
 
 /// What kept one view from seeing an address that another view saw: nothing about

@@ -76,9 +76,10 @@ pub(super) fn contrast(contrast: &Contrast) -> String {
     let names = listed(&names);
     match contrast.kind {
         Kind::Lost => {
-            let beside = match contrast.controls.is_empty() {
-                true => String::new(),
-                false => format!("; from {here} it does not work at {names} either"),
+            let beside = if names.is_empty() {
+                String::new()
+            } else {
+                format!("; from {here} it does not work at {names} either")
             };
             format!(
                 "STARTTLS does not work at {at} from {here}, and works at the same address from \
@@ -86,9 +87,10 @@ pub(super) fn contrast(contrast: &Contrast) -> String {
             )
         }
         Kind::ForeignKey => {
-            let beside = match contrast.controls.is_empty() {
-                true => String::new(),
-                false => format!("; {names} show the same difference"),
+            let beside = if names.is_empty() {
+                String::new()
+            } else {
+                format!("; {names} show the same difference")
             };
             format!(
                 "{at} shows {here} a key that no trusted issuer vouches for, and {there} another, \

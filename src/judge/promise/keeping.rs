@@ -5,7 +5,7 @@ use super::Vow;
 use crate::judge::reading::Reading;
 use crate::model::probe::Mode;
 use crate::model::session::{Oddity, StarttlsOutcome};
-use crate::model::tls::{DaneStatus, PkixReason, PkixStatus, TlsFacts};
+use crate::model::tls::{Certificate, DaneStatus, PkixReason, PkixStatus, TlsFacts};
 
 /// RFC 8460 §4.3.
 pub(in crate::judge) const NOT_SUPPORTED: &str = "starttls-not-supported";
@@ -99,11 +99,21 @@ fn authenticated(reading: &Reading<'_>, vow: Vow, trust: Trust) -> Outcome {
     };
     match vow {
         Vow::Encrypt => Outcome::Kept,
+        // No sender can take a leaf that is no certificate for the promised one,
+        // whoever sent it.
+        Vow::Dane if is_unreadable(tls) => failed(None, VALIDATION_FAILURE),
+        Vow::MtaSts if is_unreadable(tls) => failed(None, NOT_TRUSTED),
         // Whoever did not prove the key may not hold it.
         _ if tls.key_proven != Some(true) => Outcome::Unknown,
         Vow::Dane => by_dane(tls),
         Vow::MtaSts => by_mta_sts(tls, trust),
     }
+}
+
+/// Whether the leaf cannot be read, so that no key could be proven either.
+fn is_unreadable(tls: &TlsFacts) -> bool {
+    let has_key = |leaf: &Certificate| leaf.spki_sha256.is_some();
+    tls.key_proven.is_none() && tls.chain.first().is_some_and(|leaf| !has_key(leaf))
 }
 
 fn by_dane(tls: &TlsFacts) -> Outcome {

@@ -214,6 +214,7 @@ fn witness(account: Account) -> Vec<Witness> {
         role: Role::Control,
         families: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         elsewhere: std::collections::BTreeMap::new(),
+        mirror: None,
     };
     proof::witnesses(&evidence, &ledger(vec![account]))
 }

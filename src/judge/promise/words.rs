@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::keeping::Denial;
 use super::ledger::Account;
 use super::proof::{Contradiction, NOT_LISTED, Promises};
-use super::{Force, Vow};
+use super::{Demand, Force, Vow};
+use crate::policy::dane::{Failure, Requirement};
 
 impl Vow {
     /// Who promises, for a sentence.
@@ -81,8 +82,9 @@ pub(in crate::judge) fn failed(name: &str, because: Option<&str>, promises: &Pro
         failed.iter().map(|account| account.promise.host.as_str()).collect();
     let by: BTreeSet<&str> = failed.iter().map(|account| account.promise.vow.label()).collect();
     let words: BTreeSet<&str> = failed.iter().flat_map(|account| account.words()).collect();
+    let (promise, it) = if by.len() == 1 { ("promises", "it") } else { ("promise", "them") };
     format!(
-        "{} promises TLS for {}, and no path tried keeps it ({}): senders that know the promise \
+        "{} {promise} TLS for {}, and no path tried keeps {it} ({}): senders that know the promise \
          refuse to deliver",
         listed(&by.into_iter().collect::<Vec<_>>()),
         listed(&hosts.into_iter().collect::<Vec<_>>()),
@@ -105,4 +107,38 @@ pub(in crate::judge) fn in_part(name: &str) -> String {
         "some servers of {name} keep what it promises and some do not: senders that know the \
          promise do not deliver to those"
     )
+}
+
+/// What keeps senders from delivering although TLS works here; `None` where nothing
+/// does.
+pub(in crate::judge) fn held_up(demands: &[Demand]) -> Option<String> {
+    // RFC 7672 §2.1.1; to others a validating resolver says SERVFAIL (RFC 4035 §5.5).
+    let delays =
+        |demand: &Demand| matches!(demand.requirement, Requirement::Delay { why: Failure::Bogus });
+    if demands.iter().any(delays) {
+        let text = "senders behind a validating resolver do not deliver: the signatures of the MX \
+                    answer do not hold";
+        return Some(text.to_owned());
+    }
+    let barred: Vec<(&str, Failure)> = demands.iter().filter_map(barred).collect();
+    let (_, why) = barred.first()?;
+    let hosts = listed(&barred.iter().map(|(host, _)| *host).collect::<Vec<_>>());
+    let what = match why {
+        Failure::Bogus => {
+            format!("the signatures of the address or TLSA answer for {hosts} do not hold")
+        }
+        Failure::Lookup(_) => {
+            format!("the lookup of addresses or TLSA records for {hosts} {}", why.words())
+        }
+    };
+    let consequence = if barred.len() == demands.len() { "do not deliver" } else { "pass over it" };
+    Some(format!("{what}, and senders that do DANE {consequence}"))
+}
+
+/// A host that senders that do DANE must not use (RFC 7672 §2.1.2), and why.
+fn barred(demand: &Demand) -> Option<(&str, Failure)> {
+    match demand.requirement {
+        Requirement::MustNotUse { why } => Some((&demand.host, why)),
+        _ => None,
+    }
 }

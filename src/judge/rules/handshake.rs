@@ -16,19 +16,22 @@ pub(super) fn findings(addresses: &[Address<'_>]) -> Vec<Finding> {
 
 fn failed(address: &Address<'_>) -> Option<Finding> {
     let Standing::Broken(broken) = address.standing else { return None };
-    let failures: Vec<String> = address
-        .readings
-        .iter()
-        .filter_map(|reading| {
-            let hello = match reading.observation.probe.client_hello {
-                ClientHello::Default => "default",
-                ClientHello::Classical => "classical",
-                ClientHello::Legacy => "legacy",
-                ClientHello::Tailored => "tailored",
-            };
-            reading.handshake_failure().map(|failure| format!("{hello} ClientHello: {failure}"))
-        })
-        .collect();
+    let mut failures: Vec<String> = Vec::new();
+    let said = address.readings.iter().filter_map(|reading| {
+        let hello = match reading.observation.probe.client_hello {
+            ClientHello::Default => "default",
+            ClientHello::Classical => "classical",
+            ClientHello::Legacy => "legacy",
+            ClientHello::Tailored => "tailored",
+        };
+        reading.handshake_failure().map(|failure| format!("{hello} ClientHello: {failure}"))
+    });
+    for failure in said {
+        // Repeats that fail in the same way say nothing new.
+        if !failures.contains(&failure) {
+            failures.push(failure);
+        }
+    }
     let subject = on_address(&address.host, address.ip);
     let (label, failures) = (address.label(), failures.join("; "));
     match broken {

@@ -8,6 +8,7 @@ mod handshake;
 mod injection;
 mod intercept;
 mod lifetime;
+mod mirror;
 mod mta_sts;
 mod offer;
 pub(super) mod promise;
@@ -25,6 +26,7 @@ use super::policies::Promised;
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Severity};
+use crate::model::probe::Role;
 use crate::model::verdict::{Status, Verdict};
 
 /// Everything found, the gravest first.
@@ -36,13 +38,17 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let addresses = &scene.addresses;
     let mut found = promise::findings(scene);
+    found.extend(mirror::findings(scene));
     found.extend(offer::findings(scene, verdict));
     found.extend(intercept::findings(scene));
     found.extend(consistency::findings(scene));
     found.extend(signature::findings(scene));
     found.extend(handshake::findings(addresses));
-    found.extend(certificate::findings(scene));
-    found.extend(lifetime::findings(addresses));
+    // Nobody has to vouch for a mirror's certificate: its token does for what it says.
+    if evidence.role != Role::Mirror {
+        found.extend(certificate::findings(scene));
+        found.extend(lifetime::findings(addresses));
+    }
     found.extend(staple::findings(addresses));
     found.extend(injection::findings(&scene.closer));
     found.extend(range::findings(&scene.closer));

@@ -4,7 +4,7 @@
 use crate::judge::catalogue::{self as catalogue, Entry, on_host};
 use crate::judge::policies::Promised;
 use crate::model::evidence::Evidence;
-use crate::model::finding::{Finding, Subject};
+use crate::model::finding::{Finding, Severity, Subject};
 use crate::policy::mta_sts::{self, Fault, Mode, Outcome, Policy};
 use crate::tls::certificate;
 
@@ -80,6 +80,9 @@ fn of_policy(policy: &Policy, promised: &Promised) -> Vec<Finding> {
         let explanation = format!("The MTA-STS policy has the mode {mode}.");
         found.push(catalogue::STS_NOT_ENFORCED.raised(Subject::default(), Vec::new(), explanation));
     }
+    // RFC 8461 §5: where no host is left, no sender that knows the policy delivers.
+    let nowhere = policy.mode == Mode::Enforce && promised.listed.iter().all(|host| !host.listed);
+    let severity = if nowhere { Severity::Critical } else { Severity::Warning };
     let unlisted = promised.listed.iter().filter(|host| !host.listed);
     found.extend(unlisted.map(|host| {
         let consequence = match policy.mode {
@@ -90,7 +93,9 @@ fn of_policy(policy: &Policy, promised: &Promised) -> Vec<Finding> {
             "No mx pattern of the MTA-STS policy matches the MX host {}: {consequence}.",
             host.host,
         );
-        catalogue::STS_MX_NOT_LISTED.raised(on_host(&host.host), Vec::new(), explanation)
+        let subject = on_host(&host.host);
+        let found = catalogue::STS_MX_NOT_LISTED.raised(subject, Vec::new(), explanation);
+        Finding { severity, ..found }
     }));
     found
 }

@@ -13,11 +13,38 @@ use crate::model::finding::Finding;
 pub(in crate::judge) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let promises = &scene.promises;
     let mut found: Vec<Finding> = promises.contradictions.iter().map(denied).collect();
-    for account in &promises.ledger.accounts {
-        found.extend(broken(account));
+    let mut unkept: Vec<Finding> = Vec::new();
+    for finding in promises.ledger.accounts.iter().flat_map(broken) {
+        // Without STARTTLS an address breaks both promises in one way.
+        let same = |known: &&mut Finding| {
+            known.id == catalogue::STARTTLS_NOT_SUPPORTED.id
+                && (&known.id, &known.subject) == (&finding.id, &finding.subject)
+        };
+        match unkept.iter_mut().find(same) {
+            Some(known) => merge(known, &finding),
+            None => unkept.push(finding),
+        }
     }
+    found.extend(unkept);
     found
 }
+
+/// Both promises in one finding: the sentences differ in who promises alone.
+fn merge(known: &mut Finding, other: &Finding) {
+    let by = |finding: &Finding| finding.explanation.split(PROMISES).next().map(str::to_owned);
+    if let (Some(first), Some(second)) = (by(known), by(other))
+        && first != second
+    {
+        let both = words::listed(&[first.as_str(), second.as_str()]);
+        let rest = known.explanation.get(first.len() + PROMISES.len()..).unwrap_or_default();
+        known.explanation = format!("{both} promise TLS for {rest}");
+    }
+    let new = other.evidence.iter().filter(|id| !known.evidence.contains(id)).cloned();
+    known.evidence.extend(new.collect::<Vec<_>>());
+}
+
+/// Between who promises and for which host.
+const PROMISES: &str = " promises TLS for ";
 
 /// Kept on one path, denied on another.
 fn denied(found: &Contradiction) -> Finding {
@@ -73,11 +100,11 @@ fn kind(account: &Account, missing: bool) -> Entry {
 fn explanation(account: &Account, ip: &str, seen: &BTreeSet<&str>) -> String {
     let (host, by) = (&account.promise.host, account.promise.vow.label());
     let what = match (account.promise.vow, seen.contains(NOT_SUPPORTED)) {
-        (_, true) => "STARTTLS is not offered or refused there",
+        (_, true) => "STARTTLS is not offered, or is refused",
         (Vow::MtaSts, _) => "its certificate is not valid for the MX host",
         _ if seen.contains(VALIDATION_FAILURE) => "its chain matches no usable TLSA record",
         _ => "its chain leads to an anchor of the TLSA records, and does not hold",
     };
     let seen: Vec<&str> = seen.iter().copied().collect();
-    format!("{by} promises TLS for {host}, and at {ip} {what} ({}).", seen.join(", "))
+    format!("{by}{PROMISES}{host}, and at {ip} {what} ({}).", seen.join(", "))
 }

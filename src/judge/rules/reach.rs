@@ -5,6 +5,7 @@ use crate::judge::catalogue::{self as catalogue, on_address};
 use crate::judge::reading::Reading;
 use crate::judge::standing::Standing;
 use crate::model::finding::{Finding, Subject};
+use crate::model::session::HelloVerb;
 use crate::model::verdict::{Status, Verdict};
 
 pub(super) fn findings(addresses: &[Address<'_>], verdict: &Verdict) -> Vec<Finding> {
@@ -26,6 +27,9 @@ fn of_address(address: &Address<'_>) -> Option<Finding> {
             catalogue::ADDRESS_TURNED_AWAY,
             format!("greeted us with {code}: {}", greeting(address)),
         ),
+        Standing::Stalled(_) if let Some(words) = refused_at_ehlo(address) => {
+            (catalogue::ADDRESS_TURNED_AWAY, words)
+        }
         Standing::Stalled(_) => {
             (catalogue::SESSION_STALLED, format!("greeted us, and then stopped: {}", seen(address)))
         }
@@ -37,6 +41,18 @@ fn of_address(address: &Address<'_>) -> Option<Finding> {
     };
     let subject = on_address(&address.host, address.ip);
     Some(entry.raised(subject, address.evidence(), format!("{} {words}.", address.label())))
+}
+
+/// The last session's answer to EHLO or HELO, where it turned us away.
+fn refused_at_ehlo(address: &Address<'_>) -> Option<String> {
+    let session = &address.readings.last()?.session;
+    let ehlo = session.ehlo.as_ref().filter(|ehlo| ehlo.code >= 400)?;
+    let verb = match ehlo.verb {
+        HelloVerb::Ehlo => "EHLO",
+        HelloVerb::Helo => "HELO",
+    };
+    let text = ehlo.greeting.as_deref().unwrap_or_default();
+    Some(format!("answered {verb} with {}: \"{text}\"", ehlo.code))
 }
 
 /// No session went on inside TLS, although nobody here ended it.

@@ -23,7 +23,8 @@ fn of_route(route: &Route) -> Vec<Finding> {
             Subject::default(),
             Vec::new(),
             "The DNSSEC signatures of the answer that leads to the mail servers do not hold; \
-             without validation there was an answer, and it was used.",
+             without validation there was an answer, and it was used here. Senders behind a \
+             validating resolver get none, and do not deliver.",
         ));
     }
     found.extend(route.exchanges.iter().flat_map(of_exchange));
@@ -63,7 +64,10 @@ fn of_exchange(exchange: &Exchange) -> Vec<Finding> {
         found.push(catalogue::DNS_BOGUS.raised(
             on_host(host),
             Vec::new(),
-            format!("The DNSSEC signatures of the addresses of {host} do not hold."),
+            format!(
+                "The DNSSEC signatures of the addresses of {host} do not hold. Senders behind a \
+                 validating resolver find no way to it."
+            ),
         ));
     }
     found

@@ -22,16 +22,16 @@ fn times(count: usize, vantage: &str, shown: &[(&str, &[&str])]) -> Vec<(String,
 }
 
 /// The evidence of several vantage points, each with a route of its own.
-fn from(all: Vec<(String, Seen)>) -> Evidence {
-    from_named("example.net", HOST, all)
+fn from(all: impl AsRef<[(String, Seen)]>) -> Evidence {
+    from_named("example.net", HOST, all.as_ref())
 }
 
-fn from_named(name: &str, host: &'static str, all: Vec<(String, Seen)>) -> Evidence {
+fn from_named(name: &str, host: &'static str, all: &[(String, Seen)]) -> Evidence {
     let mut vantages: Vec<String> = all.iter().map(|(vantage, _)| vantage.clone()).collect();
     vantages.dedup();
     let looks: Vec<Seen> = all.iter().map(|(_, it)| Seen { host, ..copy(it) }).collect();
     let mut evidence = evidence(name, route(vec![exchange(host, &looks)]), &looks, BOTH);
-    for (observation, (vantage, _)) in evidence.observations.iter_mut().zip(&all) {
+    for (observation, (vantage, _)) in evidence.observations.iter_mut().zip(all) {
         observation.probe.vantage.clone_from(vantage);
     }
     let route = evidence.routes.remove(0);
@@ -270,7 +270,7 @@ fn control(name: &str, host: &'static str, network: u8, shown: [&[&str]; 2]) -> 
     let ip = format!("198.51.{network}.1");
     let mut all = twice("local", &[(&ip, shown[0])]);
     all.extend(twice("berlin", &[(&ip, shown[1])]));
-    Evidence { role: Role::Control, ..from_named(name, host, all) }
+    Evidence { role: Role::Control, ..from_named(name, host, &all) }
 }
 
 #[test]

@@ -1,7 +1,13 @@
 //! What controls add: who may vouch for a path, and who may not.
 
 use super::*;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::model::policy::{PolicyEvidence, PolicyFetch, TxtAnswer};
 use crate::model::route::{Tlsa, TlsaAnswer};
+use crate::policy::mta_sts;
+use crate::tls::pki::{self, Authority};
 
 /// Twice each at one address of each family.
 fn without(host: &'static str, v4: &str, v6: &str) -> Vec<Seen> {
@@ -20,10 +26,47 @@ fn bare(name: &str, host: &'static str, network: u8) -> Evidence {
 }
 
 fn beside(controls: &[Evidence]) -> (Status, Option<Confidence>) {
+    beside_by(controls, &Roots::webpki())
+}
+
+fn beside_by(controls: &[Evidence], roots: &Roots) -> (Status, Option<Confidence>) {
     let all = without("mx1.example.net", V4, V6);
     let route = route(vec![exchange("mx1.example.net", &all)]);
-    let verdict = judged(&evidence("example.net", route, &all, BOTH), controls).verdict;
+    let verdict = judged_by(&evidence("example.net", route, &all, BOTH), controls, roots).verdict;
     (verdict.status, verdict.confidence)
+}
+
+/// A policy of this mode for one MX host, as its host served it; the chain is the
+/// authority's.
+fn announced(authority: &Authority, domain: &str, mode: &str, mx: &str) -> PolicyEvidence {
+    let record = TxtAnswer {
+        name: format!("_mta-sts.{domain}"),
+        dnssec: Dnssec::Insecure,
+        error: None,
+        records: vec!["v=STSv1; id=1;".to_owned()],
+    };
+    let body = format!("version: STSv1\nmode: {mode}\nmx: {mx}\nmax_age: 86400\n");
+    let leaf = authority.leaf(&pki::server(&[&mta_sts::policy_host(domain)]));
+    let fetch = PolicyFetch {
+        url: mta_sts::policy_url(domain),
+        fetched_at: pki::at(),
+        duration_ms: 1,
+        attempts: Vec::new(),
+        http_status: Some(200),
+        media_type: Some("text/plain".to_owned()),
+        location: None,
+        body_bytes: u64::try_from(body.len()).ok(),
+        truncated: false,
+        body: Some(BASE64_STANDARD.encode(body)),
+        chain: Some(vec![BASE64_STANDARD.encode(leaf)]),
+        key_proven: Some(true),
+        error: None,
+    };
+    PolicyEvidence {
+        mta_sts_record: Some(record),
+        mta_sts_fetch: Some(fetch),
+        tls_rpt_record: None,
+    }
 }
 
 const NOT_OFFERED: (Status, Option<Confidence>) = (Status::NotOffered, None);
@@ -69,6 +112,28 @@ fn a_promise_vouches_for_a_control_and_an_insecure_one_does_not() {
     };
     assert_eq!(both(Dnssec::Secure), CORROBORATED);
     assert_eq!(both(Dnssec::Insecure), SUSPECTED);
+}
+
+#[test]
+fn a_policy_that_enforces_vouches_for_a_control_and_no_other_does() {
+    let authority = Authority::root("policy root");
+    let both = |mode, listed: [&str; 2], roots: &Roots| {
+        let promising = |name, host, network, listed| {
+            let policies = announced(&authority, name, mode, listed);
+            Evidence { policies, ..bare(name, host, network) }
+        };
+        let controls = [
+            promising("a.example.org", "mx.a.example.org", 1, listed[0]),
+            promising("b.example.com", "mx.b.example.com", 2, listed[1]),
+        ];
+        beside_by(&controls, roots)
+    };
+    let (own, trusted) = (["mx.a.example.org", "mx.b.example.com"], authority.trusted());
+    assert_eq!(both("enforce", own, &trusted), CORROBORATED);
+    assert_eq!(both("testing", own, &trusted), SUSPECTED, "binds nobody");
+    assert_eq!(both("none", own, &trusted), SUSPECTED, "withdrawn");
+    assert_eq!(both("enforce", ["mx.example.org"; 2], &trusted), SUSPECTED, "lists others");
+    assert_eq!(both("enforce", own, &Roots::webpki()), SUSPECTED, "not authentic");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::judge::{judge_all, suspicion};
-use crate::model::finding::Finding;
+use crate::model::finding::{Finding, Severity};
 use crate::model::report::AddressReport;
 use crate::model::route::{Tlsa, TlsaAnswer};
 use crate::model::tls::DaneStatus;
@@ -129,7 +129,45 @@ fn a_tlsa_lookup_that_fails_is_no_denial_of_dane() {
         let report = judged(&evidence, &[]);
         assert_eq!(claim(&report), (Status::Intact, None), "{error:?}");
         assert!(ids(&report).contains(&id), "{:?}", ids(&report));
+        assert!(report.findings[0].severity >= Severity::Warning, "{:?}", report.findings);
+        let summary = &report.verdict.summary;
+        assert!(summary.contains("senders that do DANE do not deliver"), "{summary}");
         let dane = report.observations[0].tls.as_ref().unwrap().dane.as_ref().unwrap();
         assert_eq!(dane.status, DaneStatus::Bogus);
     }
+}
+
+/// A DANE sender delays, and any other behind a validating resolver gets no answer.
+#[test]
+fn a_bogus_mx_answer_is_in_the_first_sentence_of_an_intact_verdict() {
+    let mut evidence = promising(("example.net", HOST), [V4, V6], [GOOD, GOOD], Dnssec::Bogus);
+    evidence.routes[0].exchanges[0].tlsa = None;
+    let report = judged(&evidence, &[]);
+    assert_eq!(claim(&report), (Status::Intact, None));
+    assert_eq!(report.findings[0].id, "dns-bogus");
+    assert_eq!(report.findings[0].severity, Severity::Warning);
+    assert!(report.findings[0].explanation.contains("do not deliver"));
+    let summary = &report.verdict.summary;
+    assert!(summary.contains("; but senders behind a validating resolver do not"), "{summary}");
+}
+
+#[test]
+fn one_host_of_two_that_may_not_be_used_is_passed_over() {
+    let (other, ip) = ("mx2.example.net", "203.0.113.2");
+    let all = [seen(HOST, V4, GOOD), seen(other, ip, GOOD)];
+    let mut route = route(vec![exchange(HOST, &all), exchange(other, &all)]);
+    route.dnssec = Dnssec::Secure;
+    route.exchanges[1].tlsa = Some(TlsaAnswer {
+        base_domain: other.to_owned(),
+        dnssec: Dnssec::Bogus,
+        error: Some(LookupError::Bogus),
+        records: Vec::new(),
+    });
+    let summary = judged(&evidence("example.net", route, &all, BOTH), &[]).verdict.summary;
+    let end = "; but the signatures of the address or TLSA answer for mx2.example.net do not hold, \
+               and senders that do DANE pass over it";
+    assert!(summary.ends_with(end), "{summary}");
+    let healthy = promising(("example.net", HOST), [V4, V6], [GOOD, GOOD], Dnssec::Secure);
+    let summary = judged(&healthy, &[]).verdict.summary;
+    assert!(!summary.contains("but"), "{summary}");
 }

@@ -9,13 +9,14 @@ use std::net::IpAddr;
 use super::names::Names;
 use super::{TLS, VERIFIED, chain_is_trusted};
 use crate::model::policy_map::{PolicyAddress, PolicyEntry};
-use crate::model::probe::Family;
+use crate::model::probe::{Family, LOCAL};
 use crate::model::report::{
     Families, FamilyUse, MtaStsReport, ObservationReport, PolicyStatus, PostfixLevel, TargetReport,
 };
 use crate::model::route::Dnssec;
 use crate::model::session::Stage;
 use crate::model::target::{Target, TargetKind};
+use crate::model::tls::DaneStatus;
 use crate::model::verdict::Status;
 
 const SERVERNAME: &str = "servername=hostname";
@@ -44,7 +45,7 @@ pub fn recommend(target: &TargetReport, families: Families) -> PolicyEntry {
         .addresses
         .iter()
         .cloned()
-        .partition(|address| families.of(Family::of(address.ip)) == FamilyUse::Usable);
+        .partition(|address| families.of(Family::of(address.ip)) != FamilyUse::Unusable);
     choose(&mut entry, &names, &asked);
     explain(&mut entry, target, &asked, &foreign);
     entry
@@ -77,8 +78,22 @@ fn no_line_at_all(target: &TargetReport) -> Option<String> {
             "no line is made of what was seen, since the path may be at fault: {}",
             target.verdict.summary
         )),
+        _ if has_broken_promise(target) => Some(format!(
+            "no line is made, since it would take the place of a promise that is not kept: {}",
+            target.verdict.summary
+        )),
         _ => None,
     }
+}
+
+/// Whether DANE or an enforced MTA-STS policy is not kept somewhere: a sender that
+/// knows it waits, and a line of another level would let the mail go all the same.
+fn has_broken_promise(target: &TargetReport) -> bool {
+    let in_part = target.verdict.because.as_deref() == Some("promise-kept-in-part");
+    let dane = target.observations.iter().filter_map(|session| session.tls.as_ref()?.dane.as_ref());
+    target.verdict.status == Status::PolicyFailed
+        || in_part
+        || dane.into_iter().any(|dane| dane.status == DaneStatus::Mismatched)
 }
 
 /// The names that certificates are to have, and where they come from.
@@ -92,7 +107,14 @@ struct MatchNames {
 /// certificates are for it; else the MX hosts as they are today.
 fn match_names(target: &TargetReport) -> MatchNames {
     if let Some(names) = sts_names(&target.policies.mta_sts) {
-        let remark = "the names are those of its MTA-STS policy (RFC 8461)".to_owned();
+        let remark = match target.policies.mta_sts.mode.as_deref() {
+            Some("testing") => {
+                "the names are those of its MTA-STS policy (RFC 8461), which is in mode testing: \
+                 the domain does not promise yet to keep to them"
+            }
+            _ => "the names are those of its MTA-STS policy (RFC 8461)",
+        };
+        let remark = remark.to_owned();
         return MatchNames { names, remark };
     }
     let default = [target.target.clone(), format!(".{}", target.target)];
@@ -128,10 +150,11 @@ fn sts_names(policy: &MtaStsReport) -> Option<Vec<String>> {
     Some(policy.mx.iter().map(spelled).collect())
 }
 
-/// The sessions that stand for a sender: those with a prediction, at the port that
-/// was asked for.
+/// The sessions that stand for a sender here: those of this machine with a
+/// prediction, at the port that was asked for.
 fn sessions(target: &TargetReport) -> Vec<&ObservationReport> {
-    let predicted = || target.observations.iter().filter(|session| session.postfix.is_some());
+    let here = || target.observations.iter().filter(|session| session.probe.vantage == LOCAL);
+    let predicted = || here().filter(|session| session.postfix.is_some());
     let port = predicted().next().map(|session| session.probe.port);
     predicted().filter(|session| Some(session.probe.port) == port).collect()
 }

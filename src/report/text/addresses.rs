@@ -3,7 +3,7 @@
 //! Owns which session stands for an address and what each cell says. Refuses to
 //! know widths: the table gives way by itself.
 
-use crate::model::probe::{ClientHello, Family, Mode, Role};
+use crate::model::probe::{ClientHello, Family, Mode};
 use crate::model::report::{AddressReport, HostReport, ObservationReport, TargetReport};
 use crate::model::session::{HelloVerb, Stage, StarttlsOutcome};
 use crate::model::tls::{DaneStatus, PkixStatus, TlsFacts};
@@ -59,7 +59,7 @@ fn write_address(
         .iter()
         .filter(|observation| {
             let probe = &observation.probe;
-            probe.role == Role::Target && probe.host == host.host && probe.ip == address.ip
+            probe.role.is_judged() && probe.host == host.host && probe.ip == address.ip
         })
         .collect();
     if sessions.is_empty() {
@@ -128,7 +128,10 @@ fn legacy_note(sessions: &[&ObservationReport], shown: &ObservationReport) -> Op
     })?;
     let tls = legacy.tls.as_ref()?;
     let version = tls.version.as_deref()?;
-    let mut line = Line::of(Tone::Bad, "legacy TLS only: ").plain(version);
+    // What speaks TLS 1.2 at least is not old: its handshake broke for another reason.
+    let modern = ["TLSv1.2", "TLSv1.3"].contains(&version);
+    let words = if modern { "answers an old ClientHello with " } else { "legacy TLS only: " };
+    let mut line = Line::of(Tone::Bad, words).plain(version);
     if let Some(suite) = &tls.cipher_suite {
         line = line.plain(", ").plain(suite);
     }

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::model::probe::Role;
 use crate::model::report::TargetReport;
 use crate::model::tls::Certificate;
 use crate::report::page::{Line, Page};
@@ -51,7 +50,7 @@ struct Shown<'a> {
 /// Every leaf of the target's sessions, in the order in which they were seen.
 fn shown(target: &TargetReport) -> Vec<Shown<'_>> {
     let mut found: Vec<Shown<'_>> = Vec::new();
-    for session in target.observations.iter().filter(|one| one.probe.role == Role::Target) {
+    for session in target.observations.iter().filter(|one| one.probe.role.is_judged()) {
         let Some(leaf) = session.tls.as_ref().and_then(|tls| tls.chain.first()) else { continue };
         let ip = session.probe.ip;
         match found.iter_mut().find(|one| one.leaf.sha256 == leaf.sha256) {

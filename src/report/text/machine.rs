@@ -62,13 +62,15 @@ fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
                 "{here} has no working {label}: the {label} addresses were not tried, which says \
                  nothing about them."
             ))),
-            // Of one run, said once; each recorded run was asked by itself.
-            FamilyUse::NotAsked if vantage.kind == VantageKind::Local => {
-                lines.push(Line::new().plain(&format!("{label} was left out, as asked.")));
-            }
-            FamilyUse::NotAsked if vantage.kind == VantageKind::Recorded => {
-                let words = format!("{}: {label} was left out, as asked.", vantage.id);
-                lines.push(Line::new().plain(&words));
+            // Another's family was left out by the same word as ours.
+            FamilyUse::NotAsked
+                if matches!(vantage.kind, VantageKind::Local | VantageKind::Recorded) =>
+            {
+                let at = match vantage.kind {
+                    VantageKind::Recorded => format!("{}: ", vantage.id),
+                    _ => String::new(),
+                };
+                lines.push(Line::new().plain(&format!("{at}{label} was left out, as asked.")));
             }
             FamilyUse::NotAsked | FamilyUse::Usable => {}
         }

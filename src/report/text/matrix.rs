@@ -44,10 +44,10 @@ pub(super) fn write(page: &mut Page, target: &TargetReport) {
 /// `berlin`, `local from 192.0.2.7`.
 fn name(view: &ViewReport) -> String {
     let sources: Vec<String> = view.sources.iter().map(ToString::to_string).collect();
-    match sources.is_empty() {
-        true => view.vantage.clone(),
-        false => format!("{} from {}", view.vantage, sources.join(" and ")),
+    if sources.is_empty() {
+        return view.vantage.clone();
     }
+    format!("{} from {}", view.vantage, sources.join(" and "))
 }
 
 /// Every address of every view, each once, a host's together.

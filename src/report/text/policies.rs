@@ -1,8 +1,11 @@
-//! What the domain promises: MTA-STS and where failures are reported.
+//! What the domain promises: DANE, MTA-STS and where failures are reported.
 //!
 //! Owns the words for it. Refuses to say whether anybody keeps the promise.
 
+use std::collections::BTreeSet;
+
 use crate::model::report::{ListedHost, MtaStsReport, PolicyStatus, TargetReport, TlsRptReport};
+use crate::model::route::{Dnssec, Exchange};
 use crate::report::page::{Line, Page, Tone};
 
 /// Most patterns, hosts or addresses that one line lists.
@@ -13,7 +16,8 @@ const SECONDS_A_DAY: u32 = 24 * 60 * 60;
 /// Writes one line for each promise; nothing where none was asked for.
 pub(super) fn write(page: &mut Page, target: &TargetReport, verbose: u8) {
     let policies = &target.policies;
-    let mut lines: Vec<Line> = mta_sts(&policies.mta_sts).into_iter().collect();
+    let mut lines: Vec<Line> = dane(target).into_iter().collect();
+    lines.extend(mta_sts(&policies.mta_sts));
     if verbose > 0 {
         lines.extend(details(&policies.mta_sts));
     }
@@ -24,6 +28,42 @@ pub(super) fn write(page: &mut Page, target: &TargetReport, verbose: u8) {
     page.heading("Promises");
     for line in lines {
         page.hanging(2, 2, &line);
+    }
+}
+
+/// The hosts of which secure TLSA records were found; `None` where that is not known
+/// of every host (the part about DNS says why).
+fn dane(target: &TargetReport) -> Option<Line> {
+    let exchanges: Vec<&Exchange> =
+        target.routes.iter().flat_map(|route| &route.exchanges).collect();
+    let hosts = |wanted: bool| -> BTreeSet<&str> {
+        let found = exchanges.iter().filter(|exchange| promises(exchange) == Some(wanted));
+        found.map(|exchange| exchange.host.as_str()).collect()
+    };
+    let (with, without) = (hosts(true), hosts(false));
+    let line = Line::new().plain("DANE: ");
+    if with.is_empty() {
+        let all = !exchanges.is_empty() && exchanges.iter().all(|one| promises(one).is_some());
+        return all.then(|| line.plain("none."));
+    }
+    let line = listed(line.plain("TLSA records of "), &with);
+    let line = if without.is_empty() { line } else { listed(line.plain("; none of "), &without) };
+    Some(line.plain("."))
+}
+
+fn listed(mut line: Line, hosts: &BTreeSet<&str>) -> Line {
+    for (place, host) in hosts.iter().take(LISTED).enumerate() {
+        line = line.plain(if place == 0 { "" } else { ", " }).name(host);
+    }
+    line.plain(&more(hosts.len()))
+}
+
+/// Whether DNS proved that a host has TLSA records, or that it has none.
+fn promises(exchange: &Exchange) -> Option<bool> {
+    let answer = exchange.tlsa.as_ref().filter(|answer| answer.dnssec == Dnssec::Secure)?;
+    match answer.error {
+        None => Some(!answer.records.is_empty()),
+        Some(error) => error.is_denial().then_some(false),
     }
 }
 

@@ -118,6 +118,7 @@ fn known_reason(status: Status, because: &str) -> Option<&'static str> {
         (_, "seen-elsewhere") => "another view shows the same address otherwise",
         (_, "every-vantage") => "every vantage point sees it alike",
         (_, "dns-differs") => "DNS leads the vantage points to different servers",
+        (_, "mirror") => "the mirror's own transcripts show it",
         (_, "ehlo-name") => "the offer follows the EHLO name",
         (_, "starttls-refused") => "STARTTLS was refused",
         (_, "starttls-unexpected-code") => "STARTTLS was answered as RFC 3207 does not know",
@@ -129,6 +130,15 @@ fn known_reason(status: Status, because: &str) -> Option<&'static str> {
         (_, "not-smtp") => "what answered does not speak SMTP",
         (_, "dns-refused") => "the resolver refused to answer (REFUSED)",
         (_, "nodata") => "no such record",
+        // RFC 8460 §4.3: how a promise is not kept.
+        (_, "starttls-not-supported") => "TLS is promised, and STARTTLS is not to be had",
+        (_, "validation-failure") => "the certificates are not those that were promised",
+        (_, "certificate-host-mismatch") => "the certificate is for another name than promised",
+        (_, "certificate-not-trusted") => "the certificate does not lead where it was promised to",
+        (_, "certificate-expired") => "the promised certificate has expired",
+        (_, "promise-denied") => "a promise is kept on one path and denied on another",
+        (_, "promise-kept-in-part") => "a promise is kept at some addresses only",
+        (_, "mx-not-listed") => "the MTA-STS policy does not list the MX hosts",
         _ => return None,
     })
 }
@@ -241,11 +251,13 @@ mod tests {
     use super::*;
 
     /// Where the judge's reasons are written down.
-    const SOURCES: [&str; 4] = [
+    const SOURCES: [&str; 6] = [
         include_str!("../../judge/standing.rs"),
         include_str!("../../judge/claim.rs"),
         include_str!("../../judge/verdict.rs"),
         include_str!("../../judge/dead_end.rs"),
+        include_str!("../../judge/promise/keeping.rs"),
+        include_str!("../../judge/promise/proof.rs"),
     ];
     /// Literals of these files that are no reasons: what failures of handshakes are
     /// compared with.
@@ -270,11 +282,11 @@ mod tests {
     #[test]
     fn every_reason_that_the_judge_gives_has_words() {
         let reasons = reasons();
-        for known in ["greeting-timeout", "null-mx", "flapping", "ehlo-name", "dns-refused"] {
+        for known in ["greeting-timeout", "null-mx", "flapping", "ehlo-name", "mx-not-listed"] {
             assert!(reasons.contains(known), "the search has lost {known}: {reasons:?}");
         }
         for reason in reasons {
-            for status in [Status::Inconclusive, Status::TlsBroken, Status::Unresolvable] {
+            for status in [Status::Inconclusive, Status::TlsBroken, Status::PolicyFailed] {
                 let words = known_reason(status, reason);
                 assert!(words.is_some_and(|words| words.contains(' ')), "{reason} has no words");
             }

@@ -155,6 +155,9 @@ fn an_address_that_was_not_reached_keeps_nothing() {
         found.remarks.iter().any(|remark| remark == "not reached: mx1.example.net [2001:db8::1]")
     );
     // Where the family cannot be used, no mail from here goes there either.
+    let families = Families { ipv6: FamilyUse::NotAsked, ..BOTH };
+    let found = recommend(&target("example.net", "intact", &sessions), families);
+    assert_eq!(found.line, None, "the user left the family out, and mail goes there");
     let families = Families { ipv6: FamilyUse::Unusable, ..BOTH };
     let found = recommend(&target("example.net", "intact", &sessions), families);
     assert_eq!(found.line.as_deref(), Some("example.net dane-only"));
@@ -191,6 +194,42 @@ fn no_line_is_made_of_a_path_that_is_at_fault() {
     }
     let found = recommend(&target("example.net", "no-mail", &[]), BOTH);
     assert_eq!((found.line, found.undetermined), (None, false));
+}
+
+#[test]
+fn no_line_takes_the_place_of_a_promise_that_is_not_kept() {
+    let sessions = || [seen(MX1, "192.0.2.1", "valid"), seen(MX1, "192.0.2.2", "valid")];
+    let kept = || target("example.net", "intact", &sessions());
+    assert!(recommend(&kept(), BOTH).line.is_some());
+    let failed = target("example.net", "policy-failed", &sessions());
+    let mut in_part = target("example.net", "inconsistent", &sessions());
+    in_part.verdict.because = Some("promise-kept-in-part".to_owned());
+    let mut mismatched = kept();
+    let dane = json!({"status": "mismatched", "record": null, "reasons": ["validation-failure"]});
+    mismatched.observations[1].tls.as_mut().unwrap().dane = serde_json::from_value(dane).unwrap();
+    for report in [failed, in_part, mismatched] {
+        let found = recommend(&report, BOTH);
+        assert_eq!((found.line, found.candidate, found.undetermined), (None, None, true));
+        assert!(found.remarks[0].contains("a promise that is not kept"), "{:?}", found.remarks);
+    }
+}
+
+#[test]
+fn what_another_vantage_point_saw_is_no_observation_of_this_sender() {
+    let mut report = target("example.net", "intact", &[seen(MX1, "192.0.2.1", "dane")]);
+    report.observations[0].probe.vantage = "berlin".to_owned();
+    let found = recommend(&report, BOTH);
+    assert_eq!((found.line, found.candidate), (None, None));
+}
+
+#[test]
+fn names_of_a_policy_in_mode_testing_are_said_to_be_no_promise() {
+    let mut report = target("example.net", "intact", &[seen(ELSEWHERE, "192.0.2.1", "valid")]);
+    report.policies.mta_sts.status = PolicyStatus::Present;
+    report.policies.mta_sts.mode = Some("testing".to_owned());
+    report.policies.mta_sts.mx = vec![ELSEWHERE.to_owned()];
+    let found = recommend(&report, BOTH);
+    assert!(found.remarks.iter().any(|remark| remark.contains("mode testing")), "{found:?}");
 }
 
 #[test]

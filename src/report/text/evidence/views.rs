@@ -64,7 +64,7 @@ fn stripped(target: &TargetReport) -> Option<&ObservationReport> {
     let candidates = target.observations.iter().filter(|session| {
         let probe = &session.probe;
         evidence.contains(&session.id.as_str())
-            && probe.role == Role::Target
+            && probe.role.is_judged()
             && probe.client_hello == ClientHello::Default
             && session.transcript.is_some()
             && heard(session)

@@ -1,0 +1,156 @@
+//! Runs `postconf` and hands on what it prints.
+//!
+//! Owns where it is found, how long it may take, how much it may print, and which
+//! instances are asked for. Only reads: every call is one of `-n`, `-x`, `-M`. Refuses
+//! to know what a setting means.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use mxray::egress::postconf::{Configuration, WANTED, parameters, services};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// The longest that one call may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The most that is read of what one call prints, in bytes.
+const MOST_PRINTED: u64 = 1 << 20;
+/// Most instances that are read.
+const MOST_INSTANCES: usize = 32;
+/// Where it is, beside `PATH`: users who are not root often lack these.
+const PLACES: [&str; 3] = ["postconf", "/usr/sbin/postconf", "/usr/local/sbin/postconf"];
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Postfix {
+    /// One an instance; empty where there is no Postfix.
+    pub(super) configurations: Vec<Configuration>,
+    /// Why nothing could be read although it is there, or was asked for.
+    pub(super) error: Option<String>,
+}
+
+impl Postfix {
+    /// The name that the first instance says in EHLO.
+    pub(super) fn helo_name(&self) -> Option<String> {
+        let name = self.configurations.first()?.value("smtp_helo_name")?;
+        mxray::smtp::argument::is_ehlo_argument(name).then(|| name.to_owned())
+    }
+}
+
+/// Reads the instances in these directories, or Postfix's own and those that it names.
+pub(super) async fn read(directories: &[PathBuf]) -> Postfix {
+    let mut wanted: Vec<Option<String>> =
+        directories.iter().map(|path| Some(path.display().to_string())).collect();
+    if wanted.is_empty() {
+        wanted.push(None);
+    }
+    let mut postfix = Postfix::default();
+    let mut next = 0;
+    while let Some(directory) = wanted.get(next).cloned().filter(|_| next < MOST_INSTANCES) {
+        next += 1;
+        match instance(directory.as_deref()).await {
+            Ok(configuration) => {
+                let further = configuration.further_instances().into_iter().map(Some);
+                let unknown: Vec<_> = further.filter(|one| !wanted.contains(one)).collect();
+                wanted.extend(unknown);
+                postfix.configurations.push(configuration);
+            }
+            // Without Postfix there is nothing to say, unless it was asked for.
+            Err(Fault::Missing) if directories.is_empty() => {}
+            Err(fault) => postfix.error = Some(fault.words()),
+        }
+    }
+    postfix
+}
+
+/// Why a call gave nothing.
+enum Fault {
+    Missing,
+    Failed(String),
+}
+
+impl Fault {
+    fn words(self) -> String {
+        match self {
+            Self::Missing => "postconf is not installed, or not in PATH".to_owned(),
+            Self::Failed(words) => words,
+        }
+    }
+}
+
+async fn instance(directory: Option<&str>) -> Result<Configuration, Fault> {
+    let mut arguments: Vec<&str> = directory.iter().flat_map(|path| ["-c", *path]).collect();
+    let set = call(&[arguments.as_slice(), &["-n"]].concat()).await?;
+    let master = call(&[arguments.as_slice(), &["-M"]].concat()).await;
+    arguments.push("-x");
+    arguments.extend(WANTED);
+    let effective = call(&arguments).await;
+    let mut problems = Vec::new();
+    let mut keep = |called: Result<String, Fault>| {
+        called.unwrap_or_else(|fault| {
+            problems.push(fault.words());
+            String::new()
+        })
+    };
+    Ok(Configuration {
+        directory: directory.map(str::to_owned),
+        set: parameters(&set),
+        effective: parameters(&keep(effective)),
+        services: services(&keep(master)),
+        problem: (!problems.is_empty()).then(|| problems.join("; ")),
+    })
+}
+
+/// Runs it with these arguments; what it prints.
+async fn call(arguments: &[&str]) -> Result<String, Fault> {
+    let line =
+        format!("postconf {}", arguments.iter().take(3).copied().collect::<Vec<_>>().join(" "));
+    for place in PLACES {
+        match timeout(PATIENCE, printed(Path::new(place), arguments)).await {
+            Ok(Ok(text)) => return Ok(text),
+            Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {}
+            Ok(Err(error)) => return Err(Fault::Failed(format!("`{line}` failed: {error}"))),
+            Err(_) => {
+                let seconds = PATIENCE.as_secs();
+                return Err(Fault::Failed(format!("`{line}` took longer than {seconds} s")));
+            }
+        }
+    }
+    Err(Fault::Missing)
+}
+
+async fn printed(program: &Path, arguments: &[&str]) -> io::Result<String> {
+    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let (out, complaint) = tokio::join!(capped(child.stdout.take()), capped(child.stderr.take()));
+    let (out, complaint) = (out?, complaint?);
+    if out.len() as u64 > MOST_PRINTED {
+        return Err(io::Error::other("it prints more than a configuration has"));
+    }
+    let status = child.wait().await?;
+    if status.success() {
+        return Ok(out);
+    }
+    // The last line is the reason; warnings come before it.
+    let reason = complaint.lines().last().unwrap_or_default();
+    Err(io::Error::other(format!("{status}: {reason}")))
+}
+
+/// What comes, up to a cap and one byte more that tells.
+async fn capped(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(MOST_PRINTED + 1).read_to_end(&mut bytes).await?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,111 @@
+//! What a sending server does to its own mail: judged from what the command line
+//! measured, read and looked up.
+//!
+//! Owns SPF for one address ([`spf`]), the reading of Postfix's configuration
+//! ([`postconf`]), and the findings: `settings` on Postfix alone, `paths` on each
+//! source, `choice` on Postfix's choice among them. Pure: no sockets, no commands, no
+//! files; `mxray egress` brings everything here as plain values. Refuses to know how
+//! the path to a destination is judged: `judge` has done that, one source at a time.
+
+mod choice;
+mod paths;
+pub mod postconf;
+mod settings;
+pub mod spf;
+
+use std::cmp::Reverse;
+use std::net::IpAddr;
+
+pub use paths::{address_seen, view};
+use postconf::{Configuration, Service};
+
+use crate::model::egress::{EgressFinding, EgressReport, SpfResult};
+use crate::model::finding::Severity;
+use crate::model::probe::Family;
+use crate::model::verdict::Status;
+
+/// Everything that is wrong: what makes the rest matter less first, then the gravest.
+/// `ours` are all addresses of this machine.
+pub fn findings(
+    report: &EgressReport,
+    configurations: &[Configuration],
+    ours: &[IpAddr],
+) -> Vec<EgressFinding> {
+    let mut findings: Vec<EgressFinding> = Vec::new();
+    for configuration in configurations {
+        findings.extend(settings::findings(configuration, ours));
+        findings.extend(choice::findings(configuration, report));
+    }
+    findings.extend(several_instances(configurations));
+    for source in &report.sources {
+        findings.extend(paths::findings(source, report));
+    }
+    let is_relayed = |finding: &EgressFinding| finding.id == "relayhost-set";
+    findings.sort_by_key(|finding| (!is_relayed(finding), Reverse(finding.severity)));
+    findings
+}
+
+fn several_instances(configurations: &[Configuration]) -> Option<EgressFinding> {
+    let instances: Vec<&str> =
+        configurations.iter().filter_map(|one| one.directory.as_deref()).collect();
+    let declared = configurations.iter().any(|one| !one.further_instances().is_empty());
+    declared.then(|| EgressFinding {
+        id: "several-instances".to_owned(),
+        severity: Severity::Notice,
+        ip: None,
+        instance: None,
+        explanation: format!(
+            "Postfix has several instances, each with settings of its own: the default one, {}",
+            instances.join(", ")
+        ),
+        remedy: None,
+        lines: Vec::new(),
+    })
+}
+
+/// Whether something that was asked for could not be found out.
+pub fn is_undetermined(report: &EgressReport) -> bool {
+    let no_path = report.not_asked.is_some() || report.sources.iter().all(|one| !one.used);
+    report.interrupted
+        || no_path
+        || report.postfix_error.is_some()
+        || report
+            .postfix
+            .iter()
+            .any(|instance| instance.problem.is_some() || instance.level.is_none())
+        || report.sources.iter().filter(|source| source.used).any(|source| {
+            let unknown = |status| {
+                matches!(
+                    status,
+                    Status::Blocked
+                        | Status::Unreachable
+                        | Status::Unresolvable
+                        | Status::Inconclusive
+                )
+            };
+            let reverse = source.reverse.as_ref();
+            source.public.is_none()
+                || source.destinations.iter().all(|one| unknown(one.status))
+                || reverse.is_some_and(|answer| answer.error.is_some_and(|why| !why.is_denial()))
+                || source.spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Temperror)
+                || source.ehlo.as_ref().is_none_or(|ehlo| ehlo.resolves.is_none())
+        })
+}
+
+/// Whether mail goes out by an address: Postfix binds to it, or binds to none of its
+/// family and the operating system prefers it. Without Postfix the latter decides.
+pub fn is_used(configurations: &[Configuration], ip: IpAddr, preferred: bool) -> bool {
+    let family = Family::of(ip);
+    let by = |configuration: &Configuration, service: Option<&Service>| {
+        let bound = configuration.bound(service, family);
+        configuration.uses(service, family) && bound.map_or(preferred, |bound| bound == ip)
+    };
+    let by_any = |configuration: &Configuration| {
+        by(configuration, None)
+            || configuration.transports().any(|one| by(configuration, Some(one)))
+    };
+    if configurations.is_empty() { preferred } else { configurations.iter().any(by_any) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! What is wrong with an address that mail leaves by: the way out, its name, SPF.
+//!
+//! Owns what one source's sessions and records amount to. Refuses to know Postfix.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::model::egress::{
+    DestinationView, EgressFinding, EgressReport, EhloName, Source, SpfEvaluation, SpfResult,
+};
+use crate::model::finding::Severity;
+use crate::model::operator::operator;
+use crate::model::probe::Family;
+use crate::model::report::{ObservationReport, TargetReport};
+use crate::model::route::PointerAnswer;
+use crate::model::verdict::{Confidence, Status};
+
+/// Names of one address from which on it is worth a word.
+const MANY_NAMES: usize = 2;
+
+/// What a destination showed, of the report on one source alone; `level` is that of
+/// the Postfix whose deliveries are told.
+pub fn view(report: &TargetReport, level: Option<&str>) -> DestinationView {
+    let seen = || report.observations.iter();
+    let offers: Vec<bool> = seen().filter_map(|one| one.starttls.offered).collect();
+    let address = |one: &ObservationReport| one.ehlo.as_ref()?.client_address_seen.clone();
+    let postfix = |one: &ObservationReport| {
+        let level = one.postfix.as_ref()?.get(level?)?.as_ref()?;
+        Some(level.delivery.clone())
+    };
+    DestinationView {
+        target: report.target.clone(),
+        status: report.verdict.status,
+        confidence: report.verdict.confidence,
+        summary: report.verdict.summary.clone(),
+        because: report.verdict.because.clone(),
+        addresses: report.verdict.addresses,
+        reached: report.verdict.reached,
+        offered: (!offers.is_empty()).then(|| offers.iter().all(|offered| *offered)),
+        tls: unique(seen().filter_map(negotiated)),
+        client_address_seen: unique(seen().filter_map(address)),
+        postfix: unique(seen().filter_map(postfix)),
+        observations: seen().map(|one| one.id.clone()).collect(),
+    }
+}
+
+/// The address by which destinations know a source, where they say one and agree.
+pub fn address_seen(source: &Source) -> Option<IpAddr> {
+    let words = source.destinations.iter().flat_map(|view| &view.client_address_seen);
+    let mut seen = words.filter_map(|word| word.parse::<IpAddr>().ok());
+    let first = seen.next().filter(|ip| Family::of(*ip) == source.family)?;
+    seen.all(|ip| ip == first).then_some(first)
+}
+
+fn unique(words: impl Iterator<Item = String>) -> Vec<String> {
+    words.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn negotiated(observation: &ObservationReport) -> Option<String> {
+    let tls = observation.tls.as_ref()?;
+    let version = tls.version.as_ref()?;
+    let group =
+        tls.key_exchange_group.as_ref().map(|group| format!(" {group}")).unwrap_or_default();
+    Some(format!("{version}{group}"))
+}
+
+/// Everything that is wrong with a source.
+pub(super) fn findings(source: &Source, report: &EgressReport) -> Vec<EgressFinding> {
+    let mut found = Vec::new();
+    found.extend(no_route(source));
+    found.extend(closed(source));
+    found.extend(path(source));
+    found.extend(not_offered(source, report));
+    found.extend(unknown_outside(source, report));
+    found.extend(source.reverse.as_ref().and_then(|answer| reverse(source, answer)));
+    found.extend(source.ehlo.as_ref().and_then(|ehlo| ehlo_name(source, ehlo)));
+    found.extend(source.spf.as_ref().and_then(|spf| sender_policy(source, spf)));
+    found
+}
+
+/// A finding on a source. What no mail goes out by breaks nothing yet.
+fn finding(
+    source: &Source,
+    id: &str,
+    severity: Severity,
+    explanation: String,
+    remedy: Option<&str>,
+) -> EgressFinding {
+    EgressFinding {
+        id: id.to_owned(),
+        severity: if source.used { severity } else { severity.min(Severity::Warning) },
+        ip: Some(source.ip),
+        instance: None,
+        explanation,
+        remedy: remedy.map(str::to_owned),
+        lines: Vec::new(),
+    }
+}
+
+fn no_route(source: &Source) -> Option<EgressFinding> {
+    let text = format!("{} has no route to the internet: nothing was asked from it", source.ip);
+    (!source.routed).then(|| finding(source, "no-route", Severity::Notice, text, None))
+}
+
+/// Destinations that were tried from here.
+fn tried(source: &Source) -> Vec<&DestinationView> {
+    source.destinations.iter().filter(|one| one.addresses > 0).collect()
+}
+
+fn names<'a>(views: impl IntoIterator<Item = &'a DestinationView>) -> String {
+    let names: Vec<&str> = views.into_iter().map(|view| view.target.as_str()).collect();
+    names.join(", ")
+}
+
+/// How many of these are run by somebody of their own.
+fn operators(views: &[&DestinationView]) -> usize {
+    views.iter().map(|view| operator(&view.target)).collect::<BTreeSet<_>>().len()
+}
+
+/// Nobody greets. One destination alone may be down itself.
+fn closed(source: &Source) -> Option<EgressFinding> {
+    let tried = tried(source);
+    if tried.is_empty() || tried.iter().any(|view| view.reached > 0) {
+        return None;
+    }
+    let ours = ["local-error", "interrupted"];
+    if tried.iter().any(|view| view.because.as_deref().is_some_and(|why| ours.contains(&why))) {
+        return None;
+    }
+    let (first, ip) = (tried.first()?, source.ip);
+    let several = operators(&tried) > 1;
+    let severity = if several { Severity::Critical } else { Severity::Warning };
+    let text = format!(
+        "From {ip}, port 25 could not be used at any address of {}: {}",
+        names(tried.iter().copied()),
+        first.summary
+    );
+    let remedy = if several {
+        "Have the provider open outgoing port 25 for this address, look at the firewall here, or \
+         let mail leave by another address"
+    } else {
+        "Name a destination of another operator with --control: this one may be down itself"
+    };
+    Some(finding(source, "port-25-closed", severity, text, Some(remedy)))
+}
+
+/// What judgement of this source's own sessions says, other than that all is well:
+/// one finding a kind, of the gravest.
+fn path(source: &Source) -> Vec<EgressFinding> {
+    let tried = tried(source);
+    let broken = tried.iter().filter(|view| view.status == Status::TlsBroken).count();
+    let kinds = [
+        (Status::Intercepted, "intercepted"),
+        (Status::Stripped, "starttls-stripped"),
+        (Status::TlsBroken, "tls-broken"),
+        (Status::PolicyFailed, "destination-refused"),
+        (Status::Inconsistent, "inconsistent"),
+    ];
+    let of_kind = |(status, id): (Status, &str)| {
+        let mut views: Vec<&DestinationView> =
+            tried.iter().copied().filter(|view| view.status == status).collect();
+        views.sort_by_key(|view| Reverse(view.confidence));
+        let (first, others) = views.split_first()?;
+        let is_grave = match status {
+            Status::Intercepted | Status::Stripped => {
+                first.confidence >= Some(Confidence::Corroborated)
+            }
+            Status::TlsBroken => broken > 1,
+            _ => false,
+        };
+        let severity = if is_grave { Severity::Critical } else { Severity::Warning };
+        Some(finding(source, id, severity, seen(source, first, others), None))
+    };
+    kinds.into_iter().filter_map(of_kind).collect()
+}
+
+/// The verdict on one destination, and which others share it.
+fn seen(source: &Source, first: &DestinationView, others: &[&DestinationView]) -> String {
+    let also = match others {
+        [] => String::new(),
+        others => format!("; the same at {}", names(others.iter().copied())),
+    };
+    let (ip, target) = (source.ip, &first.target);
+    format!(
+        "From {ip}, {target}: {}{also}; `mxray check --source {ip} {target}` has the evidence",
+        first.summary.trim_end_matches('.')
+    )
+}
+
+/// No offer here. What the same destination offers another source was taken away
+/// from this one, or it treats the two apart.
+fn not_offered(source: &Source, report: &EgressReport) -> Option<EgressFinding> {
+    let judged = |view: &DestinationView| {
+        matches!(view.status, Status::Stripped | Status::Intercepted | Status::Inconsistent)
+    };
+    let tried = tried(source);
+    let lost: Vec<&DestinationView> =
+        tried.iter().copied().filter(|view| view.offered == Some(false) && !judged(view)).collect();
+    if lost.is_empty() {
+        return None;
+    }
+    let elsewhere = |view: &&&DestinationView| {
+        let others = report.sources.iter().filter(|other| other.ip != source.ip);
+        let mut views = others.flat_map(|other| &other.destinations);
+        views.any(|other| other.target == view.target && other.offered == Some(true))
+    };
+    let offered_elsewhere = lost.iter().filter(elsewhere).count();
+    let has_it_here = tried.iter().any(|view| view.offered == Some(true));
+    let severity = if offered_elsewhere > 1 || (operators(&lost) > 1 && !has_it_here) {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let but = match offered_elsewhere {
+        0 => "",
+        _ => ", and is offered to another address of this machine",
+    };
+    let text = format!(
+        "From {}, STARTTLS is not offered by {}{but}: mail by this address goes in clear text",
+        source.ip,
+        names(lost)
+    );
+    let remedy = "Look for a firewall or proxy on this address's way out that inspects SMTP \
+                  (Cisco: no inspect esmtp, or allow-tls)";
+    Some(finding(source, "starttls-not-offered", severity, text, Some(remedy)))
+}
+
+fn unknown_outside(source: &Source, report: &EgressReport) -> Option<EgressFinding> {
+    if source.public == Some(source.ip) {
+        return None;
+    }
+    let ip = source.ip;
+    let (id, text) = match source.public {
+        Some(public) => {
+            ("behind-nat", format!("{ip} is translated on the way: destinations see {public}"))
+        }
+        None if report.not_asked.is_some() || source.destinations.is_empty() => return None,
+        None => (
+            "public-address-unknown",
+            format!(
+                "{ip} is a private address, and no destination says which public one it sees: \
+                 reverse DNS, the EHLO name and SPF cannot be looked at"
+            ),
+        ),
+    };
+    Some(finding(source, id, Severity::Notice, text, None))
+}
+
+/// Large receivers refuse mail from an address without a name that leads back to it.
+fn reverse(source: &Source, answer: &PointerAnswer) -> Option<EgressFinding> {
+    const REMEDY: &str = "Have whoever owns the address set its PTR record to the EHLO name; \
+                          where that cannot be done for IPv6, keep mail off it";
+    if answer.error.is_some_and(|error| !error.is_denial()) {
+        return None;
+    }
+    let public = source.public?;
+    let family = source.family.label();
+    if answer.names.is_empty() {
+        let text = format!(
+            "{public} has no reverse DNS: large receivers refuse or junk mail from such an \
+             {family} address"
+        );
+        return Some(finding(source, "no-reverse-dns", Severity::Critical, text, Some(REMEDY)));
+    }
+    let listed: Vec<&str> = answer.names.iter().map(|name| name.name.as_str()).collect();
+    let (listed, count) = (listed.join(", "), listed.len());
+    if answer.names.iter().all(|name| name.confirmed == Some(false)) {
+        let text = format!(
+            "The reverse DNS of {public} is {listed}, which does not lead back to it: receivers \
+             take that for none"
+        );
+        return Some(finding(
+            source,
+            "reverse-dns-unconfirmed",
+            Severity::Critical,
+            text,
+            Some(REMEDY),
+        ));
+    }
+    let lies = answer.names.iter().any(|name| name.confirmed == Some(false));
+    (count >= MANY_NAMES).then(|| {
+        let part = if lies { ", not all of which lead back to it" } else { "" };
+        let text = format!(
+            "{public} has {count} names{part}: {listed}; receivers look at one of them, and not \
+             always the same"
+        );
+        let severity = if lies { Severity::Warning } else { Severity::Notice };
+        finding(source, "several-reverse-names", severity, text, None)
+    })
+}
+
+fn ehlo_name(source: &Source, ehlo: &EhloName) -> Option<EgressFinding> {
+    if ehlo.resolves != Some(false) {
+        return None;
+    }
+    let EhloName { name, addresses, .. } = ehlo;
+    let public = source.public?;
+    let leads = match addresses.as_slice() {
+        [] => format!("has no {} address", source.family.label()),
+        some => format!("leads to {}, not to {public}", list(some)),
+    };
+    let text = format!("The EHLO name {name} {leads}: receivers count that against the mail");
+    let record = if source.family == Family::Ipv4 { "A" } else { "AAAA" };
+    let remedy = format!("Publish {name} {record} {public}, or greet with the address's own name");
+    Some(finding(source, "ehlo-name-mismatch", Severity::Warning, text, Some(&remedy)))
+}
+
+fn list(ips: &[IpAddr]) -> String {
+    ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn sender_policy(source: &Source, spf: &SpfEvaluation) -> Option<EgressFinding> {
+    let SpfEvaluation { domain, ip, result, decided_by, problem, .. } = spf;
+    let term = decided_by.last().map(|term| format!(" by {term}")).unwrap_or_default();
+    let problem = problem.as_deref().unwrap_or_default();
+    let kind = if ip.is_ipv4() { "ip4" } else { "ip6" };
+    let (id, severity, text) = match result {
+        SpfResult::Pass | SpfResult::Temperror => return None,
+        SpfResult::Fail => (
+            "spf-fail",
+            Severity::Critical,
+            format!("SPF of {domain} forbids {ip}{term}: receivers refuse its mail from here"),
+        ),
+        SpfResult::Softfail => (
+            "spf-softfail",
+            Severity::Warning,
+            format!("SPF of {domain} does not list {ip}{term}: receivers suspect its mail"),
+        ),
+        SpfResult::Neutral => (
+            "spf-neutral",
+            Severity::Warning,
+            format!("SPF of {domain} says nothing of {ip}{term}"),
+        ),
+        SpfResult::None => {
+            ("spf-none", Severity::Warning, format!("{domain} publishes no SPF record"))
+        }
+        SpfResult::Permerror => (
+            "spf-permerror",
+            Severity::Critical,
+            format!("SPF of {domain} cannot be used, so that nothing passes: {problem}"),
+        ),
+    };
+    let remedy = match result {
+        SpfResult::Permerror => "Mend the record".to_owned(),
+        SpfResult::None => format!("Publish {domain} TXT \"v=spf1 {kind}:{ip} -all\""),
+        _ => format!("Add {kind}:{ip} to the SPF record of {domain}"),
+    };
+    Some(finding(source, id, severity, text, Some(&remedy)))
+}

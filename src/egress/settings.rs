@@ -1,0 +1,357 @@
+//! What is wrong with Postfix's settings, whatever the network does.
+//!
+//! Owns the findings on one instance and the lines that mend it. The rules are those
+//! of postconf(5) and TLS_README. Refuses to know what was measured.
+
+use std::net::IpAddr;
+
+use super::postconf::{Configuration, Service, bind_setting};
+use crate::model::egress::EgressFinding;
+use crate::model::finding::Severity;
+use crate::model::probe::Family;
+
+/// `smtp_tls_security_level` as Postfix knows it.
+const LEVELS: [&str; 9] =
+    ["none", "may", "encrypt", "dane", "dane-only", "half-dane", "fingerprint", "verify", "secure"];
+
+/// A finding on an instance.
+pub(super) fn finding(
+    configuration: &Configuration,
+    id: &str,
+    severity: Severity,
+    explanation: impl Into<String>,
+) -> EgressFinding {
+    EgressFinding {
+        id: id.to_owned(),
+        severity,
+        ip: None,
+        instance: configuration.directory.clone(),
+        explanation: explanation.into(),
+        remedy: None,
+        lines: Vec::new(),
+    }
+}
+
+/// `postconf -e` for this instance.
+pub(super) fn edit(configuration: &Configuration, setting: &str) -> String {
+    format!("postconf{} -e '{setting}'", directory(configuration))
+}
+
+/// The same for a service: `postconf -P`.
+fn edit_service(configuration: &Configuration, service: &Service, setting: &str) -> String {
+    format!("postconf{} -P '{}/{setting}'", directory(configuration), service.id())
+}
+
+fn directory(configuration: &Configuration) -> String {
+    configuration.directory.as_ref().map(|folder| format!(" -c {folder}")).unwrap_or_default()
+}
+
+/// Everything that is wrong with an instance; what goes before the rest comes first.
+pub(super) fn findings(configuration: &Configuration, ours: &[IpAddr]) -> Vec<EgressFinding> {
+    let mut findings = Vec::new();
+    findings.extend(relay(configuration));
+    findings.extend(level(configuration));
+    findings.extend(requirements(configuration));
+    findings.extend(log_level(configuration));
+    findings.extend(policy_maps(configuration));
+    findings.extend(binding(configuration, None, ours));
+    for service in configuration.transports() {
+        findings.extend(transport(configuration, service));
+        findings.extend(binding(configuration, Some(service), ours));
+    }
+    findings
+}
+
+/// Mail that does not leave from here makes everything else matter less.
+fn relay(configuration: &Configuration) -> Option<EgressFinding> {
+    let relay = configuration.value("relayhost")?;
+    Some(finding(
+        configuration,
+        "relayhost-set",
+        Severity::Notice,
+        format!(
+            "relayhost is {relay}: mail does not leave from here directly, so what matters is the \
+             way to that host, and the addresses by which it sends"
+        ),
+    ))
+}
+
+fn level(configuration: &Configuration) -> Option<EgressFinding> {
+    let level = configuration.level(None)?;
+    if level.word == "none" {
+        return Some(no_level(configuration));
+    }
+    if level.word.contains('$') {
+        return None;
+    }
+    if !LEVELS.contains(&level.word.as_str()) {
+        let text = format!("smtp_tls_security_level is {}, which is no level", level.word);
+        let mut found = finding(configuration, "tls-level-invalid", Severity::Critical, text);
+        found.lines.push(edit(configuration, "smtp_tls_security_level = may"));
+        return Some(found);
+    }
+    if level.from != "smtp_tls_security_level" {
+        let text = format!(
+            "The level comes from {}, which is obsolete since Postfix 2.3: later versions \
+             leave it out",
+            level.from
+        );
+        let mut found = finding(configuration, "tls-level-obsolete", Severity::Notice, text);
+        let setting = format!("smtp_tls_security_level = {}", level.word);
+        found.lines.push(edit(configuration, &setting));
+        return Some(found);
+    }
+    None
+}
+
+/// The classic: what comes in is encrypted, and what goes out is not.
+fn no_level(configuration: &Configuration) -> EgressFinding {
+    let for_server = |(name, value): (&String, &String)| {
+        name.starts_with("smtpd_tls_") && !value.is_empty() && value != "none" && value != "no"
+    };
+    let has_server_tls = configuration.set.iter().any(for_server);
+    let stated = configuration.value("smtp_tls_security_level").is_some();
+    let what = if stated { "none" } else { "empty" };
+    let but = if has_server_tls {
+        "; the smtpd_tls_ settings are for mail that comes in, and change nothing about it"
+    } else {
+        ""
+    };
+    let text =
+        format!("smtp_tls_security_level is {what}: all outgoing mail goes in clear text{but}");
+    let id = if stated { "tls-level-none" } else { "tls-level-empty" };
+    let mut found = finding(configuration, id, Severity::Critical, text);
+    found.lines.push(edit(configuration, "smtp_tls_security_level = may"));
+    found
+}
+
+/// What a level needs besides (TLS_README, "DANE" and "Certificate verification").
+fn requirements(configuration: &Configuration) -> Vec<EgressFinding> {
+    let mut found = Vec::new();
+    let level = configuration.level_word(None).unwrap_or_default();
+    if matches!(level.as_str(), "dane" | "dane-only" | "half-dane") {
+        found.extend(dns_support(configuration, &level));
+    }
+    let lacks_ca = ["smtp_tls_CAfile", "smtp_tls_CApath"]
+        .iter()
+        .all(|name| configuration.value(name).is_none())
+        && configuration.value("tls_append_default_CA") != Some("yes");
+    if matches!(level.as_str(), "verify" | "secure") && lacks_ca {
+        let text = format!(
+            "The level is {level}, and neither smtp_tls_CAfile nor smtp_tls_CApath names a CA: no \
+             certificate can be verified, so all mail is deferred"
+        );
+        let mut one = finding(configuration, "no-ca", Severity::Critical, text);
+        let bundle = "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
+        one.lines.push(edit(configuration, bundle));
+        found.push(one);
+    }
+    found
+}
+
+fn dns_support(configuration: &Configuration, level: &str) -> Option<EgressFinding> {
+    let support = configuration.value("smtp_dns_support_level").unwrap_or("not set");
+    let lookup = configuration.value("smtp_host_lookup").unwrap_or("dns");
+    let asks_dns = lookup.split([',', ' ']).any(|word| word == "dns");
+    let unknown = support.contains('$') || lookup.contains('$');
+    if unknown || (support == "dnssec" && asks_dns) {
+        return None;
+    }
+    let what = if asks_dns {
+        format!("smtp_dns_support_level is {support}")
+    } else {
+        format!("smtp_host_lookup is {lookup}")
+    };
+    let text = format!(
+        "The level is {level}, and {what}: without DNSSEC lookups Postfix has no TLSA records, \
+         logs a warning for every delivery, and does not do DANE"
+    );
+    let mut found = finding(configuration, "dane-without-dnssec", Severity::Critical, text);
+    if support != "dnssec" {
+        found.lines.push(edit(configuration, "smtp_dns_support_level = dnssec"));
+    }
+    if !asks_dns {
+        found.lines.push(edit(configuration, "smtp_host_lookup = dns"));
+    }
+    Some(found)
+}
+
+fn log_level(configuration: &Configuration) -> Option<EgressFinding> {
+    configuration.value("smtp_tls_loglevel").filter(|level| *level == "0")?;
+    let text = "smtp_tls_loglevel is 0: the log does not say which mail went encrypted, nor why \
+                some did not";
+    let mut found = finding(configuration, "tls-loglevel-zero", Severity::Warning, text);
+    found.lines.push(edit(configuration, "smtp_tls_loglevel = 1"));
+    Some(found)
+}
+
+fn policy_maps(configuration: &Configuration) -> Option<EgressFinding> {
+    let maps = configuration.value("smtp_tls_policy_maps")?;
+    let text = format!("smtp_tls_policy_maps is {maps}: some destinations may have another level");
+    Some(finding(configuration, "tls-policy-maps", Severity::Notice, text))
+}
+
+/// A source that this machine does not have.
+fn binding(
+    configuration: &Configuration,
+    service: Option<&Service>,
+    ours: &[IpAddr],
+) -> Vec<EgressFinding> {
+    let families = [Family::Ipv4, Family::Ipv6].into_iter();
+    families.filter_map(|family| bound_elsewhere(configuration, service, family, ours)).collect()
+}
+
+fn bound_elsewhere(
+    configuration: &Configuration,
+    service: Option<&Service>,
+    family: Family,
+    ours: &[IpAddr],
+) -> Option<EgressFinding> {
+    let setting = bind_setting(family);
+    // What is inherited from main.cf is said there.
+    let own = service.is_none_or(|service| service.value(setting).is_some());
+    configuration.value_for(service, setting).filter(|_| own)?;
+    let ip = configuration.bound(service, family)?;
+    if ours.contains(&ip) {
+        return None;
+    }
+    let enforced = configuration.value_for(service, "smtp_bind_address_enforce") == Some("yes");
+    let (severity, effect) = if enforced {
+        (Severity::Critical, "mail is deferred")
+    } else {
+        (Severity::Warning, "Postfix warns, and mail goes out by another address")
+    };
+    let place = service.map(|one| format!(" of {} in master.cf", one.id())).unwrap_or_default();
+    let text = format!("{setting}{place} is {ip}, which is no address of this machine: {effect}");
+    let mut found = finding(configuration, "bind-address-not-ours", severity, text);
+    let line = match service {
+        None => edit(configuration, &format!("{setting} =")),
+        Some(service) => edit_service(configuration, service, &format!("{setting}=")),
+    };
+    found.lines.push(line);
+    Some(found)
+}
+
+/// A transport that goes its own way.
+fn transport(configuration: &Configuration, service: &Service) -> Option<EgressFinding> {
+    let own = configuration.own_settings(service);
+    if own.is_empty() {
+        return None;
+    }
+    let id = service.id();
+    let listed = own.join(", ");
+    let main = configuration.level_word(None).filter(|level| level != "none");
+    let own_level = configuration.level_word(Some(service));
+    let is_clear = own_level.as_deref() == Some("none") && main.is_some();
+    if !is_clear {
+        let text = format!("The transport {id} in master.cf has settings of its own: {listed}");
+        return Some(finding(configuration, "transport-differs", Severity::Notice, text));
+    }
+    // Mail that nobody routes there may be meant to go in clear.
+    let is_main = configuration.is_main(service);
+    let severity = if is_main { Severity::Critical } else { Severity::Warning };
+    let which = if is_main { "all mail to the internet" } else { "mail by it" };
+    let text = format!(
+        "The transport {id} in master.cf has settings of its own, {listed}: {which} goes in clear \
+         text, whatever main.cf says"
+    );
+    let mut found = finding(configuration, "transport-in-clear", severity, text);
+    let setting = format!("smtp_tls_security_level={}", main.as_deref().unwrap_or("may"));
+    found.lines.push(edit_service(configuration, service, &setting));
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::postconf::{parameters, services};
+    use super::*;
+
+    /// What a sound Postfix prints.
+    const SOUND: &str = "smtp_tls_security_level = dane\nsmtp_dns_support_level = dnssec\n\
+        smtp_host_lookup = dns\nsmtp_tls_loglevel = 1\ninet_protocols = all\n\
+        default_transport = smtp\nsmtp_bind_address = 192.0.2.1\n";
+
+    fn found(main: &str, master: &str) -> Vec<(String, Severity, Vec<String>)> {
+        let configuration = Configuration {
+            set: parameters(main),
+            effective: parameters(main),
+            services: services(master),
+            ..Configuration::default()
+        };
+        let found = findings(&configuration, &[[192, 0, 2, 1].into()]).into_iter();
+        found.map(|one| (one.id, one.severity, one.lines)).collect()
+    }
+
+    fn only(main: &str, master: &str) -> (String, Severity, Vec<String>) {
+        let mut found = found(&format!("{SOUND}{main}\n"), master);
+        assert_eq!(found.len(), 1, "{main} {master}: {found:?}");
+        found.remove(0)
+    }
+
+    #[test]
+    fn a_sound_configuration_has_no_finding() {
+        let master = "smtp unix - - y - - smtp\nrelay unix - - y - - smtp -o syslog_name=x";
+        assert_eq!(found(SOUND, master), []);
+    }
+
+    /// What main.cf says, the finding, and the setting of the line that mends it.
+    #[rustfmt::skip]
+    const MISTAKES: [(&str, &str, Severity, Option<&str>); 12] = [
+        ("smtp_tls_security_level =\nsmtpd_tls_cert_file = /c", "tls-level-empty", Severity::Critical, Some("smtp_tls_security_level = may")),
+        ("smtp_tls_security_level = none", "tls-level-none", Severity::Critical, Some("smtp_tls_security_level = may")),
+        ("smtp_tls_security_level = yes", "tls-level-invalid", Severity::Critical, Some("smtp_tls_security_level = may")),
+        ("smtp_tls_security_level =\nsmtp_use_tls = yes", "tls-level-obsolete", Severity::Notice, Some("smtp_tls_security_level = may")),
+        ("smtp_dns_support_level = enabled", "dane-without-dnssec", Severity::Critical, Some("smtp_dns_support_level = dnssec")),
+        ("smtp_host_lookup = native", "dane-without-dnssec", Severity::Critical, Some("smtp_host_lookup = dns")),
+        ("smtp_tls_security_level = secure", "no-ca", Severity::Critical, Some("smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt")),
+        ("smtp_tls_loglevel = 0", "tls-loglevel-zero", Severity::Warning, Some("smtp_tls_loglevel = 1")),
+        ("smtp_bind_address = 192.0.2.9", "bind-address-not-ours", Severity::Warning, Some("smtp_bind_address =")),
+        ("smtp_bind_address6 = 2001:db8::9\nsmtp_bind_address_enforce = yes", "bind-address-not-ours", Severity::Critical, Some("smtp_bind_address6 =")),
+        ("smtp_tls_policy_maps = hash:/x", "tls-policy-maps", Severity::Notice, None),
+        ("relayhost = [relay.example.net]", "relayhost-set", Severity::Notice, None),
+    ];
+
+    #[test]
+    fn each_mistake_in_main_cf_is_named_with_its_line() {
+        for (main, id, severity, setting) in MISTAKES {
+            let lines: Vec<String> =
+                setting.map(|setting| format!("postconf -e '{setting}'")).into_iter().collect();
+            assert_eq!(only(main, ""), (id.to_owned(), severity, lines), "{main}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_expanded_is_not_judged() {
+        assert_eq!(found("smtp_tls_security_level = ${x?{may}:{none}}", ""), []);
+        let main = format!("{SOUND}smtp_dns_support_level = $x\nsmtp_bind_address = $y\n");
+        assert_eq!(found(&main, ""), []);
+    }
+
+    #[test]
+    fn transports_with_settings_of_their_own_are_named() {
+        let clear = "-o smtp_tls_security_level=none";
+        let (id, severity, lines) = only("", &format!("smtp unix - - y - - smtp {clear}"));
+        assert_eq!((id.as_str(), severity), ("transport-in-clear", Severity::Critical));
+        assert_eq!(lines, ["postconf -P 'smtp/unix/smtp_tls_security_level=dane'"]);
+        let (id, severity, _) = only("", &format!("slow unix - - y - - smtp {clear}"));
+        assert_eq!((id.as_str(), severity), ("transport-in-clear", Severity::Warning));
+        let chosen = "default_transport = slow:";
+        let (_, severity, _) = only(chosen, &format!("slow unix - - y - - smtp {clear}"));
+        assert_eq!(severity, Severity::Critical);
+        let (id, severity, _) = only("", "b unix - - y - - smtp -o smtp_helo_name=b.example");
+        assert_eq!((id.as_str(), severity), ("transport-differs", Severity::Notice));
+    }
+
+    #[test]
+    fn lines_name_the_instance() {
+        let directory = Some("/etc/postfix-out".to_owned());
+        let set = parameters("smtp_tls_security_level =");
+        let configuration = Configuration { directory, set, ..Configuration::default() };
+        let found = findings(&configuration, &[]).remove(0);
+        assert_eq!(found.instance.as_deref(), Some("/etc/postfix-out"));
+        assert_eq!(
+            found.lines,
+            ["postconf -c /etc/postfix-out -e 'smtp_tls_security_level = may'"]
+        );
+    }
+}

@@ -1,0 +1,285 @@
+use super::postconf::parameters;
+use super::*;
+use crate::model::egress::{
+    DestinationView, EGRESS_SCHEMA, EgressReport, EhloName, Source, SpfEvaluation,
+};
+use crate::model::route::{Dnssec, LookupError, PointerAnswer, PointerName};
+
+const IPV4: &str = "192.0.2.1";
+const IPV6: &str = "2001:db8::1";
+
+/// What a destination shows where all is well.
+fn intact(target: &str) -> DestinationView {
+    DestinationView {
+        target: target.to_owned(),
+        status: Status::Intact,
+        confidence: None,
+        summary: "all is well".to_owned(),
+        because: None,
+        addresses: 1,
+        reached: 1,
+        offered: Some(true),
+        tls: vec!["TLSv1.3 X25519".to_owned()],
+        client_address_seen: Vec::new(),
+        postfix: Vec::new(),
+        observations: Vec::new(),
+    }
+}
+
+fn silent(target: &str) -> DestinationView {
+    let (status, because) = (Status::Unreachable, Some("connect-timeout".to_owned()));
+    DestinationView { status, because, reached: 0, offered: None, ..intact(target) }
+}
+
+fn unoffered(target: &str) -> DestinationView {
+    DestinationView { status: Status::NotOffered, offered: Some(false), ..intact(target) }
+}
+
+fn names(names: &[(&str, Option<bool>)]) -> PointerAnswer {
+    let names = names
+        .iter()
+        .map(|(name, confirmed)| PointerName { name: (*name).to_owned(), confirmed: *confirmed });
+    PointerAnswer { dnssec: Dnssec::Insecure, error: None, names: names.collect() }
+}
+
+fn failed(error: LookupError) -> PointerAnswer {
+    PointerAnswer { error: Some(error), ..names(&[]) }
+}
+
+/// A source that has nothing wrong.
+fn source(ip: &str) -> Source {
+    let ip: IpAddr = ip.parse().unwrap();
+    Source {
+        ip,
+        family: Family::of(ip),
+        preferred: true,
+        used: true,
+        temporary: Some(false),
+        routed: true,
+        public: Some(ip),
+        destinations: vec![intact("a.example"), intact("b.example")],
+        reverse: Some(names(&[("mail.example.net", Some(true))])),
+        ehlo: Some(EhloName {
+            name: "mail.example.net".to_owned(),
+            addresses: vec![ip],
+            resolves: Some(true),
+        }),
+        spf: None,
+    }
+}
+
+fn report(sources: Vec<Source>) -> EgressReport {
+    EgressReport {
+        schema: EGRESS_SCHEMA.to_owned(),
+        tool: "mxray".to_owned(),
+        started_at: "2026-11-22T05:00:00Z".parse().unwrap(),
+        duration_ms: 1,
+        interrupted: false,
+        controls: Vec::new(),
+        not_asked: None,
+        sources,
+        postfix: Vec::new(),
+        postfix_error: None,
+        findings: Vec::new(),
+    }
+}
+
+fn found(sources: Vec<Source>) -> Vec<(String, Severity)> {
+    let found = findings(&report(sources), &[], &[]).into_iter();
+    found.map(|finding| (finding.id, finding.severity)).collect()
+}
+
+fn only(change: impl FnOnce(&mut Source)) -> (String, Severity) {
+    let mut source = source(IPV6);
+    change(&mut source);
+    let mut found = found(vec![source]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+fn expect(id: &str, severity: Severity, change: impl FnOnce(&mut Source)) {
+    assert_eq!(only(change), (id.to_owned(), severity));
+}
+
+#[test]
+fn a_sound_source_has_no_finding() {
+    let sources = vec![source(IPV4), source(IPV6)];
+    assert_eq!(found(sources.clone()), []);
+    assert!(!is_undetermined(&report(sources)));
+}
+
+#[test]
+fn ipv6_without_reverse_dns_is_named() {
+    use Severity::{Critical, Notice, Warning};
+    expect("no-reverse-dns", Critical, |one| one.reverse = Some(failed(LookupError::Nxdomain)));
+    expect("no-reverse-dns", Warning, |one| {
+        (one.reverse, one.used) = (Some(names(&[])), false);
+    });
+    let liar = || Some(names(&[("liar.example", Some(false))]));
+    expect("reverse-dns-unconfirmed", Critical, |one| one.reverse = liar());
+    let many = |second| Some(names(&[("a.example", Some(true)), ("b.example", second)]));
+    expect("several-reverse-names", Notice, |one| one.reverse = many(Some(true)));
+    expect("several-reverse-names", Warning, |one| one.reverse = many(Some(false)));
+}
+
+#[test]
+fn what_dns_did_not_tell_is_no_fault_and_not_determined() {
+    let mut silent = source(IPV4);
+    silent.reverse = Some(failed(LookupError::Timeout));
+    silent.ehlo.as_mut().unwrap().resolves = None;
+    silent.spf = Some(policy(SpfResult::Temperror));
+    assert_eq!(found(vec![silent.clone()]), []);
+    assert!(is_undetermined(&report(vec![silent])));
+    let mut unconfirmed = source(IPV4);
+    unconfirmed.reverse = Some(names(&[("mail.example.net", None)]));
+    assert_eq!(found(vec![unconfirmed]), []);
+}
+
+fn policy(result: SpfResult) -> SpfEvaluation {
+    SpfEvaluation {
+        domain: "example.net".to_owned(),
+        ip: IPV6.parse().unwrap(),
+        result,
+        decided_by: Vec::new(),
+        lookups: 0,
+        problem: None,
+    }
+}
+
+#[test]
+fn each_result_of_spf_has_its_finding() {
+    use Severity::{Critical, Warning};
+    for (result, id, severity) in [
+        (SpfResult::Fail, "spf-fail", Critical),
+        (SpfResult::Permerror, "spf-permerror", Critical),
+        (SpfResult::Softfail, "spf-softfail", Warning),
+        (SpfResult::Neutral, "spf-neutral", Warning),
+        (SpfResult::None, "spf-none", Warning),
+    ] {
+        expect(id, severity, |one| one.spf = Some(policy(result)));
+    }
+}
+
+#[test]
+fn one_silent_destination_is_no_closed_port() {
+    use Severity::{Critical, Warning};
+    let views = |names: &[&str]| names.iter().map(|name| silent(name)).collect::<Vec<_>>();
+    expect("port-25-closed", Critical, |one| one.destinations = views(&["a.example", "b.example"]));
+    expect("port-25-closed", Warning, |one| one.destinations = views(&["a.example"]));
+    let same_operator = views(&["mx1.a.example", "mx2.a.example"]);
+    expect("port-25-closed", Warning, |one| one.destinations = same_operator);
+    let mut half = source(IPV4);
+    half.destinations = vec![silent("a.example"), intact("b.example")];
+    assert_eq!(found(vec![half]), []);
+    let mut ours = source(IPV4);
+    ours.destinations = views(&["a.example", "b.example"]);
+    for view in &mut ours.destinations {
+        view.because = Some("local-error".to_owned());
+    }
+    assert_eq!(found(vec![ours.clone()]), [], "a fault of this machine's own is no closed port");
+    assert!(is_undetermined(&report(vec![ours])));
+}
+
+#[test]
+fn a_missing_offer_is_grave_where_others_have_it() {
+    use Severity::{Critical, Warning};
+    let id = "starttls-not-offered";
+    expect(id, Warning, |one| one.destinations = vec![unoffered("a.example")]);
+    expect(id, Warning, |one| {
+        one.destinations = vec![unoffered("a.example"), intact("b.example")];
+    });
+    expect(id, Critical, |one| {
+        one.destinations = vec![unoffered("a.example"), unoffered("b.example")];
+    });
+    // One destination that differs by source may treat its clients so.
+    let mut lost = source(IPV4);
+    lost.destinations = vec![unoffered("a.example"), intact("b.example")];
+    assert_eq!(found(vec![lost, source(IPV6)]), [(id.to_owned(), Warning)]);
+}
+
+#[test]
+fn a_verdict_on_the_path_is_grave_where_it_is_sure() {
+    use crate::model::verdict::Confidence;
+    use Severity::{Critical, Warning};
+    let stripped = |confidence| DestinationView {
+        status: Status::Stripped,
+        confidence: Some(confidence),
+        offered: Some(false),
+        ..intact("a.example")
+    };
+    let with = |confidence| vec![stripped(confidence), stripped(Confidence::Suspected)];
+    expect("starttls-stripped", Warning, |one| one.destinations = with(Confidence::Suspected));
+    expect("starttls-stripped", Critical, |one| one.destinations = with(Confidence::Proven));
+}
+
+#[test]
+fn an_address_behind_nat_is_known_by_what_destinations_see() {
+    let mut natted = source("10.0.0.5");
+    natted.destinations[0].client_address_seen = vec!["198.51.100.7".to_owned()];
+    assert_eq!(address_seen(&natted), "198.51.100.7".parse().ok());
+    natted.destinations[1].client_address_seen = vec!["198.51.100.8".to_owned()];
+    assert_eq!(address_seen(&natted), None, "two answers are none");
+    natted.destinations[1].client_address_seen = vec!["garbage".to_owned()];
+    natted.public = address_seen(&natted);
+    assert_eq!(found(vec![natted.clone()]), [("behind-nat".to_owned(), Severity::Notice)]);
+    (natted.public, natted.reverse, natted.ehlo) = (None, None, None);
+    let unknown = vec![("public-address-unknown".to_owned(), Severity::Notice)];
+    assert_eq!(found(vec![natted.clone()]), unknown);
+    assert!(is_undetermined(&report(vec![natted])));
+}
+
+fn postfix(main: &str) -> Configuration {
+    let sound = "smtp_tls_security_level = may\n";
+    let effective = parameters(&format!("{sound}{main}"));
+    Configuration { effective, ..Configuration::default() }
+}
+
+#[test]
+fn inet_protocols_that_hide_the_good_path_are_named() {
+    let bad =
+        Source { destinations: vec![silent("a.example"), silent("b.example")], ..source(IPV4) };
+    let of = |sources: Vec<Source>, main: &str| -> Vec<(String, Severity, Vec<String>)> {
+        let all = findings(&report(sources), &[postfix(main)], &[]).into_iter();
+        let own = all.filter(|finding| finding.ip.is_none());
+        own.map(|finding| (finding.id, finding.severity, finding.lines)).collect()
+    };
+    let hidden = |severity| {
+        let line = "postconf -e 'inet_protocols = all'".to_owned();
+        vec![("inet-protocols-hides-path".to_owned(), severity, vec![line])]
+    };
+    let both = vec![bad.clone(), source(IPV6)];
+    assert_eq!(of(both.clone(), "inet_protocols = ipv4"), hidden(Severity::Critical));
+    let well = vec![source(IPV4), source(IPV6)];
+    assert_eq!(of(well, "inet_protocols = ipv4"), hidden(Severity::Notice));
+    assert_eq!(of(vec![source(IPV4)], "inet_protocols = ipv4"), [], "there is no other path");
+    let preference = of(both.clone(), "inet_protocols = all");
+    assert_eq!(preference[0].2, ["postconf -e 'smtp_address_preference = ipv6'"]);
+    assert_eq!(of(both, "smtp_address_preference = ipv6"), []);
+}
+
+#[test]
+fn an_address_is_used_where_postfix_binds_to_it_or_nothing_else_is_bound() {
+    let ip: IpAddr = IPV4.parse().unwrap();
+    let other = "smtp_bind_address = 192.0.2.2";
+    for (main, preferred, used) in [
+        ("", true, true),
+        ("", false, false),
+        ("smtp_bind_address = 192.0.2.1", false, true),
+        (other, true, false),
+        ("inet_interfaces = 192.0.2.1, 127.0.0.1", true, true),
+        ("inet_protocols = ipv6", true, false),
+    ] {
+        assert_eq!(is_used(&[postfix(main)], ip, preferred), used, "{main} {preferred}");
+    }
+    assert!(is_used(&[postfix(other), postfix("")], ip, true), "one instance is enough");
+    assert!(is_used(&[], ip, true) && !is_used(&[], ip, false));
+}
+
+#[test]
+fn relayed_mail_is_said_first() {
+    let mut nameless = source(IPV4);
+    nameless.reverse = Some(names(&[]));
+    let relay = [postfix("relayhost = [relay.example.net]")];
+    let first = findings(&report(vec![nameless]), &relay, &[]).remove(0);
+    assert_eq!(first.id, "relayhost-set");
+}

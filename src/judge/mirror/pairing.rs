@@ -1,0 +1,191 @@
+//! Which recording of the mirror's is of which session of ours.
+//!
+//! A box may change the greeting, a translator of addresses our address, and in the
+//! open internet strangers speak to the mirror too. So recordings are told by the id
+//! in the greeting, by our own address and port, and last by time together with our
+//! EHLO name, where no other recording fits. A guess is never made.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::judge::reading::Reading;
+use crate::model::mirror::{MatchedBy, MirrorEvidence, MirrorSession};
+use crate::model::probe::Family;
+use crate::model::report::{Speaker, TranscriptEntry};
+use crate::model::transcript::EventKind;
+
+/// How far the beginnings of a session may lie apart at its two ends, clocks corrected.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
+/// The same where only our address and port tell: ports are used again.
+const SAME_PORT: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is known of one session of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pairing<'m> {
+    /// This recording is of it.
+    Found(&'m MirrorSession, MatchedBy),
+    /// The mirror had none at that time, and would know.
+    NotReached,
+    /// None is known to be of it.
+    Unknown,
+}
+
+/// The recording of each session, in the order of the sessions.
+pub(super) fn pairs<'m>(readings: &[Reading<'_>], mirror: &'m MirrorEvidence) -> Vec<Pairing<'m>> {
+    let mut pairs: Vec<Pairing<'m>> = readings
+        .iter()
+        .map(|reading| {
+            let by =
+                |how, found: Option<&'m MirrorSession>| found.map(|it| Pairing::Found(it, how));
+            by(MatchedBy::Greeting, by_greeting(reading, mirror))
+                .or_else(|| by(MatchedBy::Address, by_address(reading, mirror)))
+                .unwrap_or(Pairing::Unknown)
+        })
+        .collect();
+    for family in [Family::Ipv4, Family::Ipv6] {
+        by_time(family, readings, &mut pairs, mirror);
+    }
+    pairs
+}
+
+fn by_greeting<'m>(reading: &Reading<'_>, mirror: &'m MirrorEvidence) -> Option<&'m MirrorSession> {
+    let greeting = reading.session.greeting.as_ref()?;
+    let has = |id: &str| !id.is_empty() && greeting.lines.iter().any(|line| line.contains(id));
+    mirror.sessions.iter().find(|session| has(&session.id))
+}
+
+fn by_address<'m>(reading: &Reading<'_>, mirror: &'m MirrorEvidence) -> Option<&'m MirrorSession> {
+    let local = reading.session.local.filter(|local| local.port() != 0)?;
+    let begun = begun(reading, mirror)?;
+    let mut fitting = mirror
+        .sessions
+        .iter()
+        .filter(|session| session.client == local && near(session, begun, SAME_PORT));
+    let first = fitting.next()?;
+    fitting.next().is_none().then_some(first)
+}
+
+/// Fills in what is still open over one family. Sessions with one address come one
+/// after the other, so that as many recordings as sessions, each near its session in
+/// time, are of these in their order. With several addresses there is no order.
+fn by_time<'m>(
+    family: Family,
+    readings: &[Reading<'_>],
+    pairs: &mut [Pairing<'m>],
+    mirror: &'m MirrorEvidence,
+) {
+    let taken = |session: &MirrorSession| {
+        pairs.iter().any(|pair| matches!(pair, Pairing::Found(it, _) if it.id == session.id))
+    };
+    let free: Vec<&'m MirrorSession> =
+        mirror.sessions.iter().filter(|session| !taken(session)).collect();
+    let mut open: Vec<Open<'_, '_>> = readings
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| pairs.get(*place) == Some(&Pairing::Unknown))
+        .filter(|(_, reading)| reading.observation.probe.family() == family)
+        .filter_map(|(place, reading)| Open::of(place, reading, mirror))
+        .collect();
+    open.sort_by_key(|open| open.begun);
+    let mut named: Vec<&'m MirrorSession> = free
+        .iter()
+        .copied()
+        .filter(|session| Family::of(session.client.ip()) == family)
+        .filter(|session| open.iter().any(|open| open.may_be(session)))
+        .collect();
+    named.sort_by_key(|session| session.started_at);
+    let ips: BTreeSet<_> = open.iter().map(|open| open.reading.observation.probe.ip).collect();
+    let fit =
+        open.len() == named.len() && open.iter().zip(&named).all(|(open, it)| open.may_be(it));
+    let in_order = fit && ips.len() == 1;
+    for (at, open) in open.iter().enumerate() {
+        let found = match named.get(at) {
+            Some(session) if in_order => Pairing::Found(session, MatchedBy::Time),
+            _ if open.was_not_reached(&free, mirror) => Pairing::NotReached,
+            _ => Pairing::Unknown,
+        };
+        if let Some(pair) = pairs.get_mut(open.place) {
+            *pair = found;
+        }
+    }
+}
+
+/// A session of ours without a recording yet.
+struct Open<'r, 'a> {
+    place: usize,
+    reading: &'r Reading<'a>,
+    begun: Timestamp,
+    /// The argument of our EHLO.
+    name: Vec<u8>,
+}
+
+impl<'r, 'a> Open<'r, 'a> {
+    fn of(place: usize, reading: &'r Reading<'a>, mirror: &MirrorEvidence) -> Option<Self> {
+        let (begun, name) = (begun(reading, mirror)?, introduced(reading)?);
+        Some(Self { place, reading, begun, name })
+    }
+
+    /// Whether a recording was made at that time, of somebody with our name.
+    fn may_be(&self, session: &MirrorSession) -> bool {
+        near(session, self.begun, TOLERANCE) && heard(session, &self.name)
+    }
+
+    /// Whether we were greeted while the mirror, which would know, had only strangers.
+    fn was_not_reached(&self, free: &[&MirrorSession], mirror: &MirrorEvidence) -> bool {
+        let mut then = free.iter().filter(|session| near(session, self.begun, TOLERANCE));
+        self.reading.greeted()
+            && would_know(mirror, self.begun)
+            && then.all(|session| is_a_strangers(session, &self.name))
+    }
+}
+
+/// Whether the mirror would have a session that began then.
+fn would_know(mirror: &MirrorEvidence, begun: Timestamp) -> bool {
+    let earliest = begun.saturating_sub(TOLERANCE);
+    mirror.clock_offset_ms.is_some()
+        && mirror.complete_since.is_some_and(|since| earliest.is_ok_and(|at| since <= at))
+}
+
+/// When our connection was up, by the mirror's clock.
+fn begun(reading: &Reading<'_>, mirror: &MirrorEvidence) -> Option<Timestamp> {
+    let connected = i64::try_from(reading.session.connect_us?).ok()?;
+    let offset = SignedDuration::from_millis(mirror.clock_offset_ms.unwrap_or(0));
+    let up = SignedDuration::from_micros(connected);
+    let begun = reading.observation.started_at.saturating_add(up).ok()?;
+    begun.saturating_add(offset).ok()
+}
+
+fn near(session: &MirrorSession, begun: Timestamp, tolerance: SignedDuration) -> bool {
+    apart(session.started_at, begun) <= tolerance
+}
+
+fn apart(one: Timestamp, other: Timestamp) -> SignedDuration {
+    one.duration_since(other).abs()
+}
+
+/// The argument of our EHLO, as it was sent.
+fn introduced(reading: &Reading<'_>) -> Option<Vec<u8>> {
+    let sent =
+        reading.observation.transcript.events.iter().find_map(|event| match &event.kind {
+            EventKind::Sent(bytes) => bytes.strip_prefix(b"EHLO "),
+            _ => None,
+        })?;
+    Some(sent.trim_ascii_end().to_vec())
+}
+
+/// Whether somebody said this name to the mirror.
+fn heard(session: &MirrorSession, name: &[u8]) -> bool {
+    said(session).windows(name.len().max(1)).any(|window| window == name)
+}
+
+/// Somebody spoke, and not with our name.
+fn is_a_strangers(session: &MirrorSession, name: &[u8]) -> bool {
+    !said(session).is_empty() && !heard(session, name)
+}
+
+/// Everything that the client said to the mirror.
+fn said(session: &MirrorSession) -> Vec<u8> {
+    let from_client = session.transcript.iter().filter(|entry| entry.from == Speaker::Peer);
+    from_client.filter_map(TranscriptEntry::bytes).flatten().collect()
+}

@@ -1,0 +1,113 @@
+//! What the mirror's transcripts show beside ours.
+
+use crate::judge::Scene;
+use crate::judge::address::Address;
+use crate::judge::catalogue::{self as catalogue, Entry, on_address, with_confidence};
+use crate::judge::mirror::{self, Seen};
+use crate::model::finding::{Finding, Subject};
+use crate::model::mirror::{ByteDifference, DifferenceKind, Direction, MirrorOutcome};
+use crate::model::verdict::Confidence;
+
+pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
+    let Some(report) = &scene.mirror else { return Vec::new() };
+    let mut found = Vec::new();
+    for address in &scene.addresses {
+        let seen = mirror::at(Some(report), address);
+        found.extend(of_address(address, &seen));
+    }
+    let uncompared = report.compared.iter().filter(|it| it.outcome == MirrorOutcome::NotCompared);
+    let uncompared: Vec<String> = uncompared.map(|it| it.observation.clone()).collect();
+    if let Some(error) = &report.error {
+        let words = format!("The mirror's transcripts could not be had: {error}.");
+        let all = report.compared.iter().map(|it| it.observation.clone()).collect();
+        found.push(catalogue::MIRROR_UNAVAILABLE.raised(Subject::default(), all, words));
+    } else if !uncompared.is_empty() {
+        let words = format!(
+            "{} of {} sessions could not be laid beside a recording of the mirror's.",
+            uncompared.len(),
+            report.compared.len()
+        );
+        found.push(catalogue::MIRROR_UNMATCHED.raised(Subject::default(), uncompared, words));
+    }
+    found
+}
+
+fn of_address(address: &Address<'_>, seen: &[Seen<'_, '_>]) -> Vec<Finding> {
+    let often = mirror::often(seen);
+    let told: [(Entry, MirrorOutcome, Confidence); 4] = [
+        (catalogue::MIRROR_KEY_DIFFERS, MirrorOutcome::KeyDiffers, Confidence::Proven),
+        (catalogue::MIRROR_BYTES_CHANGED, MirrorOutcome::BytesChanged, Confidence::Proven),
+        (catalogue::MIRROR_NOT_REACHED, MirrorOutcome::NotReached, often),
+        (catalogue::MIRROR_CUT_OFF, MirrorOutcome::CutOff, often),
+    ];
+    let found = told.into_iter().filter_map(|(entry, outcome, confidence)| {
+        let these: Vec<_> = seen.iter().filter(|(it, _)| it.outcome == outcome).collect();
+        let first = these.first()?;
+        let evidence = these.iter().map(|(it, _)| it.observation.clone()).collect();
+        let words = words(address, outcome, first);
+        let finding = entry.raised(on_address(&address.host, address.ip), evidence, words);
+        Some(with_confidence(finding, confidence))
+    });
+    found.collect()
+}
+
+fn words(address: &Address<'_>, outcome: MirrorOutcome, (session, _): &Seen<'_, '_>) -> String {
+    let label = address.label();
+    match outcome {
+        MirrorOutcome::KeyDiffers => key_differs(&label, session.tls.as_ref()),
+        MirrorOutcome::NotReached => format!(
+            "We were greeted at {label}, and the mirror, which knows every session of that time, had \
+             none of ours."
+        ),
+        MirrorOutcome::CutOff => format!(
+            "The session with {label} was cut off on the way: {}.",
+            session.differences.first().map_or_else(
+                || "what we sent for the TLS handshake led to none at the other end".to_owned(),
+                difference
+            )
+        ),
+        _ => format!(
+            "Between here and {label}, {}.",
+            session
+                .differences
+                .iter()
+                .find(|it| it.kind != DifferenceKind::Lost)
+                .map_or_else(|| "bytes were changed".to_owned(), difference)
+        ),
+    }
+}
+
+fn key_differs(label: &str, tls: Option<&crate::model::mirror::ComparedTls>) -> String {
+    let Some(tls) = tls else { return format!("TLS at {label} was not with the mirror.") };
+    match (&tls.seen_sha256, &tls.presented_sha256) {
+        (Some(seen), Some(presented)) if seen != presented => format!(
+            "At {label} we were shown the certificate {seen}, and the mirror presents {presented}."
+        ),
+        (None, _) => format!(
+            "The mirror completed a TLS handshake in our session with {label}, and we did not."
+        ),
+        _ => {
+            format!("At {label} we were shown the mirror's certificate, without proof of its key.")
+        }
+    }
+}
+
+/// `the 1st line from the mirror, "250-STARTTLS\r\n", arrived as "250-XXXXXXXA\r\n"`, without its
+/// subject.
+fn difference(difference: &ByteDifference) -> String {
+    let ByteDifference { direction, kind, line, sent, received, .. } = difference;
+    let way = match direction {
+        Direction::ToMirror => "to the mirror",
+        Direction::FromMirror => "from the mirror",
+    };
+    match kind {
+        DifferenceKind::Changed => {
+            format!("line {line} {way}, \"{sent}\", arrived as \"{received}\"")
+        }
+        DifferenceKind::Removed => format!("line {line} {way}, \"{sent}\", was taken out"),
+        DifferenceKind::Inserted => {
+            format!("\"{received}\" was put in before line {line} {way}")
+        }
+        DifferenceKind::Lost => format!("\"{sent}\" {way} did not arrive whole"),
+    }
+}

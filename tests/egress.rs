@@ -1,0 +1,176 @@
+//! `mxray egress` as its user meets it: mail servers and a zone on loopback, and a
+//! `postconf` that prints what a test wants.
+
+#![expect(clippy::unwrap_used, reason = "a failed helper fails its test")]
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use assert_cmd::cargo::CommandCargoExt as _;
+use mxray::model::egress::{EGRESS_SCHEMA, EgressReport};
+use mxray::model::verdict::Status;
+use mxray::sim::dns::{NameServer, Zone};
+use mxray::sim::pki::Pki;
+use mxray::sim::server::{Profile, Script, Server, Software, Starttls};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// Two destinations, each an address of loopback.
+const DESTINATIONS: [[u8; 4]; 2] = [[127, 0, 0, 3], [127, 0, 0, 4]];
+/// A source of ours that is not the destinations'.
+const SOURCE: &str = "127.0.0.2";
+
+/// What `postconf` prints for a sound Postfix.
+const SOUND: &str = "echo 'smtp_tls_security_level = may'\necho 'smtp_tls_loglevel = 1'\n\
+    echo 'smtp_helo_name = mail.example.net'\necho 'mail_version = 3.9.1'\n";
+
+struct World {
+    port: u16,
+    ca: TempDir,
+    names: NameServer,
+    tools: TempDir,
+}
+
+impl World {
+    /// Destinations of this kind, and a `postconf` that runs this script.
+    async fn new(starttls: bool, postconf: &str) -> Self {
+        let pki = Pki::new().unwrap();
+        let mut port = 0;
+        for ip in DESTINATIONS {
+            let mut profile = Profile::new(Software::Exim, "mx.example.net");
+            if !starttls {
+                profile.starttls = Starttls::Hidden;
+            }
+            let server = Server::new(Script::from(profile), "mx.example.net", &pki).unwrap();
+            let listener = TcpListener::bind((Ipv4Addr::from(ip), port)).await.unwrap();
+            port = listener.local_addr().unwrap().port();
+            tokio::spawn(serve(Arc::new(server), listener));
+        }
+        let ca = tempfile::tempdir().unwrap();
+        fs::write(ca.path().join("ca.pem"), pki.root_pem()).unwrap();
+        let mut zone = Zone::new();
+        zone.address("mail.example.net", SOURCE.parse().unwrap());
+        let names = NameServer::start(&zone).await.unwrap();
+        let tools = tempfile::tempdir().unwrap();
+        let path = tools.path().join("postconf");
+        fs::write(&path, format!("#!/bin/sh\n{postconf}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { port, ca, names, tools }
+    }
+
+    async fn run(&self, options: &[&str]) -> Output {
+        let mut command = Command::cargo_bin("mxray").unwrap();
+        let path = format!("{}:/usr/bin:/bin", self.tools.path().display());
+        command.env("PATH", path).args(["egress", "--source", SOURCE]).args(options);
+        command.args(["--resolver", &self.names.address().to_string(), "--timeout", "10"]);
+        command.arg("--ca").arg(self.ca.path().join("ca.pem")).stdin(Stdio::null());
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    fn controls(&self) -> Vec<String> {
+        let named = DESTINATIONS.iter().map(|ip| format!("{}:{}", Ipv4Addr::from(*ip), self.port));
+        named.flat_map(|target| ["--control".to_owned(), target]).collect()
+    }
+
+    async fn report(&self) -> (EgressReport, Option<i32>) {
+        let controls = self.controls();
+        let mut options: Vec<&str> = controls.iter().map(String::as_str).collect();
+        options.push("--json");
+        let output = self.run(&options).await;
+        let text = String::from_utf8(output.stdout).unwrap();
+        (serde_json::from_str(&text).unwrap(), output.status.code())
+    }
+}
+
+async fn serve(server: Arc<Server>, listener: TcpListener) {
+    while let Ok((stream, peer)) = listener.accept().await {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move { server.serve(stream, peer.ip()).await });
+    }
+}
+
+fn ids(report: &EgressReport) -> Vec<&str> {
+    report.findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_source_is_asked_and_its_address_is_the_one_that_destinations_see() {
+    let world = World::new(true, SOUND).await;
+    let (report, code) = world.report().await;
+    assert_eq!(report.schema, EGRESS_SCHEMA);
+    let [source] = report.sources.as_slice() else { panic!("{report:?}") };
+    let ours: IpAddr = SOURCE.parse().unwrap();
+    assert_eq!((source.ip, source.public), (ours, Some(ours)), "Exim says who it sees");
+    assert_eq!(source.destinations.len(), 2);
+    for view in &source.destinations {
+        assert_eq!((view.reached, view.offered), (1, Some(true)), "{view:?}");
+        assert_eq!(view.postfix, ["tls"]);
+        assert!(view.tls[0].starts_with("TLSv1.3 "), "{view:?}");
+    }
+    let ehlo = source.ehlo.as_ref().unwrap();
+    assert_eq!((ehlo.name.as_str(), ehlo.resolves), ("mail.example.net", Some(true)));
+    // This name server answers for no reverse zone, so nothing is known of that.
+    assert_eq!((ids(&report), code), (vec![], Some(3)));
+    assert!(source.reverse.as_ref().unwrap().error.is_some());
+    let [postfix] = report.postfix.as_slice() else { panic!("{report:?}") };
+    assert_eq!(
+        (postfix.level.as_deref(), postfix.version.as_deref()),
+        (Some("may"), Some("3.9.1"))
+    );
+}
+
+#[tokio::test]
+async fn destinations_without_starttls_are_told_from_a_closed_port() {
+    let world = World::new(false, SOUND).await;
+    let (report, code) = world.report().await;
+    assert!(ids(&report).contains(&"starttls-not-offered"), "{:?}", ids(&report));
+    assert_eq!(code, Some(1));
+    let views = report.sources.iter().flat_map(|source| &source.destinations);
+    assert!(views.clone().all(|view| view.postfix == ["clear"]), "{report:?}");
+    assert!(views.clone().all(|view| view.status == Status::NotOffered), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_postconf_that_fails_is_a_sentence() {
+    for (script, words) in [
+        ("echo 'postconf: fatal: bad' >&2; exit 1", "postconf: fatal: bad"),
+        ("yes", "more than a configuration has"),
+        ("kill -9 $$", "signal: 9"),
+    ] {
+        let world = World::new(true, script).await;
+        let output = world.run(&["--no-controls", "--json"]).await;
+        let report: EgressReport = serde_json::from_slice(&output.stdout).unwrap();
+        let error = report.postfix_error.as_deref().unwrap_or_default();
+        assert!(error.contains(words), "{script}: {error}");
+        assert_eq!(output.status.code(), Some(3), "{script}");
+    }
+}
+
+#[tokio::test]
+async fn a_postconf_that_prints_nothing_sensible_says_nothing_wrong() {
+    let world = World::new(true, "printf '\\000\\377\\033[2J = x\\n'").await;
+    let output = world.run(&["--no-controls"]).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains('\u{1b}'), "{text}");
+    assert!(!text.contains("critical: "), "{text}");
+    assert!(text.contains("level not known"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_typed_wrong_stops_at_once() {
+    let world = World::new(true, SOUND).await;
+    for options in [
+        ["--source", "192.0.2.9"],
+        ["--from", "192.0.2.1"],
+        ["--vantage", "a=true"],
+        ["--control", "two words"],
+    ] {
+        let output = world.run(&options).await;
+        assert_eq!(output.status.code(), Some(2), "{options:?}");
+        assert!(output.stdout.is_empty(), "{options:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("mxray: hint: "), "{options:?}");
+    }
+}
