@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::recorded::{self, RecordedError};
+use crate::model::mirror::MirrorReport;
 use crate::model::probe::{LOCAL, Role};
 use crate::model::report::{
     MtaStsReport, ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport,
@@ -245,6 +246,7 @@ impl Merging {
         };
         same.routes.extend(target.routes);
         same.observations.extend(target.observations);
+        same.mirror = both_mirrors(same.mirror.take(), target.mirror);
         if !add_policies(&mut same.policies, target.policies) {
             self.differing.push(format!(
                 "{}: {} was told other policies than an earlier report; it is judged by those of \
@@ -283,6 +285,31 @@ fn key(target: &TargetReport, is_control: bool) -> Option<Key> {
     Some((is_control, format!("{kind:?}"), role))
 }
 
+/// What a mirror kept of the sessions of two reports. It was read for each by itself,
+/// so sessions of one may be missing in what was read for the other: that none was
+/// found says nothing any more.
+fn both_mirrors(ours: Option<MirrorReport>, theirs: Option<MirrorReport>) -> Option<MirrorReport> {
+    let (mut ours, theirs) = match (ours, theirs) {
+        (Some(ours), Some(theirs)) => (ours, theirs),
+        (one, other) => {
+            let only = one.or(other)?;
+            return Some(MirrorReport { complete_since: None, ..only });
+        }
+    };
+    let sessions = ours.sessions.get_or_insert_default();
+    for session in theirs.sessions.unwrap_or_default() {
+        if sessions.iter().all(|known| known.id != session.id) {
+            sessions.push(session);
+        }
+    }
+    Some(MirrorReport {
+        error: ours.error.and(theirs.error),
+        clock_offset_ms: ours.clock_offset_ms.filter(|one| theirs.clock_offset_ms == Some(*one)),
+        complete_since: None,
+        ..ours
+    })
+}
+
 /// Keeps what the first report was told that was told the most; false where two
 /// were told different things.
 fn add_policies(ours: &mut Policies, theirs: Policies) -> bool {
@@ -319,4 +346,42 @@ fn amount((records, body): &Told) -> usize {
 /// Whether two were told the same, or one did not ask.
 fn agree(one: &Told, other: &Told) -> bool {
     one.0.is_none() || other.0.is_none() || one == other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::mirror::{MirrorSession, MirrorSource};
+
+    fn mirror(sessions: &[&str], offset: i64) -> MirrorReport {
+        let session = |id: &&str| MirrorSession {
+            id: (*id).to_owned(),
+            started_at: Timestamp::UNIX_EPOCH,
+            client: ([192, 0, 2, 1], 40000).into(),
+            address: ([192, 0, 2, 2], 25).into(),
+            presented_sha256: None,
+            client_hello: None,
+            truncated: false,
+            transcript: Vec::new(),
+        };
+        MirrorReport {
+            source: MirrorSource::File,
+            error: None,
+            clock_offset_ms: Some(offset),
+            complete_since: Some(Timestamp::UNIX_EPOCH),
+            compared: Vec::new(),
+            sessions: Some(sessions.iter().map(session).collect()),
+        }
+    }
+
+    #[test]
+    fn a_session_that_a_mirror_was_not_asked_for_is_not_missing_there() {
+        let one = both_mirrors(None, Some(mirror(&["a"], 5))).unwrap();
+        assert_eq!((one.complete_since, one.clock_offset_ms), (None, Some(5)));
+        let two = both_mirrors(Some(mirror(&["a", "b"], 5)), Some(mirror(&["b", "c"], 6))).unwrap();
+        assert_eq!((two.complete_since, two.clock_offset_ms), (None, None));
+        let ids: Vec<String> = two.sessions.unwrap().into_iter().map(|it| it.id).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+        assert_eq!(both_mirrors(None, None), None);
+    }
 }
