@@ -141,7 +141,7 @@ fn the_text_names_each_file_and_its_time() {
         let line = format!("{name}: read from {file}, made {}", time(&file));
         assert!(out(&output).contains(&line), "{line}\n{}", out(&output));
     }
-    assert!(err(&output).contains("stripped trusted other certificates than intact"));
+    assert!(err(&output).contains("stripped trusted other authorities than intact"));
     let code =
         |when: &str| run(&["compare", "--fail-on", when, &first, &second]).status.code().unwrap();
     assert_eq!(code("notice"), 1);
@@ -241,4 +241,20 @@ fn reports_without_evidence_are_told_how_to_have_some() {
     let bare = file(folder.path(), "bare.json", &bare.stdout);
     let message = refused(&[&kept("intact.json"), &bare]);
     assert!(message.contains("bare.json: ") && message.contains("--save"), "{message}");
+}
+
+#[test]
+fn an_authority_that_only_one_run_knew_makes_nothing_foreign() {
+    let folder = tempfile::tempdir().unwrap();
+    // Each demonstration has an authority of its own.
+    let files = ["one.json", "two.json"].map(|name| folder.path().join(name));
+    let files = files.map(|file| file.to_str().unwrap().to_owned());
+    for file in &files {
+        assert_eq!(run(&["demo", "--save", file]).status.code(), Some(0));
+    }
+    let output = run(&["compare", "--json", &files[0], &files[1]]);
+    let report = json::read(&out(&output)).unwrap();
+    let clean = report.targets.iter().find(|target| target.target == "clean.example").unwrap();
+    assert_eq!(clean.verdict.status, Status::Intact, "{}", clean.verdict.summary);
+    assert_eq!(report.run.trust.extra_ca_sha256.len(), 2);
 }

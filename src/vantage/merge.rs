@@ -15,7 +15,7 @@ use crate::model::mirror::MirrorReport;
 use crate::model::probe::{LOCAL, Role};
 use crate::model::report::{
     MtaStsReport, ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport,
-    TlsRptReport, Vantage, VantageKind,
+    TlsRptReport, Trust, Vantage, VantageKind,
 };
 use crate::model::target::Target;
 
@@ -134,13 +134,18 @@ fn differing_runs(saved: &[Saved], labels: &[String]) -> Vec<String> {
     let runs: Vec<(&String, &Run)> =
         labels.iter().zip(saved.iter().map(|saved| &saved.report.run)).collect();
     let Some(((first, ours), others)) = runs.split_first() else { return Vec::new() };
-    let trust = |run: &Run| (run.trust.roots.clone(), run.trust.extra_ca_sha256.clone());
     let mut remarks = Vec::new();
     for (label, run) in others {
-        if trust(run) != trust(ours) {
+        if run.trust.extra_ca_sha256 != ours.trust.extra_ca_sha256 {
             remarks.push(format!(
-                "{label} trusted other certificates than {first}; all are judged by those that \
-                 {first} trusted"
+                "{label} trusted other authorities than {first}; all are judged by those that any \
+                 of them trusted"
+            ));
+        }
+        if run.trust.roots != ours.trust.roots {
+            remarks.push(format!(
+                "{label} trusted the roots {}, and {first} {}; all are judged by those of {first}",
+                run.trust.roots, ours.trust.roots
             ));
         }
         if run.verify_name != ours.verify_name {
@@ -170,8 +175,31 @@ fn run(runs: Vec<Run>, vantages: Vec<Vantage>) -> Option<Run> {
     let started_at = runs.iter().map(|run| run.started_at).min()?;
     let duration_ms = runs.iter().map(|run| run.duration_ms).fold(0, u64::saturating_add);
     let interrupted = runs.iter().any(|run| run.interrupted);
+    let trust = joined_trust(&runs)?;
     let first = runs.into_iter().next()?;
-    Some(Run { started_at, duration_ms, ehlo_names: names, vantages, interrupted, ..first })
+    Some(Run { started_at, duration_ms, ehlo_names: names, trust, vantages, interrupted, ..first })
+}
+
+/// The authorities that any run trusted: a certificate that one of them knew must
+/// not look foreign where another did not know it. Roots are those of the first.
+fn joined_trust(runs: &[Run]) -> Option<Trust> {
+    let mut joined = runs.first()?.trust.clone();
+    for trust in runs.iter().skip(1).map(|run| &run.trust) {
+        let known = &mut joined.extra_ca_sha256;
+        let before = known.len();
+        for authority in &trust.extra_ca_sha256 {
+            if !known.contains(authority) {
+                known.push(authority.clone());
+            }
+        }
+        if let Some(pem) = trust.extra_ca_pem.as_ref().filter(|_| known.len() > before) {
+            let mut all = joined.extra_ca_pem.take().unwrap_or_default();
+            all.push('\n');
+            all.push_str(pem);
+            joined.extra_ca_pem = Some(all);
+        }
+    }
+    Some(joined)
 }
 
 /// What makes two entries the same target: whether it is a control, what was typed

@@ -93,8 +93,8 @@ pub(super) fn contrast(contrast: &Contrast) -> String {
                 format!("; {names} show the same difference")
             };
             format!(
-                "{at} shows {here} a key that no trusted issuer vouches for, and {there} another, \
-                 trusted one{beside}"
+                "at {at}, {here} is shown a key that no trusted issuer vouches for, and {there} \
+                 another, trusted one{beside}"
             )
         }
     }
