@@ -253,7 +253,7 @@ fn an_authority_that_only_one_run_knew_makes_nothing_foreign() {
         assert_eq!(run(&["demo", "--save", file]).status.code(), Some(0));
     }
     let output = run(&["compare", "--json", &files[0], &files[1]]);
-    let report = json::read(&out(&output)).unwrap();
+    let report = json::read(out(&output)).unwrap();
     let clean = report.targets.iter().find(|target| target.target == "clean.example").unwrap();
     assert_eq!(clean.verdict.status, Status::Intact, "{}", clean.verdict.summary);
     assert_eq!(report.run.trust.extra_ca_sha256.len(), 2);
