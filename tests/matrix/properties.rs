@@ -10,7 +10,7 @@ use mxray::model::policy::PolicyEvidence;
 use mxray::model::report::TargetReport;
 use mxray::model::route::Dnssec;
 use mxray::model::session::Stage;
-use mxray::model::verdict::{Confidence, Status};
+use mxray::model::verdict::{Confidence, Status, Verdict};
 use mxray::plan::budget;
 use mxray::sim::internet::Path;
 use mxray::sim::middlebox::{Behaviour, Scope};
@@ -214,9 +214,11 @@ fn a_tlsa_answer_that_is_not_secure_is_never_a_promise() {
             let changed = |evidence: &Evidence| with_tlsa(evidence, dnssec);
             let controls: Vec<Evidence> = controls.iter().map(changed).collect();
             let without: Vec<Evidence> = controls.iter().map(without_promises).collect();
-            let found = judge::judge(&changed(evidence), &controls, context).verdict;
+            // The sentence may say what senders make of a bogus answer; the claim may not.
+            let claim = |verdict: Verdict| Verdict { summary: String::new(), ..verdict };
+            let found = claim(judge::judge(&changed(evidence), &controls, context).verdict);
             let expected = judge::judge(&without_promises(evidence), &without, context).verdict;
-            assert_eq!(found, expected, "{}: {dnssec:?}", seen.name);
+            assert_eq!(found, claim(expected), "{}: {dnssec:?}", seen.name);
             assert_ne!(found.status, Status::PolicyFailed, "{}: {dnssec:?}", seen.name);
             tried += 1;
         }
