@@ -77,7 +77,9 @@ fn exit(report: &EgressReport) -> Exit {
 async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<EgressReport, Failure> {
     let (started_at, clock) = (Timestamp::now(), Instant::now());
     let postfix = postconf::read(&arguments.postfix_config).await;
-    let own = observe::own_addresses().unwrap_or_default();
+    // Without them every address that Postfix binds to would look foreign.
+    let own = observe::own_addresses()
+        .ok_or_else(|| Failure::internal("the addresses of this machine cannot be listed"))?;
     let host_name = postfix.helo_name().or_else(host_name::fully_qualified);
     let mut settings = Settings::for_egress(arguments, host_name)?;
     let mut sources = sources(&settings, &own, &postfix.configurations, terminal)?;
