@@ -51,7 +51,8 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
 }
 
 fn schema(terminal: &Terminal) -> Result<Exit, Failure> {
-    let text = mxray::report::schema::render().map_err(Failure::internal)?;
+    let text = mxray::report::schema::render(mxray::report::schema::Printed::Report)
+        .map_err(Failure::internal)?;
     terminal.results(&text)?;
     Ok(Exit::Fine)
 }
