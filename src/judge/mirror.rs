@@ -229,6 +229,8 @@ pub(super) type Seen<'r, 'a> = (&'r ComparedSession, &'a Reading<'a>);
 #[derive(Clone, Debug)]
 pub(super) struct Mirrored {
     pub(super) error: Option<String>,
+    /// Where the recordings were fetched through somebody else's TLS.
+    pub(super) read_on_the_way: Option<SocketAddr>,
     pub(super) compared: Vec<ComparedSession>,
     /// Where sessions of ours went that came to the mirror, from wherever; and from where
     /// its recordings were fetched.
@@ -247,6 +249,7 @@ impl Mirrored {
         let reached = reached.map(|reading| reading.observation.probe.endpoint());
         Self {
             error: report.error.clone(),
+            read_on_the_way: report.endpoint.filter(|_| report.channel_is_shared == Some(false)),
             compared: report.compared.clone(),
             reached: reached.chain(report.endpoint).collect(),
         }

@@ -17,7 +17,7 @@ pub const LARGEST_LOG: u64 = 64 << 20;
 /// Longest line that is read: a session with its caps, as JSON in JSON.
 const LONGEST_LINE: u64 = 2 << 20;
 /// Octets of lines that are kept of a file, the last ones.
-const MOST_OCTETS: usize = 2 * LARGEST_LOG as usize;
+const MOST_OCTETS: usize = 128 << 20;
 
 /// A log that is being written.
 #[derive(Debug)]

@@ -222,7 +222,7 @@ impl Session<'_> {
             Ok(Ok(stream)) => {
                 self.record.push(EventKind::HandshakeDone(Box::new(facts(&stream))));
                 self.dialogue.secured();
-                self.channel = token::channel(&stream.get_ref().1);
+                self.channel = token::channel(stream.get_ref().1);
                 Ok(stream)
             }
             Ok(Err(error)) => {

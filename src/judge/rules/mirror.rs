@@ -14,6 +14,14 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     for address in &scene.addresses {
         found.extend(of_address(address, report));
     }
+    if let Some(endpoint) = report.read_on_the_way {
+        let words = format!(
+            "TLS at {endpoint}, where the mirror's transcripts were fetched, was not with the mirror \
+             itself. The token vouches for them all the same."
+        );
+        let entry = catalogue::MIRROR_EXCHANGE_INTERCEPTED;
+        found.push(entry.raised(Subject::default(), Vec::new(), words));
+    }
     let uncompared = report.compared.iter().filter(|it| it.outcome == MirrorOutcome::NotCompared);
     let uncompared: Vec<String> = uncompared.map(|it| it.observation.clone()).collect();
     if let Some(error) = &report.error {
