@@ -14,7 +14,7 @@ use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::model::target::{Target, TargetKind};
 use mxray::observe::{self, Proxy};
-use mxray::plan::{Closer, Intent, budget};
+use mxray::plan::{Breadth, Closer, Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
@@ -202,6 +202,7 @@ fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<Intent, Fai
     Ok(Intent {
         ehlo_names: ehlo_names(probe, host_name),
         sources: sources(probe)?,
+        breadth: Breadth::Every,
         port: probe.port,
         mode: if probe.implicit_tls { Mode::ImplicitTls } else { Mode::Starttls },
         sni: probe.sni.clone(),
