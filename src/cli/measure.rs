@@ -21,10 +21,11 @@ use mxray::vantage::local::Local;
 use mxray::vantage::{Observer, VantagePoint};
 use tokio::sync::mpsc;
 
+use crate::cli::arguments::options::probe::{NamedVantage, Way};
 use crate::cli::failure::Failure;
 use crate::cli::interruption::interrupted;
 use crate::cli::mirrored;
-use crate::cli::settings::{NamedVantage, Settings, Way};
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
 /// The program of a vantage point that never said what it is.
