@@ -11,6 +11,8 @@ mod hostile;
 mod injection;
 mod menu;
 mod mirror;
+#[path = "../common/mirror_table.rs"]
+mod mirror_table;
 mod promises;
 mod range;
 mod servers;

@@ -15,15 +15,14 @@ use mxray::mirror::token::{self, Token};
 use mxray::mirror::words::{Refused, Request};
 use mxray::model::evidence::Evidence;
 use mxray::model::mirror::{
-    ByteDifference, DifferenceKind, Direction, MatchedBy, MirrorEvidence, MirrorOutcome,
-    MirrorReport, MirrorSource,
+    ComparedSession, MatchedBy, MirrorEvidence, MirrorReport, MirrorSource,
 };
 use mxray::model::probe::{Limits, Mode, Role};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::model::verdict::{Confidence, Status};
 use mxray::observe::Dialler;
 use mxray::plan::{Closer, Intent};
-use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Refusal, Scope};
+use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
 use mxray::vantage::VantagePoint;
@@ -35,11 +34,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::common::EHLO_NAME;
+use crate::mirror_table::{self, NAME, expected};
 
 /// Where the mirror pretends to be, and its port for the exchange.
 const MIRROR: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
 const EXCHANGE: u16 = 465;
-const NAME: &str = "mirror.example.net";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A mirror, and a box in front of it.
@@ -165,95 +164,6 @@ fn mirror(report: &TargetReport) -> &MirrorReport {
     report.mirror.as_ref().unwrap()
 }
 
-/// What a difference reads as: `> 'STARTTLS\r\n' -> ''`.
-fn lines(differences: &[ByteDifference]) -> Vec<String> {
-    let line = |it: &ByteDifference| {
-        let way = if it.direction == Direction::ToMirror { '>' } else { '<' };
-        let lost = if it.kind == DifferenceKind::Lost { " lost" } else { "" };
-        let tls = if it.tls { " tls" } else { "" };
-        format!("{way} '{}' -> '{}'{lost}{tls}", it.sent, it.received)
-    };
-    differences.iter().map(line).collect()
-}
-
-/// Verdict, outcome of each session, and the differences of the first one without the id
-/// in the greeting.
-#[expect(clippy::too_many_lines, reason = "a table, one row a behaviour")]
-fn expected(behaviour: Behaviour) -> (Status, Option<Confidence>, MirrorOutcome, Vec<String>) {
-    use MirrorOutcome::{BytesChanged, CutOff, Identical, KeyDiffers, NotReached};
-    let stripped = Status::Stripped;
-    let (proven, corroborated) = (Some(Confidence::Proven), Some(Confidence::Corroborated));
-    let own =
-        |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).to_owned()).collect() };
-    let dropped = r"< '250-STARTTLS\r\n' -> ''";
-    let taken = r"> 'STARTTLS\r\n' -> ''";
-    let refused = |code: &str| {
-        let put = format!("< '' -> '{code}\\r\\n'");
-        (stripped, proven, BytesChanged, own(&[taken, dropped, &put]))
-    };
-    match behaviour {
-        Behaviour::Pass => (Status::Intact, None, Identical, Vec::new()),
-        Behaviour::DropKeyword => (stripped, proven, BytesChanged, own(&[dropped])),
-        Behaviour::DropKeywordRefuse(Refusal::Unrecognized) => {
-            refused("500 5.5.1 Command unrecognized")
-        }
-        Behaviour::DropKeywordRefuse(Refusal::BadParameter) => {
-            refused("501 5.5.4 Syntax error in parameters")
-        }
-        Behaviour::DropKeywordRefuse(Refusal::NotImplemented) => {
-            refused("502 5.5.1 Command not implemented")
-        }
-        Behaviour::DropKeywordRefuse(Refusal::Unavailable) => {
-            refused("454 4.7.0 TLS not available due to temporary reason")
-        }
-        Behaviour::DropKeywordRefuse(Refusal::Positive) => refused("200 2.0.0 OK"),
-        Behaviour::MaskKeyword => {
-            let masked = r"< '250-STARTTLS\r\n' -> '250-XXXXXXXA\r\n'";
-            (stripped, proven, BytesChanged, own(&[masked]))
-        }
-        Behaviour::MaskKeywordX => {
-            let masked = r"< '250-STARTTLS\r\n' -> '250-XXXXXXXX\r\n'";
-            (stripped, proven, BytesChanged, own(&[masked]))
-        }
-        Behaviour::MaskAll => {
-            let masked = [
-                r"> 'STARTTLS\r\n' -> 'XXXXXXXX\r\n'",
-                r"< '250-STARTTLS\r\n250-ENHANCEDSTATUSCODES\r\n' -> '250-XXXXXXXA\r\n250-XXXXXXXXXXXXXXXXXXB\r\n'",
-                r"< '250-SMTPUTF8\r\n250 CHUNKING\r\n' -> '250-XXXXXXXC\r\n250 XXXXXXXD\r\n'",
-            ];
-            (stripped, proven, BytesChanged, own(&masked))
-        }
-        Behaviour::RefuseEhlo => {
-            let refused = r"< '' -> '502 5.5.1 Command not implemented\r\n'";
-            let taken = r"> 'EHLO probe.example.org\r\n' -> ''";
-            (stripped, proven, BytesChanged, own(&[taken, refused]))
-        }
-        Behaviour::ResetAtStarttls | Behaviour::SilenceAfterStarttls => {
-            (stripped, corroborated, CutOff, own(&[r"> 'STARTTLS\r\n' -> '' lost"]))
-        }
-        Behaviour::ResetAfterStarttls
-        | Behaviour::ResetAtClientHello
-        | Behaviour::SilenceAtClientHello => (stripped, corroborated, CutOff, Vec::new()),
-        Behaviour::ForeignCertificate => (Status::Intercepted, proven, KeyDiffers, Vec::new()),
-        Behaviour::ForeignCertificateClear => {
-            // What we said inside TLS came in clear, in the place of the command.
-            let clear = [
-                r"> 'STARTTLS\r\n' -> 'EHLO probe.example.org\r\nQUIT\r\n'",
-                "< (the rest of the session in clear)",
-            ];
-            (Status::Intercepted, proven, KeyDiffers, own(&clear))
-        }
-        Behaviour::Relay => (Status::Intercepted, corroborated, NotReached, Vec::new()),
-        Behaviour::Inject => {
-            let put = r"< '' -> '250-injected.example.net\r\n250 AUTH PLAIN\r\n'";
-            (Status::Intact, None, BytesChanged, own(&[put]))
-        }
-        Behaviour::InjectCommand => {
-            (Status::Intact, None, BytesChanged, own(&[r"> '' -> 'NOOP\r\n'"]))
-        }
-    }
-}
-
 /// What a box of this behaviour is shown to have done, or a complaint.
 async fn shown(behaviour: Behaviour) -> Option<String> {
     let stage = Stage::set(behaviour).await;
@@ -262,29 +172,17 @@ async fn shown(behaviour: Behaviour) -> Option<String> {
         tokio::time::sleep(Duration::from_millis(2100)).await;
     }
     let report = stage.checked().await;
-    let (status, confidence, outcome, differences) = expected(behaviour);
+    let expected = expected(behaviour);
     let compared = &mirror(&report).compared;
-    let first = compared.first().unwrap();
-    let mut seen = lines(&first.differences);
-    // Each greeting has an id of its own.
-    seen.retain(|line| !line.starts_with("< '220 mirror.example.net ESMTP"));
-    if behaviour == Behaviour::ForeignCertificateClear {
-        seen.truncate(1);
-        seen.push("< (the rest of the session in clear)".to_owned());
-    }
-    // Whether the 220 before a reset is still read is a matter of chance.
-    if behaviour == Behaviour::ResetAfterStarttls {
-        seen.retain(|line| !line.ends_with("lost"));
-    }
     let found = (report.verdict.status, report.verdict.confidence);
-    let outcomes: Vec<_> = compared.iter().map(|session| session.outcome).collect();
+    let shown = |session: &ComparedSession| mirror_table::shown(behaviour, session);
+    let sessions: Vec<_> = compared.iter().map(shown).collect();
     let allowed = judge::CLAIMS.claims.iter().any(|ground| ground.allows(&report.verdict));
     let right = allowed
-        && found == (status, confidence)
-        && outcomes.iter().all(|it| *it == outcome)
-        && compared.len() >= 2
-        && seen == differences;
-    (!right).then(|| format!("{behaviour}: {found:?} {outcomes:?} {seen:#?} {:?}", first.tls))
+        && found == (expected.status, expected.confidence)
+        && sessions.iter().all(|it| *it == (expected.outcome, expected.differences.clone()))
+        && compared.len() >= 2;
+    (!right).then(|| format!("{behaviour}: {found:?} {sessions:#?}"))
 }
 
 #[tokio::test]
@@ -319,6 +217,8 @@ async fn each_difference_is_a_finding_and_reads_back_from_the_report() {
             error: None,
             clock_offset_ms: mirror(&read).clock_offset_ms,
             complete_since: mirror(&read).complete_since,
+            endpoint: mirror(&read).endpoint,
+            channel_is_shared: mirror(&read).channel_is_shared,
             sessions: mirror(&read).sessions.clone().unwrap(),
         }),
         ..stage.survey().await
@@ -454,6 +354,8 @@ async fn transcripts_travel_as_a_file_that_the_token_vouches_for() {
         error: None,
         clock_offset_ms: None,
         complete_since: None,
+        endpoint: None,
+        channel_is_shared: None,
         sessions,
     };
     let report = judged(&Evidence { mirror: Some(mirror), ..evidence });
