@@ -29,7 +29,10 @@ fn lines(session: &ComparedSession) -> Vec<String> {
         let lost = if it.kind == DifferenceKind::Lost { " lost" } else { "" };
         let tls = if it.tls { " tls" } else { "" };
         let line = format!("{way} '{}' -> '{}'{lost}{tls}", it.sent, it.received);
-        line.replace(&masked(id), "<masked id>").replace(id, "<id>").replace(&client, "[<client>]")
+        let masked = format!("***** {}", masked(id));
+        line.replace(&masked, "***** <masked id>")
+            .replace(id, "<id>")
+            .replace(&client, "[<client>]")
     };
     session.differences.iter().map(line).collect()
 }
@@ -91,8 +94,8 @@ pub(crate) fn expected(behaviour: Behaviour) -> Shown {
         }
         Behaviour::MaskAll => {
             let masked = [
-                r"< '220 mirror.example.net ESMTP <id>\r\n' -> '220 ****************** ***** <masked id>\r\n'",
                 r"> 'STARTTLS\r\n' -> 'XXXXXXXX\r\n'",
+                r"< '220 mirror.example.net ESMTP <id>\r\n' -> '220 ****************** ***** <masked id>\r\n'",
                 r"< '250-STARTTLS\r\n250-ENHANCEDSTATUSCODES\r\n' -> '250-XXXXXXXA\r\n250-XXXXXXXXXXXXXXXXXXB\r\n'",
                 r"< '250-SMTPUTF8\r\n250 CHUNKING\r\n' -> '250-XXXXXXXC\r\n250 XXXXXXXD\r\n'",
             ];
@@ -111,10 +114,11 @@ pub(crate) fn expected(behaviour: Behaviour) -> Shown {
         | Behaviour::SilenceAtClientHello => (stripped, corroborated, CutOff, Vec::new()),
         Behaviour::ForeignCertificate => (Status::Intercepted, proven, KeyDiffers, Vec::new()),
         Behaviour::ForeignCertificateClear => {
-            // What we said inside TLS came in clear, in the place of the command.
+            // What we said inside TLS came in clear, in the place of the command, and what
+            // the mirror answered in clear came to us inside TLS.
             let clear = [
                 r"> 'STARTTLS\r\n' -> 'EHLO probe.example.org\r\nQUIT\r\n'",
-                "< (the rest of the session in clear)",
+                r"< '250-mirror.example.net at your service, [<client>]\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-STARTTLS\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n221 2.0.0 mirror.example.net closing connection <id>\r\n' -> '220 2.0.0 Ready to start TLS\r\n'",
             ];
             (Status::Intercepted, proven, KeyDiffers, own(&clear))
         }

@@ -70,7 +70,7 @@ fn port_forwarded(world: &World) -> Result<()> {
     let mirror = Mirror::start(world)?;
     mirror.remembers();
     let _rules = forward("tcp dport 25")?;
-    let asked = mirror.asked(world, &[])?;
+    let asked = mirror.asked(world, &["-4"])?;
     let verdict = &asked.target.verdict;
     let found = (verdict.status, verdict.confidence);
     ensure!(found == (Status::Intercepted, Some(Confidence::Suspected)), "{}", asked.outcome);
