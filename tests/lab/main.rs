@@ -15,6 +15,8 @@ mod innocent;
 mod levels;
 mod middlebox;
 mod mirror;
+#[path = "../common/mirror_table.rs"]
+mod mirror_table;
 mod mta;
 mod oracle;
 mod pki;

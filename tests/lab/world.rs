@@ -113,6 +113,7 @@ impl World {
         PolicyHosts::publish(&mut records);
         levels::publish(&mut records);
         egress::publish(&mut records);
+        mirror::publish(&mut records);
         innocent::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
         let listeners = dane.listeners()
