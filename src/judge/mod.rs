@@ -28,6 +28,7 @@ mod compare;
 mod controls;
 mod dead_end;
 mod describe;
+mod held;
 mod interception;
 mod levels;
 mod mask;
