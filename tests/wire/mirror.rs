@@ -122,6 +122,7 @@ impl Stage {
                 sni: Some(NAME.to_owned()),
                 limits: Limits { session: self.patience, greeting: self.patience },
                 repeats: 1,
+                second_look: false,
                 other_ports: false,
                 closer: Closer::default(),
             },

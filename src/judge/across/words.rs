@@ -152,12 +152,13 @@ pub(super) fn everywhere(across: &Across<'_, '_>) -> String {
 /// The further view that would settle what a claim leaves open.
 fn settled_by(claim: &Claim, several: bool) -> Option<&'static str> {
     let from_outside = "ask the operator, or look from inside the destination's network: only that \
-                        tells a server without STARTTLS from a box at its edge";
+                        tells the server's own doing from a box at its edge";
     match (claim.status, claim.confidence) {
-        (Status::Inconsistent, _) if claim.because.as_deref() == Some(EVERYWHERE) => {
+        (Status::Inconsistent | Status::Stripped, _)
+            if claim.place == Some(Place::NearDestination) =>
+        {
             Some(from_outside)
         }
-        (Status::Stripped, _) if claim.place == Some(Place::NearDestination) => Some(from_outside),
         (Status::NotOffered, _) if claim.because.is_none() && several => Some(from_outside),
         (Status::Stripped | Status::Intercepted, Some(Confidence::Suspected)) => {
             Some("ask more often from each of them (--repeats)")
