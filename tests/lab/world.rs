@@ -17,6 +17,7 @@ use crate::egress;
 use crate::injection;
 use crate::innocent;
 use crate::levels::{self, Sender};
+use crate::lies;
 use crate::middlebox;
 use crate::mirror;
 use crate::mta::Servers;
@@ -27,6 +28,7 @@ use crate::process::{self, Daemon, Outcome};
 use crate::range;
 use crate::scenarios;
 use crate::shard;
+use crate::ssh;
 use crate::sts;
 use crate::topology::{self, CLEAN, CLIENT, RESOLVER};
 use crate::vantages;
@@ -61,6 +63,7 @@ fn plays() -> Vec<Play> {
     let more = more.chain(mirror::plays());
     let closer = injection::plays().into_iter().chain(range::plays());
     let more = more.chain(egress::plays()).chain(innocent::plays()).chain(vantages::plays());
+    let more = more.chain(ssh::plays()).chain(lies::plays());
     premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
@@ -84,7 +87,8 @@ pub(crate) fn serve() -> Result<()> {
         let played = panic::catch_unwind(AssertUnwindSafe(|| {
             let (_, play) = plays.get(number).ok_or("no such trial")?;
             let world = world.get_or_init(|| World::start().map_err(|error| format!("{error:#}")));
-            let world = world.as_ref().map_err(|error| format!("the lab did not start: {error}"))?;
+            let world =
+                world.as_ref().map_err(|error| format!("the lab did not start: {error}"))?;
             play(world).map_err(|error| format!("{error:#}\n{}", world.logs()))
         }));
         played.unwrap_or_else(|_| Err("panicked".to_owned())).err()
@@ -145,12 +149,13 @@ impl World {
 
     /// The command of a second vantage point, with no box on its path.
     pub(crate) fn clean_agent(&self) -> String {
-        let program = env!("CARGO_BIN_EXE_mxray");
+        format!("ip netns exec {CLEAN} {} {}", env!("CARGO_BIN_EXE_mxray"), self.agent_words())
+    }
+
+    /// What the program is told there.
+    pub(crate) fn agent_words(&self) -> String {
         let anchor = self.dns.trust_anchor.display();
-        format!(
-            "ip netns exec {CLEAN} {program} agent --stdio --allow-special --resolver {RESOLVER} \
-             --trust-anchor {anchor}"
-        )
+        format!("agent --stdio --allow-special --resolver {RESOLVER} --trust-anchor {anchor}")
     }
 
     /// Runs a command of mxray that probes, at the client; gives what it did.
@@ -166,7 +171,8 @@ impl World {
         process::observe(mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor))
     }
 
-    fn command(&self, words: &[&str], resolver: &str) -> Command {
+    /// That command, for whoever wants to start it himself.
+    pub(crate) fn command(&self, words: &[&str], resolver: &str) -> Command {
         let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
         mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
         mxray.args(["--canary", "none"]);
