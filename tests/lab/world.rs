@@ -117,6 +117,7 @@ impl World {
         levels::publish(&mut records);
         egress::publish(&mut records);
         innocent::publish(&mut records);
+        lies::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
         let listeners = dane.listeners()
             + &sts.listener()
