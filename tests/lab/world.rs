@@ -120,6 +120,7 @@ impl World {
         innocent::publish(&mut records);
         let references = References::issue(&authority).context("references")?;
         references.publish(&mut records);
+        lies::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
         let listeners = dane.listeners()
             + &sts.listener()
