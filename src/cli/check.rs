@@ -27,9 +27,8 @@ use crate::cli::terminal::{Terminal, write_file};
 pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exit, Failure> {
     let mut input = std::io::stdin().lock();
     let host_name = host_name::fully_qualified();
-    let settings = Settings::resolve(arguments, Surroundings { input: &mut input, host_name })?;
+    let settings = Settings::for_check(arguments, Surroundings { input: &mut input, host_name })?;
     own_sources(&settings.intent.sources)?;
-    let (evidence, certificates) = (settings.save.clone(), settings.chain.clone());
     let sources = settings.intent.sources.clone();
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
     for source in unused(&sources, &report) {
@@ -38,10 +37,11 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
             Family::of(source).label()
         ));
     }
-    let saved = evidence.map_or(Ok(()), |path| save(&report, &path));
-    let chained = certificates.map_or(Ok(()), |path| write_file(&path, chain(&report).as_bytes()));
+    let saved = save(&report, arguments.evidence.save.as_deref());
+    let certificates = arguments.chain.as_deref();
+    let chained = certificates.map_or(Ok(()), |path| write_file(path, chain(&report).as_bytes()));
     // A file that cannot be written does not cost the report.
-    let exit = deliver(report, &arguments.output, arguments.fail_on, terminal)?;
+    let exit = deliver(report, &arguments.report.output, arguments.report.fail_on, terminal)?;
     saved.and(chained).map(|()| exit)
 }
 

@@ -36,9 +36,9 @@ pub(crate) fn run(arguments: &CompareArguments, terminal: &Terminal) -> Result<E
     }
     let report =
         judge_again(merged.report, None).map_err(|error| Failure::usage(error, NO_EVIDENCE))?;
-    let saved = arguments.save.as_ref().map_or(Ok(()), |path| save(&report, path));
+    let saved = save(&report, arguments.save.as_deref());
     // A file that cannot be written does not cost the report.
-    let exit = deliver(report, &arguments.output, arguments.fail_on, terminal)?;
+    let exit = deliver(report, &arguments.report.output, arguments.report.fail_on, terminal)?;
     saved.map(|()| exit)
 }
 

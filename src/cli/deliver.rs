@@ -5,7 +5,7 @@ use std::path::Path;
 use mxray::model::report::Report;
 use mxray::report::{json, text};
 
-use crate::cli::arguments::OutputOptions;
+use crate::cli::arguments::options::output::OutputOptions;
 use crate::cli::exit::{self, Exit, FailOn};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{Terminal, write_file};
@@ -32,11 +32,12 @@ pub(crate) fn deliver(
     Ok(exit)
 }
 
-/// Writes the report with all evidence to the file of `--save`.
+/// Writes the report with all evidence to the file of `--save`, where one was named.
 ///
 /// # Errors
 /// The file can't be written.
-pub(crate) fn save(report: &Report, path: &Path) -> Result<(), Failure> {
+pub(crate) fn save(report: &Report, path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
     let text = json::render(report).map_err(Failure::internal)?;
     write_file(path, text.as_bytes())
 }

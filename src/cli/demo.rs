@@ -38,9 +38,7 @@ pub(crate) fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<Exit
         ),
     );
     let report = block_on(demonstrated(terminal))??;
-    if let Some(path) = &arguments.save {
-        save(&report, path)?;
-    }
+    save(&report, arguments.evidence.save.as_deref())?;
     deliver(report, &arguments.output, FailOn::Never, terminal)
 }
 
@@ -94,8 +92,6 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
         },
         roots: Roots::webpki().with_pem(running.ca_pem().as_bytes()).map_err(Failure::internal)?,
         verify_name: None,
-        save: None,
-        chain: None,
         mirror: None,
     })
 }

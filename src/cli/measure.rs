@@ -21,9 +21,10 @@ use mxray::vantage::local::Local;
 use mxray::vantage::{Observer, VantagePoint};
 use tokio::sync::mpsc;
 
+use crate::cli::arguments::options::probe::{NamedVantage, Way};
 use crate::cli::failure::Failure;
 use crate::cli::mirrored;
-use crate::cli::settings::{NamedVantage, Settings, Way};
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
 /// From this offset on a vantage point's clock is worth a warning, in milliseconds.

@@ -17,7 +17,7 @@ use mxray::model::probe::Role;
 use mxray::model::target::{Target, TargetKind};
 use mxray::observe::Dialler;
 
-use crate::cli::arguments::{MirrorOptions, TokenOptions};
+use crate::cli::arguments::options::mirror::{MirrorOptions, TokenOptions};
 use crate::cli::failure::Failure;
 
 /// The port for the exchange, where none is named: that of submission inside TLS

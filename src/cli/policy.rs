@@ -10,12 +10,10 @@ use mxray::observe::Dialler;
 use mxray::policy::postfix;
 use mxray::report::policy_map;
 
-use crate::cli::arguments::{
-    CheckArguments, CloserOptions, MirrorOptions, PolicyArguments, ShowOptions,
-};
+use crate::cli::arguments::PolicyArguments;
 use crate::cli::check::{block_on, own_sources};
 use crate::cli::deliver::save;
-use crate::cli::exit::{Exit, FailOn};
+use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::host_name;
 use crate::cli::measure;
@@ -30,30 +28,13 @@ pub(crate) fn run(arguments: &PolicyArguments, terminal: &Terminal) -> Result<Ex
     let mut input = std::io::stdin().lock();
     let host_name = host_name::fully_qualified();
     let surroundings = Surroundings { input: &mut input, host_name };
-    let settings = Settings::resolve(&as_check(arguments), surroundings)?;
+    let settings = Settings::for_policy(arguments, surroundings)?;
     own_sources(&settings.intent.sources)?;
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
-    let saved = arguments.save.as_ref().map_or(Ok(()), |path| save(&report, path));
+    let saved = save(&report, arguments.evidence.save.as_deref());
     let map = map(&report);
     terminal.results(&text(&map, arguments)?)?;
     saved.map(|()| exit(&map, report.run.interrupted))
-}
-
-/// The check that measures the same.
-fn as_check(arguments: &PolicyArguments) -> CheckArguments {
-    CheckArguments {
-        targets: arguments.targets.clone(),
-        probe: arguments.probe.clone(),
-        closer: CloserOptions::default(),
-        mirror: MirrorOptions::default(),
-        controls: arguments.controls.clone(),
-        trust: arguments.trust.clone(),
-        save: arguments.save.clone(),
-        chain: None,
-        fail_on: FailOn::Never,
-        show: ShowOptions::default(),
-        output: arguments.output.clone(),
-    }
 }
 
 fn map(report: &Report) -> PolicyMap {

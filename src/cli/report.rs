@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &ReportArguments, terminal: &Terminal) -> Result<Ex
     let mirror = mirror(arguments)?;
     let report = judge_again(saved, mirror)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display()), NO_EVIDENCE))?;
-    deliver(report, &arguments.output, arguments.fail_on, terminal)
+    deliver(report, &arguments.report.output, arguments.report.fail_on, terminal)
 }
 
 /// The transcripts of a mirror, where a file of them was named.

@@ -7,21 +7,21 @@
 use std::collections::HashSet;
 use std::io::{self, BufRead, Read as _};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mxray::dns::{ResolverError, ResolverSettings, TrustAnchor};
 use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
-use mxray::model::target::{Target, TargetKind};
-use mxray::observe::{self, Proxy};
+use mxray::model::target::{Target, TargetError, TargetKind};
+use mxray::observe;
 use mxray::plan::{Breadth, Closer, Intent, budget};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
 
-use crate::cli::arguments::{
-    Canary, CheckArguments, ControlOptions, EgressArguments, ProbeOptions, RootSet, TlsaArguments,
-    TrustOptions,
-};
+use crate::cli::arguments::options::controls::{Canary, ControlOptions};
+use crate::cli::arguments::options::probe::{NamedVantage, ProbeOptions};
+use crate::cli::arguments::options::trust::{RootSet, TrustOptions};
+use crate::cli::arguments::{CheckArguments, EgressArguments, PolicyArguments, TlsaArguments};
 use crate::cli::failure::{Complaint, Failure};
 use crate::cli::mirrored::MirrorSettings;
 
@@ -50,30 +50,8 @@ pub(crate) struct Settings {
     pub(crate) roots: Roots,
     /// The name that certificates must have, instead of the MX host's.
     pub(crate) verify_name: Option<String>,
-    /// Where the report with all evidence goes.
-    pub(crate) save: Option<PathBuf>,
-    /// Where the certificates that were presented go.
-    pub(crate) chain: Option<PathBuf>,
     /// The mirror, which is the last of the targets.
     pub(crate) mirror: Option<MirrorSettings>,
-}
-
-/// Another vantage point, as typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NamedVantage {
-    /// Its id in the report.
-    pub(crate) name: String,
-    /// How one gets there.
-    pub(crate) way: Way,
-}
-
-/// How one gets to another vantage point.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// The shell runs this.
-    Command(String),
-    /// Connections go through this proxy.
-    Socks5(Proxy),
 }
 
 /// What is taken from this machine.
@@ -89,12 +67,11 @@ impl Settings {
     ///
     /// # Errors
     /// A target, a file or a combination can't be used.
-    pub(crate) fn resolve(
+    pub(crate) fn for_check(
         arguments: &CheckArguments,
         surroundings: Surroundings<'_>,
     ) -> Result<Self, Failure> {
         let CheckArguments { probe, closer, trust, .. } = arguments;
-        let closer = Closer { injection: closer.injection, range: closer.deep };
         let mirror = MirrorSettings::resolve(&arguments.mirror)?;
         let beside: Vec<Target> = mirror.iter().map(|mirror| mirror.target.clone()).collect();
         let named = match arguments.targets.as_slice() {
@@ -102,23 +79,27 @@ impl Settings {
             typed => targets(typed, surroundings.input)?,
         };
         let named = named.into_iter().filter(|target| !beside.contains(target));
-        Ok(Self {
-            targets: named.chain(beside.clone()).collect(),
-            intent: Intent { closer, ..intent(probe, surroundings.host_name)? },
-            asked: asked(probe)?,
-            controls: ControlSettings { never_for: beside, ..controls(&arguments.controls)? },
-            vantages: vantages(probe)?,
-            resolver: resolver(trust)?,
-            roots: roots(trust)?,
-            verify_name: trust.verify_name.clone(),
-            save: arguments.save.clone(),
-            chain: arguments.chain.clone(),
-            mirror,
-        })
+        let named = named.chain(beside.clone()).collect();
+        let mut settings = Self::plain(named, probe, trust, surroundings.host_name)?;
+        settings.intent.closer = Closer { injection: closer.injection, range: closer.deep };
+        let controls = ControlSettings { never_for: beside, ..controls(&arguments.controls)? };
+        Ok(Self { controls, mirror, ..settings })
     }
-}
 
-impl Settings {
+    /// Resolves the arguments of `mxray policy`: a check without a closer look at anybody.
+    ///
+    /// # Errors
+    /// A target, a file or a combination can't be used.
+    pub(crate) fn for_policy(
+        arguments: &PolicyArguments,
+        surroundings: Surroundings<'_>,
+    ) -> Result<Self, Failure> {
+        let PolicyArguments { probe, trust, .. } = arguments;
+        let targets = targets(&arguments.targets, surroundings.input)?;
+        let settings = Self::plain(targets, probe, trust, surroundings.host_name)?;
+        Ok(Self { controls: controls(&arguments.controls)?, ..settings })
+    }
+
     /// Resolves the arguments of `mxray tlsa`: hosts as they are, and nobody else
     /// is asked anything.
     ///
@@ -130,23 +111,10 @@ impl Settings {
     ) -> Result<Self, Failure> {
         let TlsaArguments { probe, trust, .. } = arguments;
         let targets = targets(&arguments.hosts, surroundings.input)?;
-        Ok(Self {
-            targets: targets.into_iter().map(host).collect::<Result<_, _>>()?,
-            intent: Intent { other_ports: false, ..intent(probe, surroundings.host_name)? },
-            asked: asked(probe)?,
-            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
-            vantages: vantages(probe)?,
-            resolver: resolver(trust)?,
-            roots: roots(trust)?,
-            verify_name: trust.verify_name.clone(),
-            save: None,
-            chain: None,
-            mirror: None,
-        })
+        let hosts = targets.into_iter().map(host).collect::<Result<_, _>>()?;
+        Self::plain(hosts, probe, trust, surroundings.host_name).map(Self::alone)
     }
-}
 
-impl Settings {
     /// Resolves the arguments of `mxray egress`, but for the addresses to send from.
     /// The destinations are named: nobody else is asked anything.
     ///
@@ -157,30 +125,42 @@ impl Settings {
         host_name: Option<String>,
     ) -> Result<Self, Failure> {
         let EgressArguments { probe, trust, .. } = arguments;
-        if !vantages(probe)?.is_empty() {
+        if !probe.vantage.is_empty() || !probe.socks5.is_empty() {
             return Err(Failure::usage(
                 "--vantage and --socks5: egress is about the machine that it runs on",
                 "run it there: ssh HOST mxray egress",
             ));
         }
-        let named = ControlOptions {
-            control: arguments.control.clone(),
-            no_controls: arguments.no_controls,
-            canary: None,
-        };
+        let targets = control_targets(&arguments.control)?;
+        let settings = Self::plain(targets, probe, trust, host_name)?.alone();
+        Ok(Self { verify_name: None, ..settings })
+    }
+
+    /// What every command wants that measures: no look is closer than the first one.
+    fn plain(
+        targets: Vec<Target>,
+        probe: &ProbeOptions,
+        trust: &TrustOptions,
+        host_name: Option<String>,
+    ) -> Result<Self, Failure> {
         Ok(Self {
-            targets: controls(&named)?.named,
-            intent: Intent { other_ports: false, ..intent(probe, host_name)? },
+            targets,
+            intent: intent(probe, host_name)?,
             asked: asked(probe)?,
-            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
-            vantages: Vec::new(),
+            controls: ControlSettings::default(),
+            vantages: vantages(probe)?,
             resolver: resolver(trust)?,
             roots: roots(trust)?,
-            verify_name: None,
-            save: None,
-            chain: None,
+            verify_name: trust.verify_name.clone(),
             mirror: None,
         })
+    }
+
+    /// The same, where nobody is asked but the targets, and they at one port alone.
+    fn alone(mut self) -> Self {
+        self.intent.other_ports = false;
+        self.controls = ControlSettings { no_canary: true, ..ControlSettings::default() };
+        self
     }
 }
 
@@ -270,11 +250,14 @@ fn asked(probe: &ProbeOptions) -> Result<Families, Failure> {
     }
 }
 
+/// The destinations of `--control`.
+fn control_targets(typed: &[String]) -> Result<Vec<Target>, Failure> {
+    let targets: Result<_, TargetError> = typed.iter().map(|typed| typed.parse()).collect();
+    targets.map_err(|error| Failure::usage(format!("--control: {}", error.message), error.hint))
+}
+
 fn controls(options: &ControlOptions) -> Result<ControlSettings, Failure> {
-    let named: Result<Vec<Target>, _> =
-        options.control.iter().map(|typed| typed.parse::<Target>()).collect();
-    let named = named
-        .map_err(|error| Failure::usage(format!("--control: {}", error.message), error.hint))?;
+    let named = control_targets(&options.control)?;
     let (canary, no_canary) = match &options.canary {
         None => (Vec::new(), options.no_controls),
         Some(Canary::Nowhere(ip)) => (vec![*ip], false),
@@ -353,11 +336,10 @@ struct Targets {
 
 impl Targets {
     fn add(&mut self, typed: &str, line: Option<usize>) -> Result<(), Failure> {
-        let target: Target =
-            typed.parse().map_err(|error: mxray::model::target::TargetError| {
-                let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-                Failure::usage(format!("{place}{}", error.message), error.hint)
-            })?;
+        let target: Target = typed.parse().map_err(|error: TargetError| {
+            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            Failure::usage(format!("{place}{}", error.message), error.hint)
+        })?;
         if self.list.len() == MOST_TARGETS {
             return Err(Failure::usage(
                 format!("more than {MOST_TARGETS} targets"),
@@ -418,7 +400,7 @@ mod tests {
         let Command::Check(arguments) = arguments.command else { panic!("not a check: {line}") };
         let mut input = input;
         let host_name = Some("probe.example.org".to_owned());
-        Settings::resolve(&arguments, Surroundings { input: &mut input, host_name })
+        Settings::for_check(&arguments, Surroundings { input: &mut input, host_name })
     }
 
     fn settings(options: &str) -> Settings {
@@ -453,7 +435,7 @@ mod tests {
     fn options_reach_the_settings() {
         let settings = settings(
             "--ehlo [192.0.2.1] --source 192.0.2.1 -4 --port 2525 --timeout 1.5 --sni a.example \
-             --verify-name b.example --implicit-tls --resolver 192.0.2.53 --save s --chain c",
+             --verify-name b.example --implicit-tls --resolver 192.0.2.53",
         );
         assert_eq!(settings.intent.ehlo_names, ["[192.0.2.1]"]);
         assert_eq!(settings.intent.sources, ["192.0.2.1".parse::<IpAddr>().unwrap()]);
@@ -464,8 +446,6 @@ mod tests {
         assert_eq!(settings.verify_name.as_deref(), Some("b.example"));
         assert_eq!(settings.intent.mode, Mode::ImplicitTls);
         assert_eq!(settings.resolver.servers, ["192.0.2.53:53".parse().unwrap()]);
-        assert_eq!(settings.save, Some(PathBuf::from("s")));
-        assert_eq!(settings.chain, Some(PathBuf::from("c")));
     }
 
     #[test]

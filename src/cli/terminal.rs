@@ -12,7 +12,7 @@ use anstyle::{AnsiColor, Style};
 use mxray::report::escape::escape;
 use mxray::report::text;
 
-use crate::cli::arguments::{Color, OutputOptions, ShowOptions};
+use crate::cli::arguments::options::output::{Color, OutputOptions, ShowOptions};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;

@@ -7,8 +7,9 @@ use mxray::model::target::{Target, TargetKind};
 use mxray::observe::Proxy;
 use mxray::smtp::argument::{is_domain_name, is_ehlo_argument};
 
-use crate::cli::arguments::{Canary, Exchange, Listen};
-use crate::cli::settings::{NamedVantage, Way};
+use crate::cli::arguments::options::controls::Canary;
+use crate::cli::arguments::options::probe::{NamedVantage, Way};
+use crate::cli::arguments::{Exchange, Listen};
 
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;

@@ -1,0 +1,25 @@
+//! What `mxray report` takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::arguments::options::mirror::TokenOptions;
+use crate::cli::arguments::options::output::ReportOptions;
+
+/// `mxray report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// A report written by `mxray check --save`; - reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Lay the transcripts of a mirror beside it, from FILE, which `mxray mirror --log FILE` wrote
+    #[arg(long, value_name = "FILE", help_heading = "Mirror")]
+    pub(crate) mirror_log: Option<PathBuf>,
+    /// The secret that was shared with the mirror.
+    #[command(flatten)]
+    pub(crate) token: TokenOptions,
+    /// What the report shows, and from where on it fails.
+    #[command(flatten)]
+    pub(crate) report: ReportOptions,
+}
