@@ -104,9 +104,10 @@ fn evidence(door: Door, fetched: Fetched) -> MirrorEvidence {
 
 async fn attempt(door: Door, wanted: Wanted<'_>, dialler: &Dialler) -> Result<Fetched, String> {
     let deadline = Instant::now() + wanted.patience;
-    let stream = dialler.open(door.endpoint, deadline).await.map_err(|ending| {
-        ending.detail.unwrap_or_else(|| format!("{:?}", ending.how).to_lowercase())
-    })?;
+    let stream = dialler
+        .open(door.endpoint, deadline)
+        .await
+        .map_err(|ending| ending.detail.unwrap_or_else(|| ending.how.words().to_owned()))?;
     let stream = if door.implicit_tls { stream } else { in_clear(stream, deadline).await? };
     let outcome = tls::connect(stream, wanted.sni, ClientHello::Default, deadline).await;
     let Some(stream) = outcome.stream else {
@@ -186,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             self.stream.flush().await
         };
         match timeout_at(self.deadline, sending).await {
-            Ok(sent) => sent.map_err(|error| error.to_string()),
+            Ok(sent) => sent.map_err(|error| tls::in_words(&error)),
             Err(_) => Err("no time is left".to_owned()),
         }
     }
@@ -238,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         let mut chunk = vec![0; READ_SIZE];
         let read = match timeout_at(self.deadline, self.stream.read(&mut chunk)).await {
             Err(_) => return Err("no answer in time".to_owned()),
-            Ok(read) => read.map_err(|error| error.to_string())?,
+            Ok(read) => read.map_err(|error| tls::in_words(&error))?,
         };
         if read == 0 {
             return Err("the connection was closed".to_owned());

@@ -227,7 +227,7 @@ impl Session<'_> {
             }
             Ok(Err(error)) => {
                 let alert = tls::alert_in(&error).map(|alert| format!("alert {alert}"));
-                self.record.push(failed(alert.unwrap_or_else(|| error.to_string())));
+                self.record.push(failed(alert.unwrap_or_else(|| tls::in_words(&error))));
                 Err(broken(&error))
             }
             Err(_) => {
@@ -293,5 +293,5 @@ fn broken(error: &io::Error) -> Ending {
         io::ErrorKind::InvalidData => Ended::Protocol,
         _ => Ended::LocalError,
     };
-    Ending { how, detail: Some(error.to_string()) }
+    Ending { how, detail: Some(tls::in_words(error)) }
 }

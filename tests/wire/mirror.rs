@@ -21,7 +21,7 @@ use mxray::model::probe::{Limits, Mode, Role};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::model::verdict::{Confidence, Status};
 use mxray::observe::Dialler;
-use mxray::plan::{Closer, Intent};
+use mxray::plan::{Breadth, Closer, Intent};
 use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
@@ -116,11 +116,13 @@ impl Stage {
             intent: Intent {
                 ehlo_names: vec![EHLO_NAME.to_owned()],
                 sources: Vec::new(),
+                breadth: Breadth::Every,
                 port: None,
                 mode: Mode::Starttls,
                 sni: Some(NAME.to_owned()),
                 limits: Limits { session: self.patience, greeting: self.patience },
                 repeats: 1,
+                second_look: false,
                 other_ports: false,
                 closer: Closer::default(),
             },

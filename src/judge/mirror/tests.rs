@@ -129,8 +129,7 @@ fn several(pairs: Vec<(Vec<EventKind>, Vec<EventKind>)>) -> TargetReport {
 fn a_path_that_loses_packets_is_no_suspicion() {
     let cut = || (cut_here(Ended::Timeout), cut_there(Ended::Timeout));
     let whole = || (whole_here(), whole_there());
-    let by_mirror =
-        |report: &TargetReport| report.verdict.because.as_deref() == Some(MIRROR);
+    let by_mirror = |report: &TargetReport| report.verdict.because.as_deref() == Some(MIRROR);
     // Each time at STARTTLS: a box does that.
     let each = several(vec![cut(), cut()]);
     assert_eq!(outcomes(&each), [MirrorOutcome::CutOff; 2]);
@@ -245,6 +244,8 @@ fn a_strangers_session_is_not_taken_for_ours() {
     let early = own.started_at - SignedDuration::from_hours(3);
     let gap = MirrorEvidence {
         complete_since: Some(own.started_at + SignedDuration::from_secs(60)),
+        endpoint: None,
+        channel_is_shared: Some(true),
         ..mirror(vec![MirrorSession { started_at: early, ..own }])
     };
     let evidence = Evidence { mirror: Some(gap), ..mirrored_evidence(vec![transcript(ours())]) };
@@ -260,6 +261,8 @@ fn a_file_says_nothing_of_what_is_not_in_it() {
         source: MirrorSource::File,
         clock_offset_ms: None,
         complete_since: None,
+        endpoint: None,
+        channel_is_shared: Some(true),
         ..mirror(Vec::new())
     };
     let ours = transcript(cut_here(Ended::ByUs));
