@@ -84,7 +84,8 @@ pub(crate) fn serve() -> Result<()> {
         let played = panic::catch_unwind(AssertUnwindSafe(|| {
             let (_, play) = plays.get(number).ok_or("no such trial")?;
             let world = world.get_or_init(|| World::start().map_err(|error| format!("{error:#}")));
-            let world = world.as_ref().map_err(|error| format!("the lab did not start: {error}"))?;
+            let world =
+                world.as_ref().map_err(|error| format!("the lab did not start: {error}"))?;
             play(world).map_err(|error| format!("{error:#}\n{}", world.logs()))
         }));
         played.unwrap_or_else(|_| Err("panicked".to_owned())).err()
