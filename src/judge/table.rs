@@ -121,7 +121,8 @@ const GROUNDS: &[Ground] = &[
         PROVEN,
         "(a) promises of two destinations with different operators (the target and a control or \
          another target of the run, or two hosts of the target) are denied over this path and kept over another in the same \
-         run, steady over repeats at the target; here by no offer or a refusal of the command",
+         hour, steady over repeats at the target, no control and no other promise being clean on this path; here by \
+         no offer or a refusal of the command",
         ON_A_PATH,
     ),
     ground(
@@ -134,8 +135,8 @@ const GROUNDS: &[Ground] = &[
         Status::Stripped,
         CORROBORATED,
         "a promise is denied over this path at every address of every host that made one, and \
-         kept over another at every address of its host, steady over repeats; here by no offer or \
-         a refusal of the command",
+         another vantage point or source sees the same addresses keep it in the same hour, steady \
+         over repeats; here by no offer or a refusal of the command",
         ON_A_PATH,
     ),
     ground(
@@ -148,15 +149,15 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Stripped,
         SUSPECTED,
-        "a promise denied over this path and kept over another, by no offer or a refusal, without \
-         repeats that agree",
+        "a promise denied over this path and kept over another, by no offer or a refusal: over the \
+         other family, where a second machine may break the host's promise; at another time or to \
+         another EHLO name; or without repeats that agree",
         ON_A_PATH,
     ),
     ground(
         Status::Intercepted,
         SUSPECTED,
-        "a promise denied over this path and kept over another, by a foreign key, without repeats \
-         that agree",
+        "the same, by a foreign key, or in fewer sessions",
         ON_A_PATH,
     ),
     ground(
@@ -237,20 +238,22 @@ const GROUNDS: &[Ground] = &[
         PROVEN,
         "(c) at the same address: offered at one vantage point or source, hidden but accepted at \
          another with the same proven key, steady over repeats on both sides, and controls of two \
-         other operators, none being clean there, hidden in the same way at that view and not at the other",
+         other operators, none being clean there, hidden in the same way at that view and not at the other, in the same hour",
         BY_VIEW,
     ),
     ground(
         Status::Stripped,
         CORROBORATED,
         "at the same address: STARTTLS works at one vantage point or source and does not at another, in a \
-         way that a path can cause and by more than silence in handshakes, steady over repeats on both sides",
+         way that a path can cause and by more than silence in handshakes, steady over repeats on both sides, \
+         in the same hour and with the same EHLO name",
         BY_VIEW,
     ),
     ground(
         Status::Stripped,
         SUSPECTED,
-        "the same, without repeats that agree, or by silence in handshakes",
+        "the same, without repeats that agree, or by silence in handshakes; by 454 or an alert, as one \
+         node's dead key has it; at another time, when the server may have been another; to another EHLO name",
         BY_VIEW,
     ),
     ground(
@@ -258,10 +261,17 @@ const GROUNDS: &[Ground] = &[
         CORROBORATED,
         "at the same address: one vantage point or source meets one key that no trusted issuer \
          vouches for, another meets one other key that is trusted, in three sessions that agree \
-         on each side",
+         on each side and in the same hour, and at a control the two meet such a difference too, \
+         none being trusted there over that family",
+        &[Place::NearVantage],
+    ),
+    ground(
+        Status::Intercepted,
+        SUSPECTED,
+        "the same without such a control, as where each client is led to its own node of a farm; in \
+         fewer sessions; or at another time, after a renewal",
         BY_VIEW,
     ),
-    ground(Status::Intercepted, SUSPECTED, "the same, in fewer sessions", BY_VIEW),
     ground(
         Status::Stripped,
         CORROBORATED,
