@@ -24,6 +24,7 @@ mod process;
 mod range;
 mod sandbox;
 mod scenarios;
+mod shard;
 mod sts;
 mod topology;
 mod vantages;
@@ -45,19 +46,18 @@ fn main() -> Result<ExitCode> {
         Some((forwarder::ARGUMENT, rest)) => return forwarder::main(rest).map(|()| SUCCESS),
         _ => {}
     }
-    let mut arguments = Arguments::from_args();
-    // One box is on the path at a time.
-    arguments.test_threads = Some(1);
     if sandbox::is_inside() {
         sandbox::furnish()?;
-        return Ok(libtest_mimic::run(&arguments, world::trials()).exit_code());
+        return world::serve().map(|()| SUCCESS);
     }
+    let mut arguments = Arguments::from_args();
     let missing = if arguments.list { Vec::new() } else { capability::missing() };
-    match missing.as_slice() {
-        [] if arguments.list => Ok(libtest_mimic::run(&arguments, world::trials()).exit_code()),
-        [] => sandbox::enter(),
-        _ => without(&arguments, &missing.join(", ")),
+    if !missing.is_empty() {
+        return without(&arguments, &missing.join(", "));
     }
+    // A thread is a world.
+    arguments.test_threads = arguments.test_threads.or(Some(shard::SHARDS));
+    Ok(libtest_mimic::run(&arguments, world::trials()).exit_code())
 }
 
 /// Reports every scenario as ignored, or as failed where the lab is required.

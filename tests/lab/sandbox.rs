@@ -1,21 +1,21 @@
-//! A world of its own for the lab, and its end.
+//! A world of its own, and its end.
 //!
 //! The test binary runs itself again as the first process of new mount, network
 //! and process namespaces. The network there has no way out; `/run`, `/etc`,
 //! `/usr` and `/var` are copies on paper, so that namespaces, users, spools and
 //! the mail servers that exclude one another as packages exist for the lab alone.
 //! When either process ends, for whatever reason, SIGKILL included, the kernel
-//! ends everything inside and forgets it; two labs never meet.
+//! ends everything inside and forgets it; two worlds never meet.
 //!
 //! Owns that world. Refuses to know what happens in it.
 
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::process;
 
@@ -73,12 +73,11 @@ pub(crate) fn is_inside() -> bool {
     env::var_os(INSIDE).is_some() && std::process::id() == 1
 }
 
-/// Runs this binary again inside and gives its exit code.
-pub(crate) fn enter() -> Result<ExitCode> {
+/// This binary again, inside.
+pub(crate) fn command() -> Result<Command> {
     let mut command = unshare();
-    command.arg(env::current_exe()?).args(env::args_os().skip(1)).env(INSIDE, "1");
-    let code = command.status().context("cannot enter the sandbox")?.code();
-    Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    command.arg(env::current_exe()?).env(INSIDE, "1");
+    Ok(command)
 }
 
 /// Lays the copies over the file system, and adds the users.

@@ -3,8 +3,9 @@
 //! Owns the order in which the parts start, and how mxray is run in it. Refuses
 //! to know what a scenario expects.
 
+use std::cell::OnceCell;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result};
 use libtest_mimic::Trial;
@@ -25,6 +26,7 @@ use crate::premises;
 use crate::process::{self, Daemon, Outcome};
 use crate::range;
 use crate::scenarios;
+use crate::shard;
 use crate::sts;
 use crate::topology::{self, CLEAN, CLIENT, RESOLVER};
 use crate::vantages;
@@ -62,19 +64,32 @@ fn plays() -> Vec<Play> {
     premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
-/// Trials that build the world when the first of them runs.
+/// A trial a play, each played in the world of the thread that runs it.
 pub(crate) fn trials() -> Vec<Trial> {
-    let world: Arc<OnceLock<Result<World, String>>> = Arc::default();
-    let trial = |(title, play): Play| {
-        let world = Arc::clone(&world);
-        Trial::test(title, move || {
+    let trial = |(number, (title, _)): (usize, Play)| {
+        Trial::test(title, move || match shard::play(number) {
+            Ok(None) => Ok(()),
+            Ok(Some(failure)) => Err(failure.into()),
+            Err(error) => Err(format!("{error:#}").into()),
+        })
+    };
+    plays().into_iter().enumerate().map(trial).collect()
+}
+
+/// Plays what is asked for, by number, in a world that the first of them builds.
+pub(crate) fn serve() -> Result<()> {
+    let plays = plays();
+    let world: OnceCell<Result<World, String>> = OnceCell::new();
+    shard::serve(|number| {
+        let played = panic::catch_unwind(AssertUnwindSafe(|| {
+            let (_, play) = plays.get(number).ok_or("no such trial")?;
             let world = world.get_or_init(|| World::start().map_err(|error| format!("{error:#}")));
             let world =
                 world.as_ref().map_err(|error| format!("the lab did not start: {error}"))?;
-            play(world).map_err(|error| format!("{error:#}\n{}", world.logs()).into())
-        })
-    };
-    plays().into_iter().map(trial).collect()
+            play(world).map_err(|error| format!("{error:#}\n{}", world.logs()))
+        }));
+        played.unwrap_or_else(|_| Err("panicked".to_owned())).err()
+    })
 }
 
 /// The same trials without a world: each fails with `reason`, or is reported as ignored.

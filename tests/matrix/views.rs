@@ -1,5 +1,5 @@
 //! The menu from one view and from two: what a second vantage point or source
-//! confirms, weakens and overturns.
+//! confirms, weakens and overturns, against the table of docs/detection.md §5.
 
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
@@ -11,183 +11,116 @@ use mxray::sim::middlebox::{Behaviour, Scope};
 use mxray::sim::server::{Profile, Software, Starttls};
 
 use crate::common::{Beside, ELSEWHERE, Elsewhere, HOST, addresses};
-use crate::score::words;
-use crate::truth::{Extent, permitted};
+use crate::views_table::{Claim, Controls, Site, ViewsTable};
 use crate::world::{
     CONTROLS, Row, Seen, everywhere, of_family, split, surveyed, target, with_controls,
 };
 
-const BOTH: &[Family] = &[Family::Ipv4, Family::Ipv6];
-const IPV4: &[Family] = &[Family::Ipv4];
 /// Loopback addresses, of which the box takes the second's connections.
 const SOURCES: [[u8; 4]; 2] = [[127, 0, 0, 1], [127, 0, 0, 2]];
 
-type Claim = (Status, Option<Confidence>, Option<Place>);
-
-/// Where the box is, and whether the second view has it too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lie {
-    /// Near this machine, over IPv4 to every destination; not elsewhere.
-    NearIpv4,
-    /// The same over both families.
-    NearBoth,
-    /// On the way to the target alone, over both families; not elsewhere.
-    TargetOnly,
-    /// The same over IPv4, and for everybody.
-    EdgeIpv4,
-    /// The same over both families.
-    EdgeBoth,
-    /// Near this machine, over IPv4, for one of its two addresses.
-    OneSource,
+/// The paths on which the box lies.
+fn paths(site: Site) -> Vec<Path> {
+    let target = |families: &[Family]| {
+        let own = families.iter().map(|family| of_family(addresses(), *family));
+        own.map(Path::Address).collect()
+    };
+    match site {
+        Site::NearIpv4 | Site::OneSource => everywhere(&[Family::Ipv4]),
+        Site::NearBoth => everywhere(&[Family::Ipv4, Family::Ipv6]),
+        Site::TargetIpv4 | Site::EdgeIpv4 => target(&[Family::Ipv4]),
+        Site::TargetBoth | Site::EdgeBoth => target(&[Family::Ipv4, Family::Ipv6]),
+    }
 }
 
-impl Lie {
-    const ALL: [Self; 6] = [
-        Self::NearIpv4,
-        Self::NearBoth,
-        Self::TargetOnly,
-        Self::EdgeIpv4,
-        Self::EdgeBoth,
-        Self::OneSource,
-    ];
-
-    fn families(self) -> &'static [Family] {
-        match self {
-            Self::NearIpv4 | Self::EdgeIpv4 | Self::OneSource => IPV4,
-            _ => BOTH,
+/// Two controls, and a second view.
+fn beside(site: Site) -> Beside {
+    let beside = Beside { controls: CONTROLS.to_vec(), ..Beside::default() };
+    let elsewhere = match site {
+        Site::OneSource => {
+            return Beside { sources: SOURCES.map(Into::into).to_vec(), ..beside };
         }
-    }
-
-    fn extent(self) -> Extent {
-        match self {
-            Self::NearIpv4 | Self::NearBoth | Self::OneSource => Extent::NearVantage,
-            _ => Extent::Target,
-        }
-    }
-
-    fn is_edge(self) -> bool {
-        matches!(self, Self::EdgeIpv4 | Self::EdgeBoth)
-    }
-
-    fn beside(self) -> Beside {
-        let beside = Beside { controls: CONTROLS.to_vec(), ..Beside::default() };
-        match self {
-            Self::OneSource => Beside { sources: SOURCES.map(Into::into).to_vec(), ..beside },
-            _ if self.is_edge() => Beside { elsewhere: Some(Elsewhere::Same), ..beside },
-            _ => Beside { elsewhere: Some(Elsewhere::Clean), ..beside },
-        }
-    }
+        Site::EdgeIpv4 | Site::EdgeBoth => Elsewhere::Same,
+        _ => Elsewhere::Clean,
+    };
+    Beside { elsewhere: Some(elsewhere), ..beside }
 }
 
 fn is_silent(behaviour: Behaviour) -> bool {
     matches!(behaviour, Behaviour::SilenceAfterStarttls | Behaviour::SilenceAtClientHello)
 }
 
-fn row(behaviour: Behaviour, lie: Lie) -> Row {
-    let paths = match lie.extent() {
-        Extent::NearVantage => everywhere(lie.families()),
-        Extent::Target => {
-            let own = lie.families().iter().map(|family| of_family(addresses(), *family));
-            own.map(Path::Address).collect()
-        }
-    };
-    let source = (lie == Lie::OneSource).then(|| SOURCES[1].into());
+fn row(behaviour: Behaviour, site: Site) -> Row {
+    let source = (site == Site::OneSource).then(|| SOURCES[1].into());
     let scope = Scope { source, ..Scope::default() };
     let mut internet = target(with_controls(), Profile::new(Software::Postfix, HOST)).past_boxes();
-    for path in paths {
+    for path in paths(site) {
         internet = internet.box_on(path, behaviour, scope.clone());
     }
-    let row = Row::new("views", format!("{behaviour}, {lie:?}"), internet);
-    let row = Row { beside: lie.beside(), ..row };
+    let row = Row::new("views", format!("{behaviour}, {site:?}"), internet);
+    let row = Row { beside: beside(site), ..row };
     if is_silent(behaviour) { row.impatient() } else { row }
 }
 
-/// What one view alone says of the same sessions.
-fn alone(seen: &Seen, lie: Lie) -> TargetReport {
-    let ours = |evidence: &Evidence| {
-        let mut evidence = evidence.clone();
-        evidence.routes.retain(|route| route.vantage != ELSEWHERE);
-        evidence.observations.retain(|seen| {
-            seen.probe.vantage != ELSEWHERE
-                && (lie != Lie::OneSource || seen.probe.source != Some(SOURCES[0].into()))
-        });
-        evidence
-    };
-    let controls: Vec<Evidence> = seen.outcome.controls.iter().map(ours).collect();
-    let context = Context { roots: &seen.roots, verify_name: None };
-    judge::judge(&ours(&seen.outcome.evidence[0]), &controls, context)
-}
-
-/// The table of docs/detection.md §1 written out, without a look at the judge.
-fn from_two(behaviour: Behaviour, lie: Lie) -> (Status, Option<Confidence>) {
-    use Confidence::{Corroborated, Proven, Suspected};
-    let one = permitted(behaviour, lie.families(), lie.extent(), Software::Postfix);
-    let one = (one.status, one.confidence);
-    let foreign =
-        matches!(behaviour, Behaviour::ForeignCertificate | Behaviour::ForeignCertificateClear);
-    match behaviour {
-        Behaviour::Pass | Behaviour::Inject | Behaviour::InjectCommand => one,
-        _ if one.1 == Some(Proven) => one,
-        // Everybody sees it: two listeners do the same, unless something shows itself.
-        _ if lie == Lie::EdgeIpv4 && one == (Status::Stripped, Some(Suspected)) => {
-            let shown = behaviour == Behaviour::MaskAll;
-            (if shown { Status::Stripped } else { Status::Inconsistent }, Some(Suspected))
-        }
-        _ if lie.is_edge() => one,
-        // Another view of the same address reads what is under the mask.
-        Behaviour::MaskKeywordX => (Status::Stripped, Some(Proven)),
-        // (c), with controls hidden in the same way.
-        Behaviour::DropKeyword if lie.extent() == Extent::NearVantage => {
-            (Status::Stripped, Some(Proven))
-        }
-        Behaviour::Relay if lie.extent() == Extent::NearVantage => one,
-        // A path that loses large packets does the same.
-        Behaviour::SilenceAtClientHello => (Status::Stripped, Some(Suspected)),
-        _ if foreign => (Status::Intercepted, Some(Corroborated)),
-        _ => (Status::Stripped, Some(Corroborated)),
-    }
-}
-
-/// Where the cause may be said to be.
-fn is_placed(place: Option<Place>, lie: Lie, status: Status) -> bool {
-    match (lie, place) {
-        _ if status == Status::Intact => place.is_none(),
-        (Lie::NearIpv4 | Lie::NearBoth | Lie::OneSource, _) => place == Some(Place::NearVantage),
-        // Where it shows by keys alone, the family is all that is known.
-        (Lie::EdgeIpv4, _) if status == Status::Inconsistent => place.is_some(),
-        (Lie::EdgeIpv4, _) => place == Some(Place::NearDestination),
-        (Lie::EdgeBoth, _) if status == Status::Stripped => place == Some(Place::NearDestination),
-        (Lie::TargetOnly | Lie::EdgeBoth, _) => place.is_none(),
-    }
+/// The evidence of the view that is always behind the box.
+fn ours(evidence: &Evidence, site: Site) -> Evidence {
+    let mut evidence = evidence.clone();
+    evidence.routes.retain(|route| route.vantage != ELSEWHERE);
+    evidence.observations.retain(|seen| {
+        seen.probe.vantage != ELSEWHERE
+            && (site != Site::OneSource || seen.probe.source != Some(SOURCES[0].into()))
+    });
+    evidence
 }
 
 fn claim(report: &TargetReport) -> Claim {
     (report.verdict.status, report.verdict.confidence, report.verdict.place)
 }
 
+/// What a survey says from one view and from two, with the controls that were asked
+/// or as if none had been.
+fn said(seen: &Seen, site: Site, controls: Controls) -> [Claim; 2] {
+    let beside: &[Evidence] =
+        if controls == Controls::Asked { &seen.outcome.controls } else { &[] };
+    let whole = &seen.outcome.evidence[0];
+    let context = Context { roots: &seen.roots, verify_name: None };
+    let alone: Vec<Evidence> = beside.iter().map(|control| ours(control, site)).collect();
+    let one = judge::judge(&ours(whole, site), &alone, context);
+    let two = judge::judge(whole, beside, context);
+    assert_eq!(two.views.as_ref().map_or(0, Vec::len), 2, "{}", seen.name);
+    [one, two].map(|report| claim(&report))
+}
+
+#[test]
+fn every_table_has_the_whole_menu_once() {
+    for (letter, mut names) in ViewsTable::read().names() {
+        let mut menu = Behaviour::ALL.map(Behaviour::name).to_vec();
+        names.sort_unstable();
+        menu.sort_unstable();
+        assert_eq!(names, menu, "{letter}");
+    }
+}
+
 #[test]
 fn the_menu_from_one_view_and_from_two() {
-    let cases: Vec<(Behaviour, Lie)> = Behaviour::ALL
+    let table = ViewsTable::read();
+    let cases: Vec<(Behaviour, Site)> = Behaviour::ALL
         .into_iter()
-        .flat_map(|behaviour| Lie::ALL.map(|lie| (behaviour, lie)))
+        .flat_map(|behaviour| Site::ALL.map(|site| (behaviour, site)))
         .collect();
-    let all = surveyed(cases.iter().map(|(behaviour, lie)| row(*behaviour, *lie)).collect());
+    let all = surveyed(cases.iter().map(|(behaviour, site)| row(*behaviour, *site)).collect());
     let mut wrong = Vec::new();
-    for ((behaviour, lie), seen) in cases.into_iter().zip(&all) {
-        let one = permitted(behaviour, lie.families(), lie.extent(), Software::Postfix);
-        let single = claim(&alone(seen, lie));
-        if (single.0, single.1) != (one.status, one.confidence) {
-            let wanted = words((one.status, one.confidence));
-            wrong.push(format!("{} from one: {single:?}, not {wanted}", seen.name));
+    for ((behaviour, site), seen) in cases.into_iter().zip(&all) {
+        for controls in [Controls::Asked, Controls::NotAsked] {
+            let wanted = table.expected(site, controls, behaviour);
+            let wanted = [("one", wanted.one), ("two", wanted.two)];
+            for ((from, wanted), said) in wanted.into_iter().zip(said(seen, site, controls)) {
+                if said != wanted {
+                    let name = &seen.name;
+                    wrong.push(format!("{name}, {controls:?}: {from}: {said:?}, not {wanted:?}"));
+                }
+            }
         }
-        let double = claim(&seen.report);
-        let wanted = from_two(behaviour, lie);
-        if (double.0, double.1) != wanted || !is_placed(double.2, lie, double.0) {
-            let wanted = words(wanted);
-            wrong.push(format!("{} from two: {double:?}, not {wanted}", seen.name));
-        }
-        let views = seen.report.views.as_ref().map_or(0, Vec::len);
-        assert_eq!(views, 2, "{}", seen.name);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -203,9 +136,9 @@ fn an_ipv4_listener_that_really_lacks_starttls_is_cleared() {
     };
     let row = Row { beside, ..Row::new("views", "two listeners", internet.past_boxes()) };
     let seen = surveyed(vec![row]).remove(0);
-    let one = claim(&alone(&seen, Lie::NearIpv4));
-    assert_eq!(one, (Status::Stripped, Some(Confidence::Suspected), Some(Place::FamilyPath)));
+    let place = Some(Place::FamilyPath);
+    let suspected = (Status::Stripped, Some(Confidence::Suspected), place);
     let place = Some(Place::NearDestination);
     let cleared = (Status::Inconsistent, Some(Confidence::Suspected), place);
-    assert_eq!(claim(&seen.report), cleared);
+    assert_eq!(said(&seen, Site::NearIpv4, Controls::Asked), [suspected, cleared]);
 }
