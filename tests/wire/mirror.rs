@@ -22,7 +22,7 @@ use mxray::model::probe::{Limits, Mode, Role};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::model::verdict::{Confidence, Status};
 use mxray::observe::Dialler;
-use mxray::plan::{Closer, Intent};
+use mxray::plan::{Breadth, Closer, Intent};
 use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Refusal, Scope};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
@@ -96,6 +96,7 @@ impl Stage {
             intent: Intent {
                 ehlo_names: vec![EHLO_NAME.to_owned()],
                 sources: Vec::new(),
+                breadth: Breadth::Every,
                 port: None,
                 mode: Mode::Starttls,
                 sni: Some(NAME.to_owned()),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::observe;
-use mxray::plan::{Closer, Intent, budget};
+use mxray::plan::{Breadth, Closer, Intent, budget};
 
 use crate::cli::arguments::options::probe::{NamedVantage, ProbeOptions};
 use crate::cli::failure::Failure;
@@ -15,6 +15,7 @@ pub(super) fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<
     Ok(Intent {
         ehlo_names: ehlo_names(probe, host_name),
         sources: sources(probe)?,
+        breadth: Breadth::Every,
         port: probe.port,
         mode: if probe.implicit_tls { Mode::ImplicitTls } else { Mode::Starttls },
         sni: probe.sni.clone(),
