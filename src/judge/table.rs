@@ -319,7 +319,7 @@ const GROUNDS: &[Ground] = &[
         SUSPECTED,
         "over one family every key is one that no trusted issuer vouches for, over the other it is \
          trusted, and no control shows the same",
-        &[Place::FamilyPath],
+        &[Place::FamilyPath, Place::NearDestination],
     ),
     ground(
         Status::Inconsistent,
