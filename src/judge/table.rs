@@ -9,7 +9,8 @@ use crate::model::verdict::{Confidence, Place, Status};
 use super::catalogue::CATALOGUE;
 
 /// Everything that may be claimed.
-pub const CLAIMS: Catalogue = Catalogue { meanings: MEANINGS, claims: GROUNDS, entries: CATALOGUE };
+pub const CLAIMS: Catalogue =
+    Catalogue { meanings: MEANINGS, claims: GROUNDS, families: CATALOGUE };
 
 const fn meaning(status: Status, means: &'static str, never: &'static str) -> Meaning {
     Meaning { status, means, never }
