@@ -51,8 +51,10 @@ fn named(name: &str) -> Report {
 /// The targets of a report as today's rules judge them.
 fn again(report: &Report) -> Vec<TargetReport> {
     let evidence = recorded::evidence(report).unwrap();
-    let pem = report.run.trust.extra_ca_pem.as_deref().unwrap();
-    let roots = Roots::webpki().with_pem(pem.as_bytes()).unwrap();
+    let pem = report.run.trust.extra_ca_pem.as_deref();
+    let roots = Roots::webpki();
+    let roots =
+        pem.map_or_else(|| roots.clone(), |pem| roots.clone().with_pem(pem.as_bytes()).unwrap());
     let context = Context { roots: &roots, verify_name: report.run.verify_name.as_deref() };
     judge::judge_all(&evidence.targets, &evidence.controls, context)
 }
@@ -213,9 +215,9 @@ fn no_reports() -> Vec<(&'static str, String, &'static str)> {
     vec![
         ("empty", String::new(), "is empty"),
         ("blank", " \n".to_owned(), "is empty"),
-        ("testssl", testssl.to_owned(), "not a report of mxray"),
+        ("testssl", testssl.to_owned(), "a JSON object, and this begins with '['"),
         ("sslyze", sslyze.to_owned(), "missing field `schema`"),
-        ("text", "220 mx.example.net ESMTP".to_owned(), "not a report of mxray"),
+        ("text", "220 mx.example.net ESMTP".to_owned(), "begins with '2'"),
         ("torn", torn, "EOF while parsing"),
         (
             "version",
@@ -230,11 +232,12 @@ fn no_reports() -> Vec<(&'static str, String, &'static str)> {
             with_duration(&format!("{duration},{duration}")),
             "duplicate field `duration_ms`",
         ),
-        ("deep", "[".repeat(100_000), "recursion limit exceeded"),
+        ("deep", "[".repeat(100_000), "begins with '['"),
+        ("deep-object", "{\"a\":".repeat(100_000), "not a report of mxray: "),
         (
             "deep-inside",
             with_duration(&format!("{duration},\"x\":{}", "[".repeat(100_000))),
-            "recursion limit exceeded",
+            "not a report of mxray: ",
         ),
         ("runs", many, "several runs"),
     ]

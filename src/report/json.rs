@@ -118,6 +118,12 @@ pub enum ReadError {
     /// There is nothing but blanks.
     #[error("is empty, and not a report of mxray")]
     Empty,
+    /// It begins as no JSON object does.
+    #[error("not a report of mxray: that is a JSON object, and this begins with {first:?}")]
+    NoObject {
+        /// Its first character that is no blank.
+        first: char,
+    },
     /// It is not JSON, or not of this shape.
     #[error("not a report of mxray: {0}")]
     Shape(#[from] serde_json::Error),
@@ -151,6 +157,11 @@ pub fn read(text: &str) -> Result<Report, ReadError> {
 /// # Errors
 /// As [`read`]; a text that holds none is no report either.
 pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
+    match text.trim_start().chars().next() {
+        None => return Err(ReadError::Empty),
+        Some('{') => {}
+        Some(first) => return Err(ReadError::NoObject { first }),
+    }
     for version in serde_json::Deserializer::from_str(text).into_iter::<Version>() {
         let version = version?;
         if version.schema != SCHEMA {
@@ -166,7 +177,7 @@ pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
             None => reports.push(report),
         }
     }
-    if reports.is_empty() { Err(ReadError::Empty) } else { Ok(reports) }
+    Ok(reports)
 }
 
 #[derive(serde::Deserialize)]
@@ -256,8 +267,9 @@ mod tests {
         assert_eq!(read_all(&text).unwrap(), [one.clone(), other]);
         assert_eq!(read_all(&render(&one).unwrap()).unwrap(), [one]);
         for text in ["[1]", "not JSON"] {
-            assert!(matches!(read_all(text), Err(ReadError::Shape(_))), "{text}");
+            assert!(matches!(read_all(text), Err(ReadError::NoObject { .. })), "{text}");
         }
+        assert!(matches!(read_all("{not JSON"), Err(ReadError::Shape(_))));
         for text in ["", " \n"] {
             assert!(matches!(read_all(text), Err(ReadError::Empty)), "{text}");
         }
@@ -291,7 +303,7 @@ mod tests {
     fn another_version_and_another_file_are_told_apart() {
         let version = read(r#"{"schema": "mxray/report/2"}"#).unwrap_err();
         assert!(matches!(version, ReadError::Version { found } if found == "mxray/report/2"));
-        for text in ["{}", "[1]", "SSH-2.0-OpenSSH", r#"{"schema": "mxray/report/1"}"#] {
+        for text in ["{}", "{{", r#"{"schema": "mxray/report/1"}"#] {
             assert!(matches!(read(text), Err(ReadError::Shape(_))), "{text}");
         }
     }
