@@ -32,7 +32,7 @@ use mxray::model::route::Route;
 use mxray::model::target::Target;
 use mxray::model::verdict::Status;
 use mxray::observe::{Dialler, observe};
-use mxray::plan::{self, Closer, Intent, budget};
+use mxray::plan::{self, Breadth, Closer, Intent, budget};
 use mxray::tls::Roots;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustls::client::Resumption;
@@ -168,6 +168,7 @@ impl Full {
         let intent = Intent {
             ehlo_names: vec![NAME.to_owned()],
             sources: Vec::new(),
+            breadth: Breadth::Every,
             port: None,
             mode: Mode::Starttls,
             sni: None,

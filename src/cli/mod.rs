@@ -14,6 +14,7 @@ pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod failure;
 pub(crate) mod host_name;
+pub(crate) mod interruption;
 pub(crate) mod measure;
 pub(crate) mod mirror;
 pub(crate) mod mirrored;
