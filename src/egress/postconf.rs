@@ -262,6 +262,32 @@ impl Configuration {
         only.filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
     }
 
+    /// Every address of a family that mail is bound to, by main.cf or a transport.
+    pub fn all_bound(&self, family: Family) -> Vec<IpAddr> {
+        let services = std::iter::once(None).chain(self.transports().map(Some));
+        services.filter_map(|service| self.bound(service, family)).collect()
+    }
+
+    /// The host that `relayhost` names, as a target is typed: `[host]:port`, or a domain
+    /// whose MX are asked. `None` where mail leaves directly, or where it goes by another
+    /// way than SMTP with STARTTLS.
+    pub fn relay(&self) -> Option<String> {
+        let relay = self.value("relayhost").filter(|relay| !relay.contains(['$', ',', ' ']))?;
+        let (host, port) = match relay.rsplit_once(':') {
+            // The colons of `[ipv6:…]` stand within the brackets.
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ => (relay, None),
+        };
+        let host = host.replace("[ipv6:", "[").replace("[IPv6:", "[");
+        match port {
+            None | Some("smtp") => Some(host),
+            Some("submission") => Some(format!("{host}:587")),
+            // Implicit TLS has no STARTTLS to look at.
+            Some("465" | "smtps" | "submissions") => None,
+            Some(port) => port.parse::<u16>().ok().map(|port| format!("{host}:{port}")),
+        }
+    }
+
     /// Whether a family is used at all (`inet_protocols`).
     pub fn uses(&self, service: Option<&Service>, family: Family) -> bool {
         let protocols = self.value_for(service, "inet_protocols").unwrap_or("all");
@@ -361,6 +387,27 @@ mod tests {
         assert_eq!(read[1].value("smtp_bind_address"), Some("192.0.2.1"));
         assert_eq!(read[1].value("smtp_helo_name"), Some("bulk.example.net"));
         assert_eq!(read[1].value("smtp_tls_loglevel"), None);
+    }
+
+    #[test]
+    fn a_relay_is_read_as_a_target() {
+        for (relayhost, target) in [
+            ("", None),
+            ("example.net", Some("example.net")),
+            ("[mx.example.net]", Some("[mx.example.net]")),
+            ("[mx.example.net]:submission", Some("[mx.example.net]:587")),
+            ("[mx.example.net]:2525", Some("[mx.example.net]:2525")),
+            ("[192.0.2.1]:587", Some("[192.0.2.1]:587")),
+            ("[ipv6:2001:db8::1]", Some("[2001:db8::1]")),
+            ("[mx.example.net]:465", None),
+            ("[mx.example.net]:other", None),
+            ("$mydomain", None),
+        ] {
+            let read = configuration(&format!("relayhost = {relayhost}"), "").relay();
+            assert_eq!(read.as_deref(), target, "{relayhost}");
+            let parsed = target.map(str::parse::<crate::model::target::Target>);
+            assert!(parsed.is_none_or(|parsed| parsed.is_ok()), "{relayhost}");
+        }
     }
 
     #[test]

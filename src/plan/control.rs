@@ -1,9 +1,8 @@
 //! Controls and the canary: other destinations that tell the path from the host.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::first::{Intent, first_probes};
+use super::first::{Breadth, Intent, first_probes};
 pub use crate::model::operator::BUILT_IN_CONTROLS;
 use crate::model::probe::{Family, Probe, Role};
 use crate::model::report::Families;
@@ -29,10 +28,9 @@ pub fn control_probes(
     families: Families,
     intent: &Intent,
 ) -> Vec<Probe> {
-    let mut known = BTreeSet::new();
-    let all = first_probes(target, route, families, intent).into_iter();
-    let first = all.filter(|probe| known.insert((probe.family(), probe.source)));
-    first.map(|probe| Probe { role: Role::Control, ..probe }).collect()
+    let sparing = Intent { breadth: Breadth::OneAFamily(0), ..intent.clone() };
+    let probes = first_probes(target, route, families, &sparing).into_iter();
+    probes.map(|probe| Probe { role: Role::Control, ..probe }).collect()
 }
 
 /// The canary as a target and its route. Its session waits no longer than a

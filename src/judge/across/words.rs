@@ -5,6 +5,7 @@ use super::{Across, DNS_DIFFERS, EVERYWHERE, SEEN_ELSEWHERE, Side, Spot, of_verd
 use crate::judge::claim::Claim;
 use crate::judge::describe;
 use crate::judge::held::Loose;
+use crate::judge::mirror::{MIRROR, Mirrored};
 use crate::judge::promise::words::listed;
 use crate::model::probe::Family;
 use crate::model::verdict::{Confidence, Place, Status};
@@ -62,7 +63,19 @@ fn sentence(across: &Across<'_, '_>, claim: &Claim) -> String {
         return describe::sentence(&across.name, &across.whole, claim);
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    format!("{seen}, as seen from {}", listed(&names))
+    format!("{seen}, as seen from {}{}", listed(&names), cleared(across, claim))
+}
+
+/// The views whose every byte came to a mirror, and from it, as it was sent.
+fn cleared(across: &Across<'_, '_>, claim: &Claim) -> String {
+    let clears = |side: &&&Side<'_>| side.scene.mirror.as_ref().is_some_and(Mirrored::clears_all);
+    let names: Vec<String> =
+        across.sides.iter().filter(clears).map(|side| side.seen.view.name()).collect();
+    if names.is_empty() || claim.because.as_deref() != Some(MIRROR) {
+        return String::new();
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!("; from {} every byte arrives as it was sent", listed(&names))
 }
 
 /// The contrast on which the claim rests.
@@ -139,12 +152,13 @@ pub(super) fn everywhere(across: &Across<'_, '_>) -> String {
 /// The further view that would settle what a claim leaves open.
 fn settled_by(claim: &Claim, several: bool) -> Option<&'static str> {
     let from_outside = "ask the operator, or look from inside the destination's network: only that \
-                        tells a server without STARTTLS from a box at its edge";
+                        tells the server's own doing from a box at its edge";
     match (claim.status, claim.confidence) {
-        (Status::Inconsistent, _) if claim.because.as_deref() == Some(EVERYWHERE) => {
+        (Status::Inconsistent | Status::Stripped, _)
+            if claim.place == Some(Place::NearDestination) =>
+        {
             Some(from_outside)
         }
-        (Status::Stripped, _) if claim.place == Some(Place::NearDestination) => Some(from_outside),
         (Status::NotOffered, _) if claim.because.is_none() && several => Some(from_outside),
         (Status::Stripped | Status::Intercepted, Some(Confidence::Suspected)) => {
             Some("ask more often from each of them (--repeats)")

@@ -56,6 +56,8 @@ fn mirror(sessions: Vec<MirrorSession>) -> MirrorEvidence {
         error: None,
         clock_offset_ms: Some(0),
         complete_since: Some("2026-11-21T22:00:00Z".parse().unwrap()),
+        endpoint: None,
+        channel_is_shared: Some(true),
         sessions,
     }
 }
@@ -131,6 +133,8 @@ fn a_strangers_session_is_not_taken_for_ours() {
     let early = own.started_at - SignedDuration::from_hours(3);
     let gap = MirrorEvidence {
         complete_since: Some(own.started_at + SignedDuration::from_secs(60)),
+        endpoint: None,
+        channel_is_shared: Some(true),
         ..mirror(vec![MirrorSession { started_at: early, ..own }])
     };
     let evidence = Evidence { mirror: Some(gap), ..mirrored_evidence(vec![transcript(ours())]) };
@@ -146,6 +150,8 @@ fn a_file_says_nothing_of_what_is_not_in_it() {
         source: MirrorSource::File,
         clock_offset_ms: None,
         complete_since: None,
+        endpoint: None,
+        channel_is_shared: Some(true),
         ..mirror(Vec::new())
     };
     let ours = transcript(cut_here(Ended::ByUs));
