@@ -138,7 +138,7 @@ fn keys() -> Vec<Row> {
     };
     let nodes = [Flaw::None, Flaw::SelfSigned, Flaw::None].map(|flaw| postfix(flaw).into());
     let farm = Script::Farm(nodes.to_vec());
-    let other = |status, why| Permitted::sure(status, Confidence::Corroborated, why);
+    let other = |status, why| Permitted::sure(status, Confidence::Suspected, why);
     vec![
         case("DANE, expired", dane(postfix(Flaw::Expired), Published::EveryKey), kept()),
         case("DANE, wrong name", dane(postfix(Flaw::WrongName), Published::EveryKey), kept()),
@@ -223,7 +223,7 @@ fn policies() -> Vec<Row> {
     let doubted = |status| {
         Permitted::sure(
             status,
-            Confidence::Corroborated,
+            Confidence::Suspected,
             "a second machine breaks the host's promise",
         )
     };
