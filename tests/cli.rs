@@ -292,7 +292,7 @@ fn a_mirror_on_unprivileged_ports_is_asked_by_the_command_that_it_prints() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("the token");
     let (log, saved) = (folder.path().join("mirror.log"), folder.path().join("proof.json"));
-    std::fs::write(&token, "0123456789abcdefghij\n").unwrap();
+    fs::write(&token, "0123456789abcdefghij\n").unwrap();
     let mut mirror = Command::new(env!("CARGO_BIN_EXE_mxray"))
         .args(["mirror", "--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
         .args(["--exchange", "127.0.0.1:0", "--name", "mirror.test"])

@@ -16,7 +16,7 @@ use mxray::model::report::{
 };
 use mxray::model::verdict::{Confidence, Status};
 use mxray::observe::Dialler;
-use mxray::plan::{BUILT_IN_CONTROLS, Closer, Intent};
+use mxray::plan::{BUILT_IN_CONTROLS, Breadth, Closer, Intent};
 use mxray::sim::internet::{Internet, Path, Running};
 use mxray::sim::middlebox::{Behaviour, Scope};
 use mxray::sim::pki::Flaw;
@@ -407,12 +407,14 @@ async fn surveyed(views: Vec<(String, &Running, bool)>, ehlo_name: &str, roots: 
         intent: Intent {
             ehlo_names: vec![ehlo_name.to_owned()],
             sources: Vec::new(),
+            breadth: Breadth::Every,
             port: None,
             mode: Mode::Starttls,
             sni: None,
             limits: Limits { session: PATIENCE, greeting: PATIENCE },
             repeats: 2,
             other_ports: false,
+            second_look: false,
             closer: Closer::default(),
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },

@@ -221,11 +221,7 @@ fn policies() -> Vec<Row> {
     let enforced = |internet| sts(internet, "enforce", HOST);
     let not_offered = || Permitted::plain(Status::NotOffered, "no promise binds");
     let doubted = |status| {
-        Permitted::sure(
-            status,
-            Confidence::Suspected,
-            "a second machine breaks the host's promise",
-        )
+        Permitted::sure(status, Confidence::Suspected, "a second machine breaks the host's promise")
     };
     vec![
         case("MTA-STS, expired", enforced(all(postfix(Flaw::Expired))), policy_failed())
