@@ -109,10 +109,16 @@ fn what_was_typed_is_shown_without_its_control_characters() {
 }
 
 #[test]
-fn the_schema_is_the_one_that_is_checked_in() {
+fn the_schemas_are_those_that_are_checked_in() {
     let output = run(&["schema"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(out(&output), include_str!("../schema/report-1.json"));
+    for of in ["report", "tlsa", "policy", "egress"] {
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schema/{of}-1.json"));
+        assert_eq!(out(&run(&["schema", of])), fs::read_to_string(kept).unwrap(), "{of}");
+    }
+    assert_eq!(out(&run(&["schema", "compare"])), out(&output), "compare prints a report");
+    assert!(refused(&["schema", "polcy"]).contains("policy"));
 }
 
 #[test]

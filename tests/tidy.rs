@@ -6,10 +6,11 @@
     reason = "a file of this repository that cannot be read fails the test"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Folders that the repository does not keep.
 const NOT_OURS: [&str; 2] = ["target", ".git"];
@@ -190,6 +191,60 @@ fn every_rule_that_peers_get_wrong_has_its_tests() {
             assert!(known.contains(test), "no such test: {test}");
         }
     }
+}
+
+/// Every direct dependency with its licence, alternatives in order, as cargo has it.
+fn licences() -> BTreeMap<String, String> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&metadata.stderr);
+    assert!(metadata.status.success(), "{text}");
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let named = |name: &str| packages.iter().find(|package| package["name"] == name).unwrap();
+    let wanted = named("mxray")["dependencies"].as_array().unwrap().iter();
+    let names = wanted.map(|one| one["name"].as_str().unwrap());
+    names
+        .map(|name| (name.to_owned(), in_order(named(name)["license"].as_str().unwrap())))
+        .collect()
+}
+
+/// `MIT/Apache-2.0` and `Apache-2.0 OR MIT` are one.
+fn in_order(licence: &str) -> String {
+    if licence.contains('(') {
+        return licence.to_owned();
+    }
+    let mut choices: Vec<&str> = licence.split(" OR ").flat_map(|one| one.split('/')).collect();
+    choices.sort_unstable();
+    choices.join(" OR ")
+}
+
+/// docs/dependencies.md: what each direct dependency is for, and its licence.
+#[test]
+fn every_dependency_is_explained_with_its_licence() {
+    let text = fs::read_to_string(root().join("docs/dependencies.md")).unwrap();
+    let (reasons, rest) = text.split_once("## Licences").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let told: BTreeMap<String, String> = rows
+        .flat_map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let licence = in_order(cells[0]);
+            cells[1].split(", ").map(|name| (name.to_owned(), licence.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    let licences = licences();
+    assert!(licences.len() > 30, "{licences:?}");
+    assert_eq!(told, licences, "the table of licences");
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
+    let used = reasons.lines().filter(|line| line.starts_with("| "));
+    let words: BTreeSet<&str> = used.flat_map(|line| line.split(|it| !is_part(it))).collect();
+    let missing: Vec<&String> =
+        licences.keys().filter(|name| !words.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "no row of docs/dependencies.md says what for: {missing:?}");
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Usage(Complaint),
     /// The program or its output failed.
     Internal(Complaint),
+    /// The user ended it before there was anything to report.
+    Interrupted(Complaint),
 }
 
 /// What is said on standard error: one line, and one more that helps.
@@ -37,12 +39,19 @@ impl Failure {
         Self::Internal(Complaint { message: message.to_string(), hint: None })
     }
 
+    /// The end before there was anything to report.
+    pub(crate) fn interrupted() -> Self {
+        let message = "interrupted before anything was measured".to_owned();
+        Self::Interrupted(Complaint { message, hint: None })
+    }
+
     /// The exit status that goes with it (docs/report.md).
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::ClosedPipe => Exit::Fine,
             Self::Usage(_) => Exit::Usage,
             Self::Internal(_) => Exit::Internal,
+            Self::Interrupted(_) => Exit::Undetermined,
         }
     }
 
@@ -50,7 +59,9 @@ impl Failure {
     pub(crate) fn complaint(&self) -> Option<&Complaint> {
         match self {
             Self::ClosedPipe => None,
-            Self::Usage(complaint) | Self::Internal(complaint) => Some(complaint),
+            Self::Usage(complaint) | Self::Internal(complaint) | Self::Interrupted(complaint) => {
+                Some(complaint)
+            }
         }
     }
 }

@@ -11,21 +11,25 @@ use jiff::Timestamp;
 use mxray::dns::{Notice, Resolver, ResolverError};
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
-use mxray::model::probe::Family;
+use mxray::model::probe::{Family, LOCAL};
 use mxray::model::report::{Families, FamilyUse, Report, Run, SCHEMA, TargetReport, Vantage};
 use mxray::model::target::TargetKind;
 use mxray::observe::Dialler;
-use mxray::survey::{self, Outcome, Survey};
-use mxray::vantage::command::{Agent, Fault};
+use mxray::survey::{self, Event, Outcome, Survey};
+use mxray::vantage::command::Agent;
 use mxray::vantage::local::Local;
 use mxray::vantage::{Observer, VantagePoint};
 use tokio::sync::mpsc;
 
 use crate::cli::arguments::options::probe::{NamedVantage, Way};
 use crate::cli::failure::Failure;
+use crate::cli::interruption::interrupted;
 use crate::cli::mirrored;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+
+/// The program of a vantage point that never said what it is.
+const UNKNOWN_TOOL: &str = "unknown";
 
 /// From this offset on a vantage point's clock is worth a warning, in milliseconds.
 const LARGEST_CLOCK_OFFSET: i64 = 2000;
@@ -45,7 +49,10 @@ pub(crate) async fn report(
     let asked = settings.asked;
     let (notices, said) = mpsc::unbounded_channel();
     let local = Local { resolver: resolver(&settings, notices)?, dialler: dialler.clone() };
-    let vantages = vantages(local, &settings.vantages, terminal).await?;
+    let vantages = tokio::select! {
+        vantages = vantages(local, &settings.vantages, terminal) => vantages,
+        () = interrupted() => return Err(Failure::interrupted()),
+    };
     let mut outcome = surveyed(&settings, vantages.clone(), said, terminal).await;
     mirrored::complete(&mut outcome.evidence, settings.mirror.as_ref(), &dialler).await;
     let Settings { roots, verify_name, .. } = settings;
@@ -70,28 +77,39 @@ pub(crate) async fn report(
     Ok(Report { schema: SCHEMA.to_owned(), run, targets, controls })
 }
 
-/// This process and the others that were named; each agent has said who it is.
+/// This process and the others that were named; each agent has said who it is, or
+/// will not say anything.
 async fn vantages(
     local: Local,
     named: &[NamedVantage],
     terminal: &Terminal,
-) -> Result<Arc<[VantagePoint]>, Failure> {
+) -> Arc<[VantagePoint]> {
     let started = join_all(named.iter().map(|named| observer(named, terminal))).await;
-    let mut vantages = vec![VantagePoint::here(local)];
-    for (named, observer) in named.iter().zip(started) {
-        vantages.push(VantagePoint { id: named.name.clone(), observer: observer? });
-    }
-    Ok(vantages.into())
+    let others = named
+        .iter()
+        .zip(started)
+        .map(|(named, observer)| VantagePoint { id: named.name.clone(), observer });
+    std::iter::once(VantagePoint::here(local)).chain(others).collect()
 }
 
-/// Who observes at another vantage point.
-async fn observer(named: &NamedVantage, terminal: &Terminal) -> Result<Observer, Failure> {
+/// Who observes at another vantage point. One that never begins costs no more than
+/// its own view: what it was to see is not measured, and the report says so.
+async fn observer(named: &NamedVantage, terminal: &Terminal) -> Observer {
     let command = match &named.way {
-        Way::Socks5(proxy) => return Ok(Observer::Socks5(proxy.clone())),
+        Way::Socks5(proxy) => return Observer::Socks5(proxy.clone()),
         Way::Command(command) => command,
     };
-    let agent = Agent::start(command).await;
-    let agent = agent.map_err(|fault| unusable(&named.name, command, &fault))?;
+    let agent = match Agent::start(command).await {
+        Ok(agent) => agent,
+        Err(fault) => {
+            terminal.warning(&format!("vantage point {}: {fault}", named.name));
+            terminal.hint(&format!(
+                "run `{command}` by hand: it should print one line that begins with {{\"hello\", \
+                 and wait"
+            ));
+            return Observer::Absent(fault);
+        }
+    };
     let offset = agent.clock().milliseconds();
     if offset.abs() > LARGEST_CLOCK_OFFSET {
         terminal.warning(&format!(
@@ -100,18 +118,7 @@ async fn observer(named: &NamedVantage, terminal: &Terminal) -> Result<Observer,
             named.name
         ));
     }
-    Ok(Observer::Command(agent))
-}
-
-/// A vantage point that never began is a fault of what was typed, or of that machine.
-fn unusable(name: &str, command: &str, fault: &Fault) -> Failure {
-    Failure::usage(
-        format!("vantage point {name}: {fault}"),
-        format!(
-            "run `{command}` by hand: it should print one line that begins with {{\"hello\", and \
-             wait"
-        ),
-    )
+    Observer::Command(agent)
 }
 
 /// Runs the survey and shows what it is doing.
@@ -129,16 +136,27 @@ pub(crate) async fn surveyed(
         controls: settings.controls.clone(),
         roots: settings.roots.clone(),
     };
+    let absent: Vec<String> = absent(&survey.vantages).map(|absent| absent.id.clone()).collect();
+    let said_before = |event: &Event| matches!(event, Event::VantageFault { vantage, .. } if absent.contains(vantage));
     let targets = settings.targets.clone();
     let mut survey = std::pin::pin!(survey::run(survey, targets, events, interrupted()));
     let mut progress = terminal.progress();
     loop {
         tokio::select! {
             outcome = &mut survey => return outcome,
-            Some(event) = happening.recv() => progress.show(&event),
+            Some(event) = happening.recv() => {
+                if !said_before(&event) {
+                    progress.show(&event);
+                }
+            }
             Some(notice) = said.recv() => progress.warn(&words(&notice)),
         }
     }
+}
+
+/// Agents that never began.
+fn absent(vantages: &[VantagePoint]) -> impl Iterator<Item = &VantagePoint> {
+    vantages.iter().filter(|vantage| matches!(vantage.observer, Observer::Absent(_)))
 }
 
 /// A resolver, if there is a name among the targets: its settings cost a file
@@ -173,14 +191,6 @@ fn words(notice: &Notice) -> String {
     }
 }
 
-/// Ctrl-C: the report then holds what is known so far. Where no handler can be
-/// had, the key ends the process as usual.
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 /// A vantage point as the report describes it.
 fn described(
     vantage: &VantagePoint,
@@ -192,25 +202,33 @@ fn described(
     let ours = observations.filter(|observation| observation.probe.vantage == vantage.id);
     let seen = ours.filter_map(|observation| observation.probe.source);
     let sources: BTreeSet<_> = seen.chain(vantage.sources().iter().copied()).collect();
-    let agent = match &vantage.observer {
-        Observer::Local(_) | Observer::Socks5(_) => None,
-        Observer::Command(agent) => Some(agent),
+    let (clock_offset_ms, tool, absence) = match &vantage.observer {
+        Observer::Local(_) | Observer::Socks5(_) => (Some(0), judge::PROGRAM.to_owned(), None),
+        Observer::Command(agent) => {
+            (Some(agent.clock().milliseconds()), agent.hello().tool.clone(), None)
+        }
+        Observer::Absent(fault) => (None, UNKNOWN_TOOL.to_owned(), Some(fault.to_string())),
     };
     Vantage {
         id: vantage.id.clone(),
         kind: vantage.kind(),
         sources: sources.into_iter().collect(),
         families: families(&outcome.evidence, &vantage.id, asked),
-        clock_offset_ms: Some(agent.map_or(0, |agent| agent.clock().milliseconds())),
-        tool: agent.map_or_else(|| judge::PROGRAM.to_owned(), |agent| agent.hello().tool.clone()),
-        error: outcome.faults.get(&vantage.id).cloned(),
+        clock_offset_ms,
+        tool,
+        error: absence.or_else(|| outcome.faults.get(&vantage.id).cloned()),
         resolver: outcome.resolvers.get(&vantage.id).cloned(),
         recorded: None,
     }
 }
 
-/// A family is usable if it was for any target.
+/// A family is usable if it was for any target. A vantage point that failed before it
+/// led anywhere was asked over none.
 fn families(evidence: &[Evidence], vantage: &str, asked: Families) -> Families {
+    let mut routes = evidence.iter().flat_map(|evidence| &evidence.routes);
+    if vantage != LOCAL && !routes.any(|route| route.vantage == vantage) {
+        return Families { ipv4: FamilyUse::NotAsked, ipv6: FamilyUse::NotAsked };
+    }
     let state = |family: Family| {
         let states = || evidence.iter().map(|evidence| evidence.families_at(vantage).of(family));
         if asked.of(family) == FamilyUse::NotAsked {

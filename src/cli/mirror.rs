@@ -15,7 +15,6 @@ use mxray::model::probe::Mode;
 use mxray::model::report::Speaker;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -23,6 +22,7 @@ use crate::cli::arguments::{Exchange, Listen, MirrorArguments};
 use crate::cli::check::block_on;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::interruption::interrupted;
 use crate::cli::terminal::Terminal;
 use crate::cli::{host_name, mirrored};
 
@@ -106,32 +106,12 @@ async fn serve(
     for (listener, mode) in listeners {
         serving.spawn(mirror.clone().serve(listener, mode));
     }
-    let mut stop = std::pin::pin!(stopped());
+    let mut stop = std::pin::pin!(interrupted());
     loop {
         tokio::select! {
             () = &mut stop => return Ok(Exit::Fine),
             Some(notice) = happening.recv() => say(&notice, terminal),
         }
-    }
-}
-
-/// Ctrl-C, or what a supervisor sends. Where no handler can be had, the signal ends the
-/// process as usual.
-async fn stopped() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = terminated => {}
-        () = interrupted => {}
     }
 }
 

@@ -82,6 +82,13 @@ impl Terminal {
         }
     }
 
+    /// What to do about a warning.
+    pub(crate) fn hint(&self, text: &str) {
+        if !self.quiet {
+            self.complain(AnsiColor::Cyan.on_default(), "hint", text);
+        }
+    }
+
     /// A progress view on standard error; without a terminal, or where the user
     /// wants quiet, it shows warnings at most.
     pub(crate) fn progress(&self) -> Progress<'_> {

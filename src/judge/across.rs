@@ -362,10 +362,19 @@ fn spots<'s, 'a>(sides: &[&'s Side<'a>]) -> Vec<Spot<'s, 'a>> {
     spots
 }
 
-/// What the target's own recordings say of each view's sessions, where it is a mirror.
+/// What the target's own recordings say of each view's sessions, where it is a mirror. What
+/// they say of every vantage point's lies near the destination.
 fn mirrored(spot: &Spot<'_, '_>) -> Vec<Claim> {
-    let looks = spot.looks.iter();
-    looks.filter_map(|look| verdict::mirrored(look.address, &look.side.scene)).collect()
+    let looks = || spot.looks.iter().filter(|look| look.side.scene.mirror.is_some());
+    let claims: Vec<Claim> =
+        looks().filter_map(|look| verdict::mirrored(look.address, &look.side.scene)).collect();
+    let vantages: BTreeSet<&str> = looks().map(|look| look.side.vantage()).collect();
+    let alike = claims.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
+    let open = claims.first().is_some_and(|claim| claim.place.is_none());
+    if vantages.len() < 2 || claims.len() < looks().count() || !alike || !open {
+        return claims;
+    }
+    claims.into_iter().map(|claim| claim.at(Place::NearDestination)).collect()
 }
 
 /// What a view alone says of the whole target, beside its addresses.

@@ -65,6 +65,11 @@ catalogue! {
         ["a connection that failed on the way, which should not happen each time at the same place"],
         "repeat it; if it breaks off each time at the same command, look for a device on the way that inspects SMTP",
         ["docs/detection.md §1"];
+    MIRROR_EXCHANGE_INTERCEPTED: "mirror-exchange-intercepted", Warning,
+        "the TLS session in which a mirror's transcripts were fetched was not with the mirror itself: somebody on the way ends TLS, could read the transcripts, and could neither change them nor learn the token",
+        ["a proxy of the mirror's own operator that ends TLS in front of it"],
+        "find the device that ends TLS; where others must not read the transcripts, let them travel as a file (mxray mirror --log FILE, --mirror-log FILE)",
+        ["RFC 9266", "docs/detection.md §1 (e)"];
     MIRROR_UNAVAILABLE: "mirror-unavailable", Notice,
         "a mirror was named, and its transcripts could not be had",
         ["the port for the exchange is filtered between here and the mirror"],

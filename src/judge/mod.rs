@@ -53,6 +53,7 @@ use address::Address;
 use closer::Closer;
 use controls::Controls;
 use interception::Tell;
+use mirror::Mirrored;
 use policies::Promised;
 use promise::ledger::Ledger;
 use promise::proof::{self, Promises, Witness};
@@ -61,7 +62,6 @@ use views::Seen;
 
 use crate::model::evidence::Evidence;
 use crate::model::finding::Finding;
-use crate::model::mirror::MirrorReport;
 use crate::model::report::{HostReport, TargetReport, ViewReport};
 use crate::model::verdict::{Status, Verdict};
 use crate::tls::Roots;
@@ -83,6 +83,15 @@ impl Context<'_> {
     }
 }
 
+/// What else bears on what one view saw.
+#[derive(Clone, Copy)]
+struct Beside<'b> {
+    /// Promises that other targets and controls keep or break.
+    witnesses: &'b [Witness],
+    /// What a mirror says of the sessions of all views.
+    mirror: Option<&'b Mirrored>,
+}
+
 /// Everything that a rule may look at.
 struct Scene<'a> {
     addresses: Vec<Address<'a>>,
@@ -94,7 +103,7 @@ struct Scene<'a> {
     /// What closer looks at the servers showed.
     closer: Closer,
     promises: Promises,
-    mirror: Option<MirrorReport>,
+    mirror: Option<Mirrored>,
     roots: &'a Roots,
 }
 
@@ -103,9 +112,11 @@ impl<'a> Scene<'a> {
         evidence: &Evidence,
         readings: &'a [Reading<'a>],
         controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
-        witnesses: &[Witness],
+        beside: Beside<'_>,
         context: Context<'a>,
     ) -> Self {
+        let Beside { witnesses, mirror } = beside;
+        let mirror = mirror.map(|mirror| mirror.of(readings));
         let (controls, control_readings) = controls;
         let addresses = address::group(evidence, readings);
         let own = ledger(evidence, readings, context);
@@ -121,7 +132,6 @@ impl<'a> Scene<'a> {
         let tells = interception::tells(&addresses, &controls);
         let roots = context.roots;
         let closer = Closer::new(evidence);
-        let mirror = mirror::compared(evidence, readings);
         Self {
             addresses,
             readings,
@@ -208,16 +218,19 @@ fn report<'a>(
     let contrasts = compare::contrasts(&cells, readings);
     let seen = views::all((evidence, readings), controls);
     let Closer { injections, ranges } = Closer::new(evidence);
+    let mirror = mirror::compared(evidence, readings);
+    let mirrored = mirror.as_ref().map(|mirror| Mirrored::whole(mirror, readings));
+    let beside = Beside { witnesses, mirror: mirrored.as_ref() };
     let judged = match seen.as_slice() {
         [] => {
-            let scene = Scene::new(evidence, readings, controls, witnesses, context);
+            let scene = Scene::new(evidence, readings, controls, beside, context);
             judged(evidence, &scene, &promised)
         }
         // Controls may have been asked from elsewhere too.
-        [one] => judged(&one.evidence, &one.scene(witnesses, context), &promised),
+        [one] => judged(&one.evidence, &one.scene(beside, context), &promised),
         several => {
-            let whole = Scene::new(evidence, readings, controls, witnesses, context);
-            let side = |seen| Side::new(seen, Seen::scene(seen, witnesses, context));
+            let whole = Scene::new(evidence, readings, controls, beside, context);
+            let side = |seen| Side::new(seen, Seen::scene(seen, beside, context));
             let sides: Vec<Side<'_>> = several.iter().map(side).collect();
             judged_across(&Across::new(evidence.target.name(), &sides, whole), &promised)
         }
@@ -241,7 +254,7 @@ fn report<'a>(
         findings: judged.findings,
         injections,
         tls_ranges: ranges,
-        mirror: mirror::compared(evidence, readings),
+        mirror,
     }
 }
 
@@ -268,9 +281,9 @@ fn judged_across(across: &Across<'_, '_>, promised: &Promised) -> Judged {
 
 impl Seen<'_> {
     /// What one view saw, as if it were all.
-    fn scene<'a>(&'a self, witnesses: &[Witness], context: Context<'a>) -> Scene<'a> {
+    fn scene<'a>(&'a self, beside: Beside<'_>, context: Context<'a>) -> Scene<'a> {
         let controls = (&*self.controls, &*self.control_readings);
-        Scene::new(&self.evidence, &self.readings, controls, witnesses, context)
+        Scene::new(&self.evidence, &self.readings, controls, beside, context)
     }
 }
 

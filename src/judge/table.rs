@@ -178,31 +178,44 @@ const GROUNDS: &[Ground] = &[
         "(e) the transcripts of both ends of a session with a mirror: TLS was completed with another \
          certificate than the one that the mirror presents, without proof of its key, or at the \
          mirror's end alone",
-        &[],
+        ANYWHERE,
     ),
     ground(
         Status::Stripped,
         PROVEN,
         "(e) the same: bytes were changed, taken out or put in on the way, and the mirror's offer or \
          TLS did not come about",
-        &[],
+        ANYWHERE,
     ),
     ground(
         Status::Intercepted,
         CORROBORATED,
         "a 220 greeting at the address of a mirror in every session, two at least, while the mirror, \
-         whose record is complete, had none of them",
-        &[],
+         whose record is complete, had none of them, and from another view that address and port lead \
+         to it",
+        ANYWHERE,
     ),
-    ground(Status::Intercepted, SUSPECTED, "the same in one session, or not in all", &[]),
+    ground(
+        Status::Intercepted,
+        SUSPECTED,
+        "the same in one session, or not in all; or where only another port of that address is known \
+         to lead to the mirror",
+        ANYWHERE,
+    ),
     ground(
         Status::Stripped,
         CORROBORATED,
         "every session with an address of a mirror, two at least, was cut off at STARTTLS or in the \
-         handshake, and neither end did it",
-        &[],
+         handshake, and neither end did it; not where our ClientHello arrived and silence followed",
+        ANYWHERE,
     ),
-    ground(Status::Stripped, SUSPECTED, "the same in one session, or not in all", &[]),
+    ground(
+        Status::Stripped,
+        SUSPECTED,
+        "the same in one session, of one; or by silence after our ClientHello arrived, as on a path \
+         that loses large packets",
+        ANYWHERE,
+    ),
     ground(
         Status::Stripped,
         PROVEN,

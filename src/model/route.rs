@@ -53,6 +53,20 @@ impl LookupError {
     pub fn is_denial(self) -> bool {
         matches!(self, Self::Nxdomain | Self::Nodata)
     }
+
+    /// The same for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Nxdomain => "the name does not exist (NXDOMAIN)",
+            Self::Nodata => "no such record",
+            Self::Servfail => "the resolver failed (SERVFAIL)",
+            Self::Refused => "the resolver refused to answer (REFUSED)",
+            Self::Bogus => "the DNSSEC signatures do not hold (bogus)",
+            Self::Timeout => "no answer in time",
+            Self::Unreachable => "the resolver could not be reached",
+            Self::Other => "the lookup failed",
+        }
+    }
 }
 
 /// How a target leads to hosts.

@@ -14,7 +14,7 @@ use crate::model::report::ResolverUsed;
 use crate::model::session::Stage;
 use crate::plan;
 use crate::vantage::VantagePoint;
-use crate::vantage::command::Fault;
+use crate::vantage::fault::Fault;
 
 /// What makes two probes the same question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

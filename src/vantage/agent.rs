@@ -19,8 +19,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::local::Local;
 use super::wire::{
-    self, Answer, Ask, Greeting, Hello, LONGEST_REQUEST, LineError, PROTOCOL, PlannedProbe,
-    Request, Resolve, Say, Wanted,
+    self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_REQUEST, LineError, PROTOCOL,
+    PlannedProbe, Request, Resolve, Say, Wanted,
 };
 use crate::model::entries::Recording;
 use crate::model::probe::{Limits, Probe};
@@ -31,9 +31,6 @@ use crate::smtp::argument::{is_domain_name, is_ehlo_argument};
 /// Ports that an agent connects to without being told otherwise: SMTP, and
 /// submission with TLS from the start and by STARTTLS (RFC 8314).
 pub const PORTS: [u16; 3] = [25, 465, 587];
-
-/// Requests that are worked on at once.
-const AT_ONCE: usize = 32;
 
 /// Between the beginnings of two connections, whatever the client asks for.
 const PACE: Duration = Duration::from_millis(20);
@@ -111,10 +108,18 @@ where
             Err(LineError::Io(error)) => break Err(error),
             Err(error) => break Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         };
+        let (id, wanted) = match work_of(&line) {
+            Ok(wanted) => wanted,
+            Err(answer) => {
+                send(&lines, &answer).await;
+                continue;
+            }
+        };
         let Ok(permit) = at_once.clone().acquire_owned().await else { break Ok(()) };
         let (agent, turns, lines) = (agent.clone(), turns.clone(), lines.clone());
         work.spawn(async move {
-            agent.answer(&line, &turns, &lines).await;
+            let say = agent.answer(id, wanted, &turns, &lines).await;
+            send(&lines, &Answer { id, say }).await;
             drop(permit);
         });
         while work.try_join_next().is_some() {}
@@ -124,6 +129,30 @@ where
     drop(lines);
     let _ = writer.await;
     ended
+}
+
+/// What takes its time.
+enum Work {
+    Resolve(Resolve),
+    Probe(Box<PlannedProbe>),
+}
+
+/// What a request asks to be done; or else its answer, where nothing is to be done
+/// for it: a client that waits for other answers asks for the clock, to learn whether
+/// this agent is alive.
+fn work_of(line: &[u8]) -> Result<(u64, Work), Answer> {
+    match serde_json::from_slice(line) {
+        Ok(Request { id, ask: Ask::Resolve(wanted) }) => Ok((id, Work::Resolve(wanted))),
+        Ok(Request { id, ask: Ask::Probe(planned) }) => Ok((id, Work::Probe(planned))),
+        Ok(Request { id, ask: Ask::Clock }) => {
+            Err(Answer { id, say: Say::Clock { now: Timestamp::now() } })
+        }
+        // Without an id nobody waits for the answer, but it says what is wrong.
+        Err(error) => {
+            let say = Say::Refused(format!("not a request of {PROTOCOL}: {error}"));
+            Err(Answer { id: 0, say })
+        }
+    }
 }
 
 async fn write<W: AsyncWrite + Unpin>(mut queue: mpsc::Receiver<Vec<u8>>, mut to: W) {
@@ -160,24 +189,20 @@ impl Agent {
         }
     }
 
-    async fn answer(&self, line: &[u8], turns: &Turns, lines: &mpsc::Sender<Vec<u8>>) {
-        let Request { id, ask } = match serde_json::from_slice(line) {
-            Ok(request) => request,
-            // Without an id nobody waits for the answer, but it says what is wrong.
-            Err(error) => {
-                let say = Say::Refused(format!("not a request of {PROTOCOL}: {error}"));
-                return send(lines, &Answer { id: 0, say }).await;
-            }
-        };
-        let say = match ask {
-            Ask::Clock => Say::Clock { now: Timestamp::now() },
-            Ask::Resolve(wanted) => self.resolve(&wanted).await,
-            Ask::Probe(planned) => match self.allowed.probe(&planned) {
+    async fn answer(
+        &self,
+        id: u64,
+        work: Work,
+        turns: &Turns,
+        lines: &mpsc::Sender<Vec<u8>>,
+    ) -> Say {
+        match work {
+            Work::Resolve(wanted) => self.resolve(&wanted).await,
+            Work::Probe(planned) => match self.allowed.probe(&planned) {
                 Ok(probe) => self.observe(id, probe, turns, lines).await,
                 Err(why) => Say::Refused(why),
             },
-        };
-        send(lines, &Answer { id, say }).await;
+        }
     }
 
     async fn resolve(&self, wanted: &Resolve) -> Say {
@@ -230,7 +255,7 @@ impl Allowed {
         }
         // Closer looks at a server are made from where the user sits, or not at all.
         if !probe.role.is_judged() {
-            return Err(format!("this agent only observes: {:?} is more", probe.role));
+            return Err("this agent only observes, and takes no closer look".to_owned());
         }
         // What stands in a command must not be able to end it.
         if probe.ehlo_name.as_deref().is_some_and(|name| !is_ehlo_argument(name)) {

@@ -1,30 +1,31 @@
 //! A vantage point behind a command: `ssh host mxray agent --stdio`, `ip netns
 //! exec …`, `docker exec -i …`.
 //!
-//! Owns the command's life, its first words, and what counts as its fault. Whatever
-//! an agent does wrong (it dies, hangs, talks garbage, is of another version) ends
-//! as a [`Fault`], which is about us and never about a target.
+//! Owns its first words, questions and answers, and what counts as its fault: what an
+//! agent does wrong ends as a [`Fault`], which is about us and never about a target.
 
-use std::collections::{HashMap, VecDeque};
-use std::process::Stdio;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::io::{AsyncWriteExt as _, BufReader};
+use tokio::process::{ChildStdin, ChildStdout};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
+use super::child::{Child, Complaints};
+use super::fault::{Ending, Fault};
 use super::wire::{
-    self, Answer, Ask, Greeting, Hello, LONGEST_ANSWER, PROTOCOL, PlannedProbe, Request, Resolve,
-    Resolved, Say,
+    self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_ANSWER, PROTOCOL, PlannedProbe, Request,
+    Resolve, Resolved, Say,
 };
 use crate::model::observation::Observation;
 use crate::model::probe::Probe;
+use crate::model::route::{Dnssec, LookupError, Route};
 use crate::model::session::Stage;
-use crate::observe::ProxyFault;
 
 /// How long the command may take until its first words: an ssh connection to the
 /// other end of the world, with a key.
@@ -36,6 +37,14 @@ const RESOLVE_PATIENCE: Duration = Duration::from_mins(1);
 /// How long the answer to a small question may take.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often an agent that is being waited for is asked a small question, to tell one
+/// that works from one that hangs.
+const PULSE: Duration = Duration::from_secs(5);
+
+/// From this offset on a clock makes good signatures seem bad: they are valid for
+/// days, and clocks that are kept differ by less (RFC 6781 §4.4.2).
+const MISLEADING_OFFSET: SignedDuration = SignedDuration::from_mins(5);
+
 /// What a session may take beyond its own limits: the way to the agent and back,
 /// and the agent's own turns.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -43,71 +52,13 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// Lines before the first words that are passed over: login banners.
 const BANNER_LINES: usize = 100;
 
-/// Bytes of standard error that are kept for the message, from the end.
-const LAST_WORDS: usize = 1024;
-
-/// Why a vantage point does not observe, or no longer does.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// The command cannot be started.
-    #[error("{command}: {error}")]
-    Start {
-        /// The command.
-        command: String,
-        /// The operating system's words.
-        error: String,
-    },
-    /// It said nothing in time.
-    #[error(
-        "it said nothing for {0} s; if it asks for a password, let it use a key (ssh -o BatchMode=yes)"
-    )]
-    Silent(u64),
-    /// It ended before it said who it is.
-    #[error("it ended before it said who it is{0}")]
-    EndedEarly(String),
-    /// It is of another version, or another program.
-    #[error(
-        "it speaks {found:?}, and only {PROTOCOL:?} is known here: use the same mxray at both ends"
-    )]
-    Protocol {
-        /// What it said it speaks.
-        found: String,
-    },
-    /// It said something that makes no sense.
-    #[error("it talks garbage: {0}")]
-    Garbage(String),
-    /// It ended, and was not to.
-    #[error("it died{0}")]
-    Died(String),
-    /// It did not answer in time.
-    #[error("it did not answer for {0} s")]
-    Hangs(u64),
-    /// The run was ended before it answered.
-    #[error("interrupted")]
-    Interrupted,
-    /// It does not do what was asked.
-    #[error("it refuses: {0}")]
-    Refused(String),
-    /// The proxy that leads there.
-    #[error(transparent)]
-    Proxy(#[from] ProxyFault),
-}
-
-impl Fault {
-    /// Whether the agent is of no more use. One that refuses may do the next thing.
-    fn is_final(&self) -> bool {
-        !matches!(self, Self::Refused(_) | Self::Interrupted)
-    }
-}
-
 /// An agent that has said who it is.
 pub struct Agent {
     hello: Hello,
     clock: ClockOffset,
-    requests: mpsc::UnboundedSender<Request>,
-    pending: Arc<Pending>,
-    fault: watch::Sender<Option<Fault>>,
-    next: AtomicU64,
+    line: Arc<Line>,
+    // These end with it.
+    _tasks: JoinSet<()>,
     _child: Child,
 }
 
@@ -132,10 +83,26 @@ impl ClockOffset {
     fn corrected(self, far: Timestamp) -> Timestamp {
         far.checked_sub(self.0).unwrap_or(far)
     }
+
+    /// The fault of a clock by which signatures were found bad (RFC 4035 §5.3.1).
+    fn fault_of(self, route: &Route) -> Option<Fault> {
+        let misleads = self.0.abs() > MISLEADING_OFFSET && is_bogus(route);
+        misleads.then(|| Fault::Clock(self.0.as_secs()))
+    }
 }
 
-/// Those who wait for an answer, by the id of their request.
-type Pending = Mutex<HashMap<u64, mpsc::UnboundedSender<Say>>>;
+fn is_bogus(route: &Route) -> bool {
+    let is_bogus = |status| status == Dnssec::Bogus;
+    let denied = |error: Option<LookupError>| error == Some(LookupError::Bogus);
+    is_bogus(route.dnssec)
+        || denied(route.error)
+        || route.exchanges.iter().any(|exchange| {
+            let tlsa = exchange.tlsa.as_ref();
+            is_bogus(exchange.ipv4.dnssec)
+                || is_bogus(exchange.ipv6.dnssec)
+                || tlsa.is_some_and(|tlsa| is_bogus(tlsa.dnssec) || denied(tlsa.error))
+        })
+}
 
 impl Agent {
     /// Runs a command by the shell and waits for its first words.
@@ -147,55 +114,32 @@ impl Agent {
             command: command.to_owned(),
             error: error.to_string(),
         };
-        let mut child = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(command)
-            // Away from the terminal: a question for a password must not take it.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
-        let (Some(input), Some(output), Some(errors)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            return Err(Fault::EndedEarly(String::new()));
-        };
-        let words = LastWords::of(errors);
-        let mut output = BufReader::new(output);
-        let greeted = timeout(HELLO_PATIENCE, hello(&mut output)).await;
-        let hello = match greeted {
-            Err(_) => return Err(Fault::Silent(HELLO_PATIENCE.as_secs())),
+        let (mut child, streams) = Child::start(command).map_err(failed)?;
+        let mut complaints = Complaints::of(streams.errors);
+        let mut output = BufReader::new(streams.output);
+        let mut began = None;
+        let hello = match timeout(HELLO_PATIENCE, hello(&mut output, &mut began)).await {
             Ok(Ok(Some(hello))) => hello,
-            Ok(Ok(None)) => return Err(Fault::EndedEarly(words.said().await)),
+            Ok(Ok(None)) => {
+                return Err(Fault::EndedEarly(complaints.ending(&mut child, began).await));
+            }
             Ok(Err(fault)) => return Err(fault),
+            Err(_) => {
+                let ending = Ending { status: None, words: complaints.last(), began };
+                return Err(Fault::Silent { seconds: HELLO_PATIENCE.as_secs(), ending });
+            }
         };
         if hello.protocol != PROTOCOL {
             return Err(Fault::Protocol { found: hello.protocol });
         }
-        let mut agent = Self::running(hello, child, input, output, words);
-        agent.clock = agent.measure_clock().await?;
-        Ok(agent)
-    }
-
-    fn running(
-        hello: Hello,
-        child: Child,
-        input: ChildStdin,
-        output: BufReader<ChildStdout>,
-        words: LastWords,
-    ) -> Self {
-        let (requests, queue) = mpsc::unbounded_channel();
-        let pending = Arc::new(Pending::default());
-        let fault = watch::Sender::new(None);
-        tokio::spawn(write(queue, input));
-        let listening = listen(output, words, pending.clone(), fault.clone());
-        tokio::spawn(listening);
-        let clock = ClockOffset::default();
-        let next = AtomicU64::new(1);
-        Self { hello, clock, requests, pending, fault, next, _child: child }
+        let (line, queue) = Line::new();
+        let line = Arc::new(line);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(write(queue, streams.input));
+        tasks.spawn(listen(output, complaints, line.clone()));
+        let clock = line.measure_clock().await?;
+        tasks.spawn(feel_pulse(line.clone()));
+        Ok(Self { hello, clock, line, _tasks: tasks, _child: child })
     }
 
     /// Who it is.
@@ -210,18 +154,20 @@ impl Agent {
 
     /// What has kept it from observing, if anything has.
     pub fn fault(&self) -> Option<Fault> {
-        self.fault.borrow().clone()
+        self.line.fault()
     }
 
     /// What DNS says of a target there.
     ///
     /// # Errors
-    /// The agent failed or refuses.
+    /// The agent failed or refuses, or its clock makes good signatures seem bad.
     pub async fn resolve(&self, wanted: Resolve) -> Result<Resolved, Fault> {
-        match self.ask(Ask::Resolve(wanted), RESOLVE_PATIENCE, &|_| {}).await? {
-            Say::Route(resolved) => Ok(*resolved),
-            _ => Err(self.failed(Fault::Garbage("an answer to another question".into()))),
-        }
+        let _slot = self.line.slots.acquire().await;
+        let resolved = match self.line.ask(Ask::Resolve(wanted), RESOLVE_PATIENCE, &|_| {}).await? {
+            Say::Route(resolved) => *resolved,
+            _ => return Err(self.line.failed(Fault::Garbage(ANOTHER_ANSWER.into()))),
+        };
+        self.clock.fault_of(&resolved.route).map_or(Ok(resolved), Err)
     }
 
     /// One connection from there. Its time is by our clock.
@@ -233,24 +179,63 @@ impl Agent {
         probe: Probe,
         progress: &(dyn Fn(Stage) + Sync),
     ) -> Result<Observation, Fault> {
+        let _slot = self.line.slots.acquire().await;
         let patience = probe.limits.session + probe.limits.greeting + MARGIN;
         let ask = Ask::Probe(Box::new(PlannedProbe::of(&probe)));
-        let Say::Observed(recording) = self.ask(ask, patience, progress).await? else {
-            return Err(self.failed(Fault::Garbage("an answer to another question".into())));
+        let Say::Observed(recording) = self.line.ask(ask, patience, progress).await? else {
+            return Err(self.line.failed(Fault::Garbage(ANOTHER_ANSWER.into())));
         };
         let observed = recording.observation("");
         let observed = observed
-            .map_err(|error| self.failed(Fault::Garbage(format!("a recording: {error}"))))?;
+            .map_err(|error| self.line.failed(Fault::Garbage(format!("a recording: {error}"))))?;
         let started_at = self.clock.corrected(observed.started_at);
         // What was planned is what we planned, whatever comes back as such.
         Ok(Observation { probe, started_at, ..observed })
+    }
+}
+
+/// What is wrong with an answer of another kind than its question.
+const ANOTHER_ANSWER: &str = "an answer to another question";
+
+/// Those who wait for an answer, by the id of their request.
+type Pending = HashMap<u64, mpsc::UnboundedSender<Say>>;
+
+/// Questions to an agent and its answers.
+struct Line {
+    requests: mpsc::UnboundedSender<Request>,
+    pending: Mutex<Pending>,
+    fault: watch::Sender<Option<Fault>>,
+    next: AtomicU64,
+    /// So much work has the agent at once, that no patience is spent on its queue.
+    slots: Semaphore,
+}
+
+impl Line {
+    fn new() -> (Self, mpsc::UnboundedReceiver<Request>) {
+        let (requests, queue) = mpsc::unbounded_channel();
+        let line = Self {
+            requests,
+            pending: Mutex::default(),
+            fault: watch::Sender::new(None),
+            next: AtomicU64::new(1),
+            slots: Semaphore::new(AT_ONCE),
+        };
+        (line, queue)
+    }
+
+    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.fault.borrow().clone()
     }
 
     async fn measure_clock(&self) -> Result<ClockOffset, Fault> {
         let asked = Timestamp::now();
         match self.ask(Ask::Clock, CLOCK_PATIENCE, &|_| {}).await? {
             Say::Clock { now } => Ok(ClockOffset::measured(asked, now, Timestamp::now())),
-            _ => Err(self.failed(Fault::Garbage("an answer to another question".into()))),
+            _ => Err(self.failed(Fault::Garbage(ANOTHER_ANSWER.into()))),
         }
     }
 
@@ -263,7 +248,7 @@ impl Agent {
     ) -> Result<Say, Fault> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (answers, mut said) = mpsc::unbounded_channel();
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, answers);
+        self.pending().insert(id, answers);
         if let Some(fault) = self.fault() {
             return Err(fault);
         }
@@ -277,47 +262,74 @@ impl Agent {
             }
         });
         let answered = answered.await;
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.pending().remove(&id);
         match answered {
             Ok(Some(Say::Refused(why))) => Err(Fault::Refused(why)),
             Ok(Some(say)) => Ok(say),
-            Ok(None) => Err(self.fault().unwrap_or_else(|| Fault::Died(String::new()))),
+            Ok(None) => Err(self.fault().unwrap_or_else(|| Fault::Died(Ending::default()))),
             Err(_) => Err(self.failed(Fault::Hangs(patience.as_secs()))),
         }
     }
 
     /// Notes a fault; the first one stands.
     fn failed(&self, fault: Fault) -> Fault {
-        note(&self.fault, &fault);
+        self.fault.send_if_modified(|known| {
+            let first = known.is_none() && fault.is_final();
+            if first {
+                *known = Some(fault.clone());
+            }
+            first
+        });
         fault
+    }
+
+    /// Notes a fault behind which nothing comes any more.
+    fn end(&self, fault: Fault) {
+        self.failed(fault);
+        // Whoever still waits is told by the end of his channel.
+        self.pending().clear();
     }
 }
 
-fn note(noted: &watch::Sender<Option<Fault>>, fault: &Fault) {
-    noted.send_if_modified(|known| {
-        let first = known.is_none() && fault.is_final();
-        if first {
-            *known = Some(fault.clone());
+/// Asks a small question now and then while somebody waits for an answer to a large
+/// one, for as long as there is an answer.
+async fn feel_pulse(line: Arc<Line>) {
+    loop {
+        sleep(PULSE).await;
+        if line.pending().is_empty() {
+            continue;
         }
-        first
-    });
+        if let Err(fault) = line.measure_clock().await {
+            return line.end(fault);
+        }
+    }
 }
 
-/// The agent's first words, behind whatever a login prints first; `None` where the
-/// stream ends before.
-async fn hello(output: &mut BufReader<ChildStdout>) -> Result<Option<Hello>, Fault> {
-    let mut banner = None;
+/// The agent's first words, behind whatever a login prints first, which ends up in
+/// `began`; `None` where the stream ends before.
+async fn hello(
+    output: &mut BufReader<ChildStdout>,
+    began: &mut Option<String>,
+) -> Result<Option<Hello>, Fault> {
     for _ in 0..BANNER_LINES {
         let line = wire::line(output, wire::LONGEST_REQUEST).await;
         let line = line.map_err(|error| Fault::Garbage(error.to_string()))?;
         let Some(line) = line else { return Ok(None) };
-        if let Ok(Greeting { hello }) = serde_json::from_slice(&line) {
+        if let Some(hello) = greeting(&line) {
             return Ok(Some(hello));
         }
-        banner.get_or_insert(line);
+        began.get_or_insert_with(|| excerpt(&line));
     }
-    let first = String::from_utf8_lossy(&banner.unwrap_or_default()).into_owned();
-    Err(Fault::Garbage(format!("it began with {first:?} and never said who it is")))
+    let began = began.take().unwrap_or_default();
+    Err(Fault::Garbage(format!("it began with {began:?} and never said who it is")))
+}
+
+/// An agent's greeting, also where a login left its last line open before it.
+fn greeting(line: &[u8]) -> Option<Hello> {
+    const BEGINNING: &[u8] = br#"{"hello":"#;
+    let at = line.windows(BEGINNING.len()).position(|window| window == BEGINNING)?;
+    let Greeting { hello } = serde_json::from_slice(line.get(at..)?).ok()?;
+    Some(hello)
 }
 
 async fn write(mut queue: mpsc::UnboundedReceiver<Request>, mut to: ChildStdin) {
@@ -332,67 +344,28 @@ async fn write(mut queue: mpsc::UnboundedReceiver<Request>, mut to: ChildStdin) 
 }
 
 /// Hands answers to those who wait for them, until the stream ends or makes no sense.
-async fn listen(
-    mut output: BufReader<ChildStdout>,
-    words: LastWords,
-    pending: Arc<Pending>,
-    fault: watch::Sender<Option<Fault>>,
-) {
+async fn listen(mut output: BufReader<ChildStdout>, mut complaints: Complaints, line: Arc<Line>) {
     let ended = loop {
-        let line = match wire::line(&mut output, LONGEST_ANSWER).await {
-            Ok(Some(line)) => line,
-            Ok(None) => break Fault::Died(words.said().await),
+        let said = match wire::line(&mut output, LONGEST_ANSWER).await {
+            Ok(Some(said)) => said,
+            Ok(None) => {
+                let words = complaints.at_the_end().await;
+                break Fault::Died(Ending { words, ..Ending::default() });
+            }
             Err(error) => break Fault::Garbage(error.to_string()),
         };
-        let Ok(Answer { id, say }) = serde_json::from_slice(&line) else {
-            break Fault::Garbage(format!("{:?}", excerpt(&line)));
+        let Ok(Answer { id, say }) = serde_json::from_slice(&said) else {
+            break Fault::Garbage(format!("{:?}", excerpt(&said)));
         };
-        let waiting = pending.lock().unwrap_or_else(PoisonError::into_inner);
         // An answer that came too late is dropped.
-        if let Some(waiting) = waiting.get(&id) {
+        if let Some(waiting) = line.pending().get(&id) {
             let _ = waiting.send(say);
         }
     };
-    note(&fault, &ended);
-    // Whoever still waits is told by the end of his channel.
-    pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    line.end(ended);
 }
 
 /// The beginning of a line, for a message.
 fn excerpt(line: &[u8]) -> String {
-    String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned()
-}
-
-/// What a command writes to standard error: its end says why it ended.
-struct LastWords(oneshot::Receiver<String>);
-
-impl LastWords {
-    fn of(errors: impl AsyncRead + Send + Unpin + 'static) -> Self {
-        let (said, words) = oneshot::channel();
-        tokio::spawn(async move {
-            let _ = said.send(last_words(errors).await);
-        });
-        Self(words)
-    }
-
-    /// `: ` and its last line, once it has ended; nothing if it said nothing.
-    async fn said(self) -> String {
-        let words = timeout(Duration::from_secs(1), self.0).await;
-        match words {
-            Ok(Ok(words)) if !words.is_empty() => format!(": {words}"),
-            _ => String::new(),
-        }
-    }
-}
-
-async fn last_words(mut errors: impl AsyncRead + Unpin) -> String {
-    let mut kept: VecDeque<u8> = VecDeque::new();
-    let mut buffer = [0; 512];
-    while let Ok(read @ 1..) = errors.read(&mut buffer).await {
-        kept.extend(buffer.get(..read).unwrap_or_default());
-        let surplus = kept.len().saturating_sub(LAST_WORDS);
-        kept.drain(..surplus);
-    }
-    let text = String::from_utf8_lossy(kept.make_contiguous()).into_owned();
-    text.trim_end().lines().last().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(line.get(..80).unwrap_or(line)).trim_end().to_owned()
 }

@@ -325,12 +325,16 @@ fn both_mirrors(ours: Option<MirrorReport>, theirs: Option<MirrorReport>) -> Opt
         }
     };
     let sessions = ours.sessions.get_or_insert_default();
-    for session in theirs.sessions.unwrap_or_default() {
+    for session in theirs.sessions.clone().unwrap_or_default() {
         if sessions.iter().all(|known| known.id != session.id) {
             sessions.push(session);
         }
     }
+    let heard = if ours.error.is_some() { &theirs } else { &ours };
+    let (source, endpoint) = (heard.source, heard.endpoint);
     Some(MirrorReport {
+        source,
+        endpoint,
         error: ours.error.and(theirs.error),
         clock_offset_ms: ours.clock_offset_ms.filter(|one| theirs.clock_offset_ms == Some(*one)),
         complete_since: None,

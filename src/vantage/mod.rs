@@ -7,7 +7,9 @@
 //! target's.
 
 pub mod agent;
+mod child;
 pub mod command;
+pub mod fault;
 pub mod local;
 pub mod merge;
 pub mod recorded;
@@ -15,7 +17,7 @@ pub mod wire;
 
 use std::net::IpAddr;
 
-use command::Fault;
+use fault::Fault;
 use local::Local;
 use wire::{Resolve, Resolved, Wanted};
 
@@ -42,6 +44,8 @@ pub enum Observer {
     Command(command::Agent),
     /// This process through a SOCKS5 proxy, which is only handed addresses.
     Socks5(Proxy),
+    /// An agent that never began, and why: the others look all the same.
+    Absent(Fault),
 }
 
 impl VantagePoint {
@@ -54,7 +58,7 @@ impl VantagePoint {
     pub fn kind(&self) -> VantageKind {
         match self.observer {
             Observer::Local(_) => VantageKind::Local,
-            Observer::Command(_) => VantageKind::Command,
+            Observer::Command(_) | Observer::Absent(_) => VantageKind::Command,
             Observer::Socks5(_) => VantageKind::Socks5,
         }
     }
@@ -63,7 +67,7 @@ impl VantagePoint {
     pub fn local(&self) -> Option<&Local> {
         match &self.observer {
             Observer::Local(local) => Some(local),
-            Observer::Command(_) | Observer::Socks5(_) => None,
+            Observer::Command(_) | Observer::Socks5(_) | Observer::Absent(_) => None,
         }
     }
 
@@ -71,7 +75,7 @@ impl VantagePoint {
     /// them with each connection, and for a proxy, which does not tell.
     pub fn sources(&self) -> &[IpAddr] {
         match &self.observer {
-            Observer::Local(_) | Observer::Socks5(_) => &[],
+            Observer::Local(_) | Observer::Socks5(_) | Observer::Absent(_) => &[],
             Observer::Command(agent) => &agent.hello().sources,
         }
     }
@@ -89,6 +93,7 @@ impl VantagePoint {
         match &self.observer {
             Observer::Local(local) => Ok(Some(local.resolve(target, wanted, &self.id).await)),
             Observer::Socks5(_) => Ok(None),
+            Observer::Absent(fault) => Err(fault.clone()),
             Observer::Command(agent) => {
                 let target = target.input.clone();
                 let mut resolved = agent.resolve(Resolve { target, wanted }).await?;
@@ -124,6 +129,7 @@ impl VantagePoint {
                 observed = agent.observe(probe, progress) => observed,
                 () = stop => Err(Fault::Interrupted),
             },
+            Observer::Absent(fault) => Err(fault.clone()),
             Observer::Socks5(proxy) => Ok(observe_through(proxy, probe, progress, stop).await?),
         }
     }

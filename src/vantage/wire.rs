@@ -38,6 +38,10 @@ pub const LONGEST_REQUEST: u64 = 64 * 1024;
 /// which has caps of its own, and its certificates.
 pub const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
 
+/// Lookups and connections that an agent works on at once, and a client asks for at
+/// once. What time it is may be asked at any time.
+pub const AT_ONCE: usize = 32;
+
 /// The first line of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Greeting {

@@ -1,5 +1,7 @@
 //! A run of the real survey on a pretend internet, for tests that need sockets.
 
+pub(crate) mod words;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -197,7 +199,9 @@ pub(crate) fn judged_beside(
     controls: &[Evidence],
 ) -> TargetReport {
     let roots = roots(running);
-    judge::judge(evidence, controls, Context { roots: &roots, verify_name: None })
+    let report = judge::judge(evidence, controls, Context { roots: &roots, verify_name: None });
+    words::assert_plain(&report);
+    report
 }
 
 /// Builds, starts, surveys [`DOMAIN`], judges.

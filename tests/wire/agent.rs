@@ -8,7 +8,8 @@ use mxray::model::report::{Families, FamilyUse};
 use mxray::observe::{self, Dialler};
 use mxray::sim::internet::Internet;
 use mxray::sim::server::{Profile, Software};
-use mxray::vantage::command::{Agent, Fault};
+use mxray::vantage::command::Agent;
+use mxray::vantage::fault::Fault;
 use mxray::vantage::wire::{Resolve, Wanted};
 
 use crate::common::{DOMAIN, HOST, addresses};
@@ -116,10 +117,12 @@ async fn an_agent_does_no_more_than_its_options_allow() {
 #[tokio::test]
 async fn a_command_that_is_no_agent_is_a_fault_of_ours() {
     let missing = fault_of("/no/such/command --stdio").await;
-    assert!(matches!(&missing, Fault::EndedEarly(words) if words.contains("no/such")), "{missing}");
+    let said = missing.to_string();
+    assert!(matches!(&missing, Fault::EndedEarly(end) if end.status == Some(127)), "{missing}");
+    assert!(said.contains("no/such") && said.contains("write mxray's whole path"), "{said}");
     let false_ = fault_of("echo no route to host >&2; exit 255").await;
     assert!(
-        matches!(&false_, Fault::EndedEarly(words) if words.contains("no route to host")),
+        matches!(&false_, Fault::EndedEarly(end) if end.words == "no route to host"),
         "{false_}"
     );
     let banner = fault_of("yes Welcome to this machine").await;
@@ -133,6 +136,64 @@ async fn a_command_that_is_no_agent_is_a_fault_of_ours() {
     assert!(matches!(&old, Fault::Protocol { found } if found == "mxray/agent/9"), "{old}");
 }
 
+/// Whether a process is there. One that has ended and waits for its parent is not.
+fn is_alive(process: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
+}
+
+#[tokio::test]
+async fn whatever_a_command_started_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("process");
+    // The shell waits for a process that closes nothing and hears nothing.
+    let sleeper =
+        format!("sh -c 'echo $$ >{}; trap \"\" TERM INT; sleep 600' | cat", file.display());
+    let command = greets_then(&format!(
+        r#"echo '{{"id":1,"say":{{"clock":{{"now":"2026-11-21T23:00:00Z"}}}}}}'; {sleeper}"#
+    ));
+    let agent = Agent::start(&command).await.unwrap();
+    let process = loop {
+        let written = std::fs::read_to_string(&file).unwrap_or_default();
+        if written.ends_with('\n') {
+            break written.trim().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert!(is_alive(&process));
+    drop(agent);
+    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    while is_alive(&process) {
+        assert!(std::time::Instant::now() < deadline, "{process} lives on");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_hangs_is_told_from_one_that_works() {
+    let clock = r#"echo '{"id":1,"say":{"clock":{"now":"2026-11-21T23:00:00Z"}}}'"#;
+    let agent = Agent::start(&greets_then(&format!("{clock}; exec sleep 600"))).await.unwrap();
+    let probe = probe_to(SocketAddr::from(([203, 0, 113, 1], 25)));
+    let begun = std::time::Instant::now();
+    let fault = agent.observe(probe, &|_| {}).await.unwrap_err();
+    assert_eq!(fault, Fault::Hangs(10));
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn first_words_behind_an_open_line_are_heard() {
+    let command = format!("printf 'Last login: never '; exec {AGENT} agent --stdio");
+    assert!(Agent::start(&command).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_command_runs_in_a_session_of_its_own() {
+    // A session of its own begins without a controlling terminal, where ssh and sudo
+    // would ask. The shell's name has no blank, so the sixth word is the session.
+    let fault = fault_of("set -- $(cat /proc/$$/stat); echo $(($6 - $$)) >&2; exit 1").await;
+    assert!(matches!(&fault, Fault::EndedEarly(end) if end.words == "0"), "{fault}");
+}
+
 /// The first words of an agent, and then `behind` by the shell.
 fn greets_then(behind: &str) -> String {
     format!(
@@ -144,7 +205,7 @@ fn greets_then(behind: &str) -> String {
 async fn an_agent_that_fails_in_the_middle_is_a_fault_of_ours() {
     let clock = r#"echo '{"id":1,"say":{"clock":{"now":"2026-11-21T23:00:00Z"}}}'; read line;"#;
     let died = fault_of(&greets_then("echo killed >&2; exit 9")).await;
-    assert!(matches!(&died, Fault::Died(words) if words.contains("killed")), "{died}");
+    assert!(matches!(&died, Fault::Died(end) if end.words == "killed"), "{died}");
     let endpoint = SocketAddr::from(([203, 0, 113, 1], 25));
     for (behind, garbage) in [
         ("exit 1", false),

@@ -15,7 +15,7 @@ use mxray::sim::internet::{Internet, Running};
 use mxray::sim::server::{Profile, Software};
 use mxray::sim::socks5::{self, Manner};
 use mxray::smtp;
-use mxray::vantage::command::Fault;
+use mxray::vantage::fault::Fault;
 use mxray::vantage::wire::Wanted;
 use mxray::vantage::{Observer, VantagePoint};
 

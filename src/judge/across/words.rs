@@ -4,6 +4,7 @@ use super::contrast::{Contrast, Kind};
 use super::{Across, DNS_DIFFERS, EVERYWHERE, SEEN_ELSEWHERE, Side, Spot, of_verdict};
 use crate::judge::claim::Claim;
 use crate::judge::describe;
+use crate::judge::mirror::{MIRROR, Mirrored};
 use crate::judge::promise::words::listed;
 use crate::model::probe::Family;
 use crate::model::verdict::{Confidence, Place, Status};
@@ -64,7 +65,19 @@ fn sentence(across: &Across<'_, '_>, claim: &Claim) -> String {
         return describe::sentence(&across.name, &across.whole, claim);
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    format!("{seen}, as seen from {}", listed(&names))
+    format!("{seen}, as seen from {}{}", listed(&names), cleared(across, claim))
+}
+
+/// The views whose every byte came to a mirror, and from it, as it was sent.
+fn cleared(across: &Across<'_, '_>, claim: &Claim) -> String {
+    let clears = |side: &&&Side<'_>| side.scene.mirror.as_ref().is_some_and(Mirrored::clears_all);
+    let names: Vec<String> =
+        across.sides.iter().filter(clears).map(|side| side.seen.view.name()).collect();
+    if names.is_empty() || claim.because.as_deref() != Some(MIRROR) {
+        return String::new();
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!("; from {} every byte arrives as it was sent", listed(&names))
 }
 
 /// One address that two views see differently.
