@@ -83,6 +83,7 @@ fn survey_of(running: &Running) -> Survey {
             sni: None,
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: budget::REPEATS,
+            second_look: false,
             other_ports: false,
             closer: Closer::default(),
         },

@@ -79,6 +79,7 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
             sni: None,
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: budget::REPEATS,
+            second_look: false,
             other_ports: false,
             closer: Closer::default(),
         },

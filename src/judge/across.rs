@@ -8,6 +8,7 @@
 pub(super) mod contrast;
 mod dns;
 pub(super) mod findings;
+mod keys;
 mod words;
 
 use std::collections::BTreeSet;
@@ -275,6 +276,7 @@ impl<'s, 'a> Across<'s, 'a> {
         claims.extend(self.whole.promises.claims(&hosts));
         if whole {
             claims.extend(self.sides.iter().flat_map(|side| of_side(side)));
+            claims.extend(keys::by_family(&self.sides));
         }
         let best = claims.into_iter().min_by_key(Claim::rank);
         best.unwrap_or_else(|| self.without_suspicion(&settled, &own))
@@ -379,11 +381,7 @@ fn mirrored(spot: &Spot<'_, '_>) -> Vec<Claim> {
 
 /// What a view alone says of the whole target, beside its addresses.
 fn of_side(side: &Side<'_>) -> Vec<Claim> {
-    let claims = [
-        interception::claim(&side.scene.tells),
-        verdict::key_by_family(&side.scene.addresses),
-        verdict::by_ehlo_name(&side.scene),
-    ];
+    let claims = [interception::claim(&side.scene.tells), verdict::by_ehlo_name(&side.scene)];
     claims.into_iter().flatten().collect()
 }
 

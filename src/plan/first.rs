@@ -41,6 +41,8 @@ pub struct Intent {
     pub limits: Limits,
     /// Sessions that a suspicion adds at each address.
     pub repeats: u32,
+    /// Whether the second look is taken without a suspicion, too.
+    pub second_look: bool,
     /// Whether a suspicion is followed to other ports of the same host.
     pub other_ports: bool,
     /// What is asked of servers besides.
@@ -183,6 +185,7 @@ mod tests {
             sni: None,
             limits: budget::CANARY,
             repeats: 0,
+            second_look: false,
             other_ports: false,
             closer: Closer::default(),
         };

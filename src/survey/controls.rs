@@ -206,6 +206,7 @@ mod tests {
                 sni: None,
                 limits: Limits { session: patience, greeting: patience },
                 repeats: 1,
+                second_look: false,
                 other_ports: false,
                 closer: Closer::default(),
             },

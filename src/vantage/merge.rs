@@ -401,6 +401,8 @@ mod tests {
             error: None,
             clock_offset_ms: Some(offset),
             complete_since: Some(Timestamp::UNIX_EPOCH),
+            endpoint: None,
+            channel_is_shared: Some(true),
             compared: Vec::new(),
             sessions: Some(sessions.iter().map(session).collect()),
         }

@@ -159,6 +159,7 @@ async fn outcome_until(
             sni: None,
             limits: Limits { session: asking.session, greeting: asking.greeting },
             repeats: 2,
+            second_look: false,
             other_ports: false,
             closer: asking.closer,
         },

@@ -5,6 +5,10 @@
 //! every scenario is reported as ignored and one line says why; with
 //! `MXRAY_LAB=required` every scenario fails instead.
 
+#[path = "../common/views_table.rs"]
+#[allow(dead_code, reason = "another test target uses the rest")]
+mod views_table;
+
 mod capability;
 mod dane;
 mod dns;
@@ -13,8 +17,11 @@ mod forwarder;
 mod injection;
 mod innocent;
 mod levels;
+mod lies;
 mod middlebox;
 mod mirror;
+#[path = "../common/mirror_table.rs"]
+mod mirror_table;
 mod mta;
 mod oracle;
 mod pki;
@@ -25,6 +32,7 @@ mod range;
 mod sandbox;
 mod scenarios;
 mod shard;
+mod ssh;
 mod sts;
 mod topology;
 mod vantages;

@@ -78,6 +78,7 @@ impl Settings {
         let named = named.into_iter().filter(|target| !beside.contains(target));
         let named = named.chain(beside.clone()).collect();
         let mut settings = Self::plain(named, probe, trust, surroundings.host_name)?;
+        settings.intent.second_look = closer.second_look;
         settings.intent.closer = Closer { injection: closer.injection, range: closer.deep };
         let controls =
             ControlSettings { never_for: beside, ..targets::controls(&arguments.controls)? };

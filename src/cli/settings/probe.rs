@@ -21,6 +21,7 @@ pub(super) fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<
         sni: probe.sni.clone(),
         limits: Limits { session: probe.timeout, greeting: budget::GREETING_PATIENCE },
         repeats: probe.repeats,
+        second_look: false,
         other_ports: true,
         closer: Closer::default(),
     })

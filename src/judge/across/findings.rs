@@ -140,9 +140,10 @@ fn of_contrast(contrast: &Contrast) -> Finding {
     );
     // The same server gives controls nothing to do with the client's standing there.
     let policy = |alternative: &String| contrast.controls.is_empty() || !is_policy(alternative);
+    let own = finding.alternatives.iter().filter(|one| policy(one)).cloned();
     let alternatives = match contrast.confidence {
         Confidence::Proven => Vec::new(),
-        _ => finding.alternatives.iter().filter(|one| policy(one)).cloned().collect(),
+        _ => words::innocent(contrast).into_iter().map(str::to_owned).chain(own).collect(),
     };
     with_confidence(Finding { alternatives, ..finding }, contrast.confidence)
 }
