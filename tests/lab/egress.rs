@@ -235,7 +235,7 @@ fn natted(world: &World) -> Result<()> {
     address("add")?;
     let rule = format!(
         "table ip egress {{ chain out {{ type nat hook postrouting priority 100; \
-         ip saddr {PRIVATE} snat to {IPV4}; }} }}"
+         ip saddr {PRIVATE} snat to {IPV4}; }}\n}}\n"
     );
     let folder = configured("egress-natted", SOUND, "")?.display().to_string();
     let postfix = ["--source", PRIVATE, "--from", FROM, "--postfix-config", &folder];
