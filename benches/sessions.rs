@@ -32,7 +32,7 @@ use mxray::model::route::Route;
 use mxray::model::target::Target;
 use mxray::model::verdict::Status;
 use mxray::observe::{Dialler, observe};
-use mxray::plan::{self, Closer, Intent, budget};
+use mxray::plan::{self, Breadth, Closer, Intent, budget};
 use mxray::tls::Roots;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustls::client::Resumption;
@@ -168,12 +168,14 @@ impl Full {
         let intent = Intent {
             ehlo_names: vec![NAME.to_owned()],
             sources: Vec::new(),
+            breadth: Breadth::Every,
             port: None,
             mode: Mode::Starttls,
             sni: None,
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: 0,
             other_ports: false,
+            second_look: false,
             closer: Closer::default(),
         };
         let route = Route::of_address(&target, "local").unwrap();

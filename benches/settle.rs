@@ -19,7 +19,7 @@ use mxray::judge::{self, Context};
 use mxray::model::probe::{Family, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::observe::Dialler;
-use mxray::plan::{Closer, Intent, budget};
+use mxray::plan::{Breadth, Closer, Intent, budget};
 use mxray::sim::internet::{CLIENT_IPV4, CLIENT_IPV6, Internet, Path, Running};
 use mxray::sim::middlebox::{Behaviour, Refusal, Scope};
 use mxray::sim::server::{Profile, Software};
@@ -77,11 +77,13 @@ fn survey_of(running: &Running) -> Survey {
         intent: Intent {
             ehlo_names: vec!["probe.example.org".to_owned()],
             sources: Vec::new(),
+            breadth: Breadth::Every,
             port: None,
             mode: Mode::Starttls,
             sni: None,
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: budget::REPEATS,
+            second_look: false,
             other_ports: false,
             closer: Closer::default(),
         },

@@ -35,29 +35,3 @@ fn the_tables_of_the_docs_are_those_of_the_code() {
         assert!(between(&text, name) == part, "{name}: run again with MXRAY_UPDATE=1");
     }
 }
-
-/// The names of all fields below a part of a schema.
-fn fields<'a>(schema: &'a serde_json::Value, found: &mut Vec<&'a str>) {
-    if let Some(properties) = schema.get("properties").and_then(serde_json::Value::as_object) {
-        found.extend(properties.keys().map(String::as_str));
-    }
-    match schema {
-        serde_json::Value::Object(parts) => parts.values().for_each(|part| fields(part, found)),
-        serde_json::Value::Array(parts) => parts.iter().for_each(|part| fields(part, found)),
-        _ => {}
-    }
-}
-
-#[test]
-fn every_field_of_the_schema_is_in_the_description() {
-    let schema: serde_json::Value =
-        serde_json::from_str(include_str!("../schema/report-1.json")).unwrap();
-    let text = include_str!("../docs/report.md");
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let words: std::collections::BTreeSet<&str> = text.split(|letter| !is_part(letter)).collect();
-    let mut all = Vec::new();
-    fields(&schema, &mut all);
-    assert!(all.contains(&"targets"), "{all:?}");
-    let missing: Vec<&str> = all.into_iter().filter(|field| !words.contains(field)).collect();
-    assert!(missing.is_empty(), "not in docs/report.md: {missing:?}");
-}

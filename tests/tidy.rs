@@ -6,10 +6,11 @@
     reason = "a file of this repository that cannot be read fails the test"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Folders that the repository does not keep.
 const NOT_OURS: [&str; 2] = ["target", ".git"];
@@ -25,6 +26,9 @@ const PRIVATE_NAMES: [&str; 7] =
 
 /// Addresses that stand for any other (RFC 5737, RFC 3849), and loopback.
 const DOCUMENTATION: [&str; 5] = ["192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:", "127."];
+
+/// Most lines of a file of `src` before its tests, its module comment left out.
+const LONGEST_FILE: usize = 400;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -155,6 +159,30 @@ fn no_line_names_a_place_that_only_one_machine_has() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Lines of a file of code before its tests, without its module comment.
+fn lines_of_code(text: &str) -> usize {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    code.lines().filter(|line| !line.starts_with("//!")).count()
+}
+
+#[test]
+fn no_file_of_code_is_long() {
+    let texts = texts();
+    let code = texts.iter().filter(|(path, _)| {
+        path.starts_with("src") && path.extension().is_some_and(|end| end == "rs")
+    });
+    let of_code = code.filter(|(path, _)| {
+        let mut parts = path.iter().filter_map(|part| part.to_str());
+        !parts.any(|part| matches!(part, "tests" | "tests.rs" | "testing.rs" | "samples"))
+    });
+    let long: Vec<String> = of_code
+        .map(|(path, text)| (path, lines_of_code(text)))
+        .filter(|(_, lines)| *lines > LONGEST_FILE)
+        .map(|(path, lines)| format!("{}: {lines} lines", path.display()))
+        .collect();
+    assert!(long.is_empty(), "split by subject: {long:#?}");
+}
+
 /// The functions of these files that are marked as tests.
 fn tests_of(texts: &[(PathBuf, String)]) -> BTreeSet<&str> {
     let code = texts.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "rs"));
@@ -192,8 +220,63 @@ fn every_rule_that_peers_get_wrong_has_its_tests() {
     }
 }
 
+/// Every direct dependency with its licence, alternatives in order, as cargo has it.
+fn licences() -> BTreeMap<String, String> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&metadata.stderr);
+    assert!(metadata.status.success(), "{text}");
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let named = |name: &str| packages.iter().find(|package| package["name"] == name).unwrap();
+    let wanted = named("mxray")["dependencies"].as_array().unwrap().iter();
+    let names = wanted.map(|one| one["name"].as_str().unwrap());
+    names
+        .map(|name| (name.to_owned(), in_order(named(name)["license"].as_str().unwrap())))
+        .collect()
+}
+
+/// `MIT/Apache-2.0` and `Apache-2.0 OR MIT` are one.
+fn in_order(licence: &str) -> String {
+    if licence.contains('(') {
+        return licence.to_owned();
+    }
+    let mut choices: Vec<&str> = licence.split(" OR ").flat_map(|one| one.split('/')).collect();
+    choices.sort_unstable();
+    choices.join(" OR ")
+}
+
+/// docs/dependencies.md: what each direct dependency is for, and its licence.
+#[test]
+fn every_dependency_is_explained_with_its_licence() {
+    let text = fs::read_to_string(root().join("docs/dependencies.md")).unwrap();
+    let (reasons, rest) = text.split_once("## Licences").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let told: BTreeMap<String, String> = rows
+        .flat_map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let licence = in_order(cells[0]);
+            cells[1].split(", ").map(|name| (name.to_owned(), licence.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    let licences = licences();
+    assert!(licences.len() > 30, "{licences:?}");
+    assert_eq!(told, licences, "the table of licences");
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
+    let used = reasons.lines().filter(|line| line.starts_with("| "));
+    let words: BTreeSet<&str> = used.flat_map(|line| line.split(|it| !is_part(it))).collect();
+    let missing: Vec<&String> =
+        licences.keys().filter(|name| !words.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "no row of docs/dependencies.md says what for: {missing:?}");
+}
+
 #[test]
 fn the_rules_see_what_they_look_for() {
+    assert_eq!(lines_of_code("//! Owns.\nfn a() {}\n\n#[cfg(test)]\nmod tests {\n}\n"), 2);
     let line = "as docs/detection.md §12 (b) and [SECURITY.md](SECURITY.md) say, not a.mdb";
     let cited = [("docs/detection.md", Some("12")), ("SECURITY.md", None), ("SECURITY.md", None)];
     assert_eq!(citations(line), cited);

@@ -7,7 +7,7 @@ use mxray::model::probe::{Limits, Mode};
 use mxray::model::report::{Families, FamilyUse, Report};
 use mxray::model::target::Target;
 use mxray::observe::Dialler;
-use mxray::plan::{Closer, Intent, budget};
+use mxray::plan::{Breadth, Closer, Intent, budget};
 use mxray::sim::internet::{CLEAN, Internet, Running, STRIPPED};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
@@ -73,11 +73,13 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
         intent: Intent {
             ehlo_names: vec!["probe.example.org".to_owned()],
             sources: Vec::new(),
+            breadth: Breadth::Every,
             port: None,
             mode: Mode::Starttls,
             sni: None,
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: budget::REPEATS,
+            second_look: false,
             other_ports: false,
             closer: Closer::default(),
         },

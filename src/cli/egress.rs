@@ -6,8 +6,10 @@
 
 mod lookups;
 mod postconf;
+mod rounds;
+mod sources;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -15,22 +17,22 @@ use mxray::egress;
 use mxray::egress::postconf::Configuration;
 use mxray::judge::{self, Context};
 use mxray::model::egress::{EGRESS_SCHEMA, EgressReport, Source};
-use mxray::model::evidence::Evidence;
 use mxray::model::finding::Severity;
-use mxray::model::operator::BUILT_IN_CONTROLS;
-use mxray::model::probe::{Family, Role};
+use mxray::model::probe::Family;
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::model::special_purpose::{is_private, is_public};
 use mxray::model::target::Target;
-use mxray::observe::{self, Dialler, OwnAddress};
+use mxray::observe::{self, Dialler};
 use mxray::report::{json, text};
 use mxray::tls::Roots;
 use mxray::vantage::VantagePoint;
 use mxray::vantage::local::Local;
+use rounds::{Gathered, Round};
+use sources::{Machine, sources};
 use tokio::sync::mpsc;
 
 use crate::cli::arguments::EgressArguments;
-use crate::cli::check::{block_on, own_sources};
+use crate::cli::check::block_on;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::host_name;
@@ -38,17 +40,9 @@ use crate::cli::measure;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
-/// Providers that are asked where nothing is named.
-const BUILT_IN: usize = 3;
-/// Most addresses of a family that are asked unnamed: each destination sees a session
-/// from each of them, and `plan::budget` allows eight.
-const MOST_SOURCES: usize = 4;
-/// Most addresses that can be named, for the same reason.
-const MOST_NAMED: usize = 8;
-
 const NO_ADDRESS: &str = "this machine has no address that reaches other networks";
 const NO_CONTROLS: &str = "--no-controls";
-const NOT_PUBLIC: &str = "no address of this machine is public; --control names destinations that are asked all the same";
+const NOT_PUBLIC: &str = "no address of this machine leads to the public internet; --control names destinations that are asked all the same";
 
 /// Reads Postfix, asks, judges, and delivers.
 ///
@@ -76,21 +70,25 @@ fn exit(report: &EgressReport) -> Exit {
 
 async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<EgressReport, Failure> {
     let (started_at, clock) = (Timestamp::now(), Instant::now());
+    let public = public(&arguments.public)?;
     let postfix = postconf::read(&arguments.postfix_config).await;
     // Without them every address that Postfix binds to would look foreign.
     let own = observe::own_addresses()
         .ok_or_else(|| Failure::internal("the addresses of this machine cannot be listed"))?;
     let host_name = postfix.helo_name().or_else(host_name::fully_qualified);
     let mut settings = Settings::for_egress(arguments, host_name)?;
-    let mut sources = sources(&settings, &own, &postfix.configurations, terminal)?;
-    settings.intent.sources =
-        sources.iter().filter(|source| source.routed).map(|source| source.ip).collect();
-    let not_asked = name_destinations(&mut settings, arguments)?;
+    let machine = Machine { own: &own, postfix: &postfix.configurations, public: &public };
+    let mut sources = sources(&settings.intent.sources, machine, settings.asked, terminal)?;
     let level = postfix.configurations.first().and_then(|one| one.level_word(None));
-    let interrupted = match not_asked {
-        None => probe(&mut settings, &mut sources, level.as_deref(), terminal).await?,
-        Some(_) => false,
-    };
+    let mut gathered = Gathered::default();
+    let (mut interrupted, mut not_asked) = (false, None);
+    match rounds(&settings, &sources, &postfix.configurations, arguments) {
+        Ok(rounds) => {
+            let beside = (level.as_deref(), terminal);
+            interrupted = probe(&mut settings, &mut sources, &mut gathered, rounds, beside).await?;
+        }
+        Err(why) => not_asked = Some(why.to_owned()),
+    }
     lookups::fill(&mut sources, &settings, arguments.from.as_deref()).await?;
     let mut report = EgressReport {
         schema: EGRESS_SCHEMA.to_owned(),
@@ -98,11 +96,12 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
         started_at,
         duration_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         interrupted,
-        controls: settings.targets.iter().map(Target::name).collect(),
+        controls: gathered.names(),
         not_asked,
         sources,
         postfix: postfix.configurations.iter().map(Configuration::describe).collect(),
         postfix_error: postfix.error,
+        not_read: postconf::others(),
         findings: Vec::new(),
     };
     let ours: Vec<IpAddr> = own.iter().map(|own| own.ip).collect();
@@ -110,143 +109,101 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
     Ok(report)
 }
 
-/// The addresses that were named, or those of this machine.
-fn sources(
-    settings: &Settings,
-    own: &[OwnAddress],
-    postfix: &[Configuration],
-    terminal: &Terminal,
-) -> Result<Vec<Source>, Failure> {
-    let named = &settings.intent.sources;
-    own_sources(named)?;
-    if named.len() > MOST_NAMED {
+/// The addresses by which others know this machine, as typed.
+fn public(typed: &[IpAddr]) -> Result<Vec<IpAddr>, Failure> {
+    if let Some(ip) = typed.iter().find(|ip| is_private(**ip)) {
         return Err(Failure::usage(
-            format!("more than {MOST_NAMED} sources"),
-            "run once for each part of them: no destination is asked more often at once",
+            format!("--public {ip} is a private address"),
+            "name the one that others see: the provider's console shows it",
         ));
     }
-    let is_named = !named.is_empty();
-    let ips = if is_named { named.clone() } else { automatic(own, settings.asked, terminal) };
-    Ok(ips.into_iter().map(|ip| source(ip, own, postfix, is_named)).collect())
-}
-
-/// The addresses that are asked where none was named.
-fn automatic(own: &[OwnAddress], asked: Families, terminal: &Terminal) -> Vec<IpAddr> {
-    let mut chosen = Vec::new();
-    for family in [Family::Ipv4, Family::Ipv6] {
-        let wanted = asked.of(family) != FamilyUse::NotAsked;
-        let leaves = |own: &&OwnAddress| wanted && own.can_leave() && Family::of(own.ip) == family;
-        let mut ips: Vec<IpAddr> = own.iter().filter(leaves).map(|own| own.ip).collect();
-        let preferred = preferred(family);
-        ips.sort_by_key(|ip| Some(*ip) != preferred);
-        if let Some(left_out) = ips.get(MOST_SOURCES..).filter(|rest| !rest.is_empty()) {
-            terminal.warning(&format!(
-                "{} more {} addresses are left out; --source names them",
-                left_out.len(),
-                family.label()
-            ));
-        }
-        ips.truncate(MOST_SOURCES);
-        chosen.extend(ips);
+    let of = |family| typed.iter().filter(|ip| Family::of(**ip) == family).count();
+    if of(Family::Ipv4) > 1 || of(Family::Ipv6) > 1 {
+        return Err(Failure::usage(
+            "--public: more than one address of a family",
+            "run once for each source: mxray egress --source IP --public IP",
+        ));
     }
-    chosen
+    Ok(typed.to_vec())
 }
 
-/// What the operating system chooses for itself. Sends nothing.
-fn preferred(family: Family) -> Option<IpAddr> {
-    let somewhere: IpAddr = match family {
-        Family::Ipv4 => Ipv4Addr::new(192, 0, 2, 1).into(),
-        Family::Ipv6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
-    };
-    observe::route_to(somewhere).ok()
-}
-
-fn source(ip: IpAddr, own: &[OwnAddress], postfix: &[Configuration], named: bool) -> Source {
-    let family = Family::of(ip);
-    let preferred = preferred(family) == Some(ip);
-    Source {
-        ip,
-        family,
-        preferred,
-        used: named || egress::is_used(postfix, ip, preferred),
-        temporary: own.iter().find(|own| own.ip == ip).and_then(|own| own.temporary),
-        routed: observe::route_from(ip).is_ok(),
-        public: (!is_private(ip)).then_some(ip),
-        destinations: Vec::new(),
-        reverse: None,
-        ehlo: None,
-        spf: None,
-    }
-}
-
-/// Fills in whom to ask; `Some` says why nobody is asked.
-fn name_destinations(
-    settings: &mut Settings,
+/// The rounds of questions, or why nobody is asked.
+fn rounds(
+    settings: &Settings,
+    sources: &[Source],
+    postfix: &[Configuration],
     arguments: &EgressArguments,
-) -> Result<Option<String>, Failure> {
-    let routed = &settings.intent.sources;
-    let why = if routed.is_empty() {
-        NO_ADDRESS
-    } else if arguments.no_controls {
-        NO_CONTROLS
-    } else if !settings.targets.is_empty() {
-        return Ok(None);
-    } else if routed.iter().any(|ip| is_public(*ip)) {
-        let names = BUILT_IN_CONTROLS.iter().take(BUILT_IN);
-        let targets: Result<_, _> = names.map(|name| name.parse()).collect();
-        settings.targets = targets.map_err(Failure::internal)?;
-        return Ok(None);
-    } else {
-        NOT_PUBLIC
-    };
-    settings.targets.clear();
-    Ok(Some(why.to_owned()))
+) -> Result<Vec<Round>, &'static str> {
+    let routed = || sources.iter().filter(|source| source.routed).map(|source| source.ip);
+    if routed().next().is_none() {
+        return Err(NO_ADDRESS);
+    }
+    if arguments.no_controls {
+        return Err(NO_CONTROLS);
+    }
+    // Mail that goes to a relay meets what is on the way to that.
+    let relay = postfix.first().and_then(Configuration::relay).and_then(|it| it.parse().ok());
+    let named: Vec<Target> = relay.into_iter().chain(settings.targets.iter().cloned()).collect();
+    if !named.is_empty() {
+        return Ok(rounds::named(named));
+    }
+    if routed().any(reaches_the_public) { Ok(rounds::built_in()) } else { Err(NOT_PUBLIC) }
 }
 
-/// Asks every destination from every source; whether it was interrupted.
+/// Whether an address is public, or can be translated to one on the way.
+fn reaches_the_public(ip: IpAddr) -> bool {
+    is_public(ip) || (ip.is_ipv4() && is_private(ip) && !ip.is_loopback())
+}
+
+/// Asks round by round, each from the sources that need it; whether it was interrupted.
 async fn probe(
     settings: &mut Settings,
     sources: &mut [Source],
-    level: Option<&str>,
-    terminal: &Terminal,
+    gathered: &mut Gathered,
+    rounds: Vec<Round>,
+    (level, terminal): (Option<&str>, &Terminal),
 ) -> Result<bool, Failure> {
-    let has = |family: Family| settings.intent.sources.iter().any(|ip| Family::of(*ip) == family);
-    // A family without a source of ours is not asked from another.
-    let state = |family| if has(family) { settings.asked.of(family) } else { FamilyUse::NotAsked };
-    settings.asked = Families { ipv4: state(Family::Ipv4), ipv6: state(Family::Ipv6) };
-    let (notices, said) = mpsc::unbounded_channel();
-    let resolver = measure::resolver(settings, notices)?;
-    let local = Local { resolver, dialler: Dialler::direct() };
-    let vantages = [VantagePoint::here(local)].into();
-    let outcome = measure::surveyed(settings, vantages, said, terminal).await;
-    for source in sources.iter_mut().filter(|source| source.routed) {
-        judge_source(source, &outcome.evidence, &settings.roots, level);
+    let asked = settings.asked;
+    for round in rounds {
+        let taking = sources.iter().filter(|source| source.routed && round.is_for(source));
+        settings.intent.sources = taking.map(|source| source.ip).collect();
+        if settings.intent.sources.is_empty() {
+            continue;
+        }
+        settings.asked = families(asked, &settings.intent.sources);
+        settings.intent.breadth = round.breadth;
+        settings.targets = round.targets;
+        let (notices, said) = mpsc::unbounded_channel();
+        let resolver = measure::resolver(settings, notices)?;
+        let vantages = [VantagePoint::here(Local { resolver, dialler: Dialler::direct() })].into();
+        let outcome = measure::surveyed(settings, vantages, said, terminal).await;
+        gathered.add(outcome.evidence, &settings.intent.sources);
+        for source in sources.iter_mut().filter(|source| source.routed) {
+            judge_source(source, gathered, &settings.roots, level);
+        }
+        if outcome.interrupted {
+            return Ok(true);
+        }
     }
-    Ok(outcome.interrupted)
+    Ok(false)
+}
+
+/// A family without a source of ours is not asked from another.
+fn families(asked: Families, sources: &[IpAddr]) -> Families {
+    let has = |family: Family| sources.iter().any(|ip| Family::of(*ip) == family);
+    let state = |family| if has(family) { asked.of(family) } else { FamilyUse::NotAsked };
+    Families { ipv4: state(Family::Ipv4), ipv6: state(Family::Ipv6) }
 }
 
 /// Judges what a source alone saw, each destination beside the others.
-fn judge_source(source: &mut Source, all: &[Evidence], roots: &Roots, level: Option<&str>) {
+fn judge_source(source: &mut Source, gathered: &Gathered, roots: &Roots, level: Option<&str>) {
     let context = Context { roots, verify_name: None };
-    let own: Vec<Evidence> = all.iter().map(|evidence| of_source(evidence, source.ip)).collect();
+    let own = gathered.of(source.ip);
     let judged = own.iter().enumerate().map(|(place, evidence)| -> TargetReport {
-        let others = own.iter().enumerate().filter(|(other, _)| *other != place);
-        let beside = others.map(|(_, other)| Evidence { role: Role::Control, ..other.clone() });
-        judge::judge(evidence, &beside.collect::<Vec<_>>(), context)
+        judge::judge(evidence, &rounds::beside(&own, place), context)
     });
     source.destinations = judged.map(|report| egress::view(&report, level)).collect();
     if source.public.is_none() {
         source.public = egress::address_seen(source);
     }
-}
-
-/// The evidence without what other sources saw.
-fn of_source(evidence: &Evidence, source: IpAddr) -> Evidence {
-    let observations = evidence.observations.iter();
-    let own = observations.filter(|one| one.probe.source == Some(source)).cloned().collect();
-    let families = match Family::of(source) {
-        Family::Ipv4 => Families { ipv6: FamilyUse::NotAsked, ..evidence.families },
-        Family::Ipv6 => Families { ipv4: FamilyUse::NotAsked, ..evidence.families },
-    };
-    Evidence { observations: own, families, ..evidence.clone() }
 }

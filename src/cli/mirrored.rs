@@ -125,6 +125,8 @@ pub(crate) fn recorded(path: &Path, token: &Token) -> Result<MirrorEvidence, Fai
         error: None,
         clock_offset_ms: None,
         complete_since: None,
+        endpoint: None,
+        channel_is_shared: None,
         sessions,
     })
 }

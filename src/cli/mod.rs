@@ -27,8 +27,9 @@ pub(crate) mod tlsa;
 pub(crate) mod values;
 
 use clap::CommandFactory as _;
+use mxray::report::schema::{self, Printed};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, SchemaOf};
 use exit::Exit;
 use failure::Failure;
 use terminal::Terminal;
@@ -36,7 +37,7 @@ use terminal::Terminal;
 /// Runs a command to its end.
 pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failure> {
     match command {
-        Command::Schema => schema(terminal),
+        Command::Schema { of } => schema(*of, terminal),
         Command::Completions { shell } => completions(*shell, terminal),
         Command::Report(arguments) => report::run(arguments, terminal),
         Command::Compare(arguments) => compare::run(arguments, terminal),
@@ -51,8 +52,14 @@ pub(crate) fn run(command: &Command, terminal: &Terminal) -> Result<Exit, Failur
     }
 }
 
-fn schema(terminal: &Terminal) -> Result<Exit, Failure> {
-    let text = mxray::report::schema::render().map_err(Failure::internal)?;
+fn schema(of: SchemaOf, terminal: &Terminal) -> Result<Exit, Failure> {
+    let printed = match of {
+        SchemaOf::Report => Printed::Report,
+        SchemaOf::Tlsa => Printed::Tlsa,
+        SchemaOf::Policy => Printed::Policy,
+        SchemaOf::Egress => Printed::Egress,
+    };
+    let text = schema::render(printed).map_err(Failure::internal)?;
     terminal.results(&text)?;
     Ok(Exit::Fine)
 }

@@ -12,7 +12,7 @@ use crate::model::egress::{PostfixInstance, Transport};
 use crate::model::probe::Family;
 
 /// The parameters whose effective values are wanted, defaults included.
-pub const WANTED: [&str; 24] = [
+pub const WANTED: [&str; 27] = [
     "default_transport",
     "disable_dns_lookups",
     "inet_interfaces",
@@ -31,7 +31,10 @@ pub const WANTED: [&str; 24] = [
     "smtp_host_lookup",
     "smtp_tls_CAfile",
     "smtp_tls_CApath",
+    "smtp_tls_cert_file",
+    "smtp_tls_chain_files",
     "smtp_tls_enforce_peername",
+    "smtp_tls_key_file",
     "smtp_tls_loglevel",
     "smtp_tls_policy_maps",
     "smtp_tls_security_level",
@@ -55,6 +58,34 @@ const TELLING: [&str; 12] = [
     "smtp_use_tls",
 ];
 
+/// Settings that name files without which Postfix sends without TLS.
+pub const TLS_FILES: [&str; 4] =
+    ["smtp_tls_CAfile", "smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_chain_files"];
+
+/// A lookup table in a file (DATABASE_README).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// `type:path`, as typed.
+    pub typed: String,
+    /// The file that Postfix opens.
+    pub file: String,
+    /// Whether `postmap` makes that file.
+    pub is_compiled: bool,
+}
+
+impl Table {
+    fn of(typed: &str) -> Option<Self> {
+        let (kind, path) = typed.split_once(':').filter(|(_, path)| path.starts_with('/'))?;
+        let (file, is_compiled) = match kind {
+            "hash" | "btree" => (format!("{path}.db"), true),
+            "lmdb" | "cdb" => (format!("{path}.{kind}"), true),
+            "texthash" | "regexp" | "pcre" | "cidr" => (path.to_owned(), false),
+            _ => return None,
+        };
+        Some(Self { typed: typed.to_owned(), file, is_compiled })
+    }
+}
+
 /// One instance, as `postconf` prints it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
@@ -66,6 +97,8 @@ pub struct Configuration {
     pub effective: BTreeMap<String, String>,
     /// The services of master.cf (`postconf -M`).
     pub services: Vec<Service>,
+    /// Those of [`Configuration::files`] that are not there.
+    pub absent: Vec<String>,
     /// Why parts of it could not be read.
     pub problem: Option<String>,
 }
@@ -262,6 +295,49 @@ impl Configuration {
         only.filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
     }
 
+    /// Every file that outgoing TLS needs, as far as it can be told: certificates, keys
+    /// and the tables of `smtp_tls_policy_maps`.
+    pub fn files(&self) -> Vec<String> {
+        let named = TLS_FILES.iter().filter_map(|name| self.value(name)).flat_map(list);
+        let named = named.filter(|path| path.starts_with('/')).map(ToOwned::to_owned);
+        let tables = self.policy_tables().into_iter().map(|table| table.file);
+        named.chain(tables).collect()
+    }
+
+    /// The tables of `smtp_tls_policy_maps` that are files.
+    pub fn policy_tables(&self) -> Vec<Table> {
+        let maps = self.value("smtp_tls_policy_maps").unwrap_or_default();
+        // A table may hold others in braces: pipemap, unionmap, inline.
+        let maps = if maps.contains(['{', '$']) { "" } else { maps };
+        list(maps).filter_map(Table::of).collect()
+    }
+
+    /// Every address of a family that mail is bound to, by main.cf or a transport.
+    pub fn all_bound(&self, family: Family) -> Vec<IpAddr> {
+        let services = std::iter::once(None).chain(self.transports().map(Some));
+        services.filter_map(|service| self.bound(service, family)).collect()
+    }
+
+    /// The host that `relayhost` names, as a target is typed: `[host]:port`, or a domain
+    /// whose MX are asked. `None` where mail leaves directly, or where it goes by another
+    /// way than SMTP with STARTTLS.
+    pub fn relay(&self) -> Option<String> {
+        let relay = self.value("relayhost").filter(|relay| !relay.contains(['$', ',', ' ']))?;
+        let (host, port) = match relay.rsplit_once(':') {
+            // The colons of `[ipv6:…]` stand within the brackets.
+            Some((host, port)) if !port.contains(']') => (host, Some(port)),
+            _ => (relay, None),
+        };
+        let host = host.replace("[ipv6:", "[").replace("[IPv6:", "[");
+        match port {
+            None | Some("smtp") => Some(host),
+            Some("submission") => Some(format!("{host}:587")),
+            // Implicit TLS has no STARTTLS to look at.
+            Some("465" | "smtps" | "submissions") => None,
+            Some(port) => port.parse::<u16>().ok().map(|port| format!("{host}:{port}")),
+        }
+    }
+
     /// Whether a family is used at all (`inet_protocols`).
     pub fn uses(&self, service: Option<&Service>, family: Family) -> bool {
         let protocols = self.value_for(service, "inet_protocols").unwrap_or("all");
@@ -361,6 +437,27 @@ mod tests {
         assert_eq!(read[1].value("smtp_bind_address"), Some("192.0.2.1"));
         assert_eq!(read[1].value("smtp_helo_name"), Some("bulk.example.net"));
         assert_eq!(read[1].value("smtp_tls_loglevel"), None);
+    }
+
+    #[test]
+    fn a_relay_is_read_as_a_target() {
+        for (relayhost, target) in [
+            ("", None),
+            ("example.net", Some("example.net")),
+            ("[mx.example.net]", Some("[mx.example.net]")),
+            ("[mx.example.net]:submission", Some("[mx.example.net]:587")),
+            ("[mx.example.net]:2525", Some("[mx.example.net]:2525")),
+            ("[192.0.2.1]:587", Some("[192.0.2.1]:587")),
+            ("[ipv6:2001:db8::1]", Some("[2001:db8::1]")),
+            ("[mx.example.net]:465", None),
+            ("[mx.example.net]:other", None),
+            ("$mydomain", None),
+        ] {
+            let read = configuration(&format!("relayhost = {relayhost}"), "").relay();
+            assert_eq!(read.as_deref(), target, "{relayhost}");
+            let parsed = target.map(str::parse::<crate::model::target::Target>);
+            assert!(parsed.is_none_or(|parsed| parsed.is_ok()), "{relayhost}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::net::IpAddr;
 
 use crate::model::egress::{SpfEvaluation, SpfResult};
 use crate::model::probe::Family;
+use expand::Values;
 use record::{Mechanism, Record, Term};
 
 /// Most terms that cost a lookup (RFC 7208 §4.6.4).
@@ -22,6 +23,8 @@ const MAX_LOOKUPS: u32 = 10;
 const MAX_VOID_LOOKUPS: u32 = 2;
 /// Most exchanges of one `mx`, and most names that `ptr` looks at (RFC 7208 §4.6.4).
 const MAX_HOSTS: usize = 10;
+/// Longest label of a name, in octets.
+const MAX_LABEL: usize = 63;
 
 /// What has to be asked of DNS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +39,15 @@ pub enum Question {
     Names(IpAddr),
 }
 
+impl Question {
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Texts(name) | Self::Addresses(name, _) | Self::Exchanges(name, _) => Some(name),
+            Self::Names(_) => None,
+        }
+    }
+}
+
 /// What DNS said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -43,8 +55,8 @@ pub enum Answer {
     Texts(Vec<String>),
     /// Addresses of the family that was asked for.
     Addresses(Vec<IpAddr>),
-    /// The addresses of each exchange.
-    Exchanges(Vec<Vec<IpAddr>>),
+    /// The addresses of each exchange; `None` where DNS did not tell them.
+    Exchanges(Vec<Option<Vec<IpAddr>>>),
     /// Names that lead back to the address.
     Names(Vec<String>),
     /// There is no such name, or no such record.
@@ -88,6 +100,8 @@ pub enum Step {
 
 /// Evaluates the record of the sender's domain, as far as the answers go.
 pub fn evaluate(client: &Client<'_>, answers: &Answers) -> Step {
+    // RFC 7208 §5: an IPv4 address in IPv6's clothes is an IPv4 address.
+    let client = &Client { ip: client.ip.to_canonical(), ..*client };
     let mut evaluation = Evaluation { client, answers, lookups: 0, voids: 0 };
     let domain = client.domain().to_ascii_lowercase();
     let (outcome, problem) = match evaluation.check_host(&domain) {
@@ -198,7 +212,12 @@ impl<'a> Evaluation<'a> {
             Mechanism::Mx(name, lengths) => {
                 let name = self.term_name(name.as_deref(), domain)?;
                 let found = self.exchanges(&name)?;
-                found.iter().flatten().any(|ip| lengths.covers(*ip, self.client.ip))
+                let mut known = found.iter().flatten().flatten();
+                let is_one = known.any(|ip| lengths.covers(*ip, self.client.ip));
+                if !is_one && found.contains(&None) {
+                    return Err(temporary(&format!("an exchange of {name}")));
+                }
+                is_one
             }
             Mechanism::Ptr(name) => {
                 let name = self.term_name(name.as_deref(), domain)?;
@@ -231,7 +250,24 @@ impl<'a> Evaluation<'a> {
     }
 
     fn expanded(&self, typed: &str, domain: &str) -> Result<String, Stop> {
-        expand::expand(typed, self.client, domain).map_err(permanent)
+        let validated = match expand::needs_validated(typed) {
+            true => self.validated_name(domain)?,
+            false => "",
+        };
+        let values = Values { client: self.client, domain, validated };
+        expand::expand(typed, values).map_err(permanent)
+    }
+
+    /// The macro `p` (RFC 7208 §7.3): the domain itself if it is a name of the client,
+    /// or one below it, or any.
+    fn validated_name(&self, domain: &str) -> Result<&'a str, Stop> {
+        let Answer::Names(names) = self.answer(Question::Names(self.client.ip))? else {
+            return Ok("unknown");
+        };
+        let names = || names.iter().take(MAX_HOSTS).map(String::as_str);
+        let found = names().find(|name| *name == domain);
+        let found = found.or_else(|| names().find(|name| is_below(name, domain)));
+        Ok(found.or_else(|| names().next()).unwrap_or("unknown"))
     }
 
     fn count_lookup(&mut self) -> Result<(), Stop> {
@@ -262,7 +298,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn exchanges(&mut self, name: &str) -> Result<&'a [Vec<IpAddr>], Stop> {
+    fn exchanges(&mut self, name: &str) -> Result<&'a [Option<Vec<IpAddr>>], Stop> {
         match self.answer(Question::Exchanges(name.to_owned(), Family::of(self.client.ip)))? {
             Answer::Exchanges(hosts) if hosts.len() > MAX_HOSTS => {
                 Err(permanent(format!("{name} has more than {MAX_HOSTS} MX hosts")))
@@ -277,18 +313,30 @@ impl<'a> Evaluation<'a> {
     fn is_named_below(&mut self, domain: &str) -> Result<bool, Stop> {
         match self.answer(Question::Names(self.client.ip))? {
             Answer::Names(names) => {
-                let below = format!(".{domain}");
                 let mut names = names.iter().take(MAX_HOSTS);
-                Ok(names.any(|name| name == domain || name.ends_with(&below)))
+                Ok(names.any(|name| name == domain || is_below(name, domain)))
             }
             Answer::Void => self.count_void().map(|()| false),
             _ => Ok(false),
         }
     }
 
+    /// What is no name of DNS is not asked, and is not there (RFC 7208 §4.3).
     fn answer(&self, question: Question) -> Result<&'a Answer, Stop> {
+        if question.name().is_some_and(|name| !is_name(name)) {
+            return Ok(&Answer::Void);
+        }
         self.answers.get(&question).ok_or(Stop::Ask(question))
     }
+}
+
+fn is_below(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// Labels of 1 to 63 octets (RFC 1035 §2.3.4). Longer names were cut to fit.
+fn is_name(name: &str) -> bool {
+    name.split('.').all(|label| (1..=MAX_LABEL).contains(&label.len()))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 pub(super) mod contrast;
 mod dns;
 pub(super) mod findings;
+mod keys;
 mod words;
 
 use std::collections::BTreeSet;
@@ -275,6 +276,7 @@ impl<'s, 'a> Across<'s, 'a> {
         claims.extend(self.whole.promises.claims(&hosts));
         if whole {
             claims.extend(self.sides.iter().flat_map(|side| of_side(side)));
+            claims.extend(keys::by_family(&self.sides));
         }
         let best = claims.into_iter().min_by_key(Claim::rank);
         best.unwrap_or_else(|| self.without_suspicion(&settled, &own))
@@ -362,19 +364,24 @@ fn spots<'s, 'a>(sides: &[&'s Side<'a>]) -> Vec<Spot<'s, 'a>> {
     spots
 }
 
-/// What the target's own recordings say of each view's sessions, where it is a mirror.
+/// What the target's own recordings say of each view's sessions, where it is a mirror. What
+/// they say of every vantage point's lies near the destination.
 fn mirrored(spot: &Spot<'_, '_>) -> Vec<Claim> {
-    let looks = spot.looks.iter();
-    looks.filter_map(|look| verdict::mirrored(look.address, &look.side.scene)).collect()
+    let looks = || spot.looks.iter().filter(|look| look.side.scene.mirror.is_some());
+    let claims: Vec<Claim> =
+        looks().filter_map(|look| verdict::mirrored(look.address, &look.side.scene)).collect();
+    let vantages: BTreeSet<&str> = looks().map(|look| look.side.vantage()).collect();
+    let alike = claims.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
+    let open = claims.first().is_some_and(|claim| claim.place.is_none());
+    if vantages.len() < 2 || claims.len() < looks().count() || !alike || !open {
+        return claims;
+    }
+    claims.into_iter().map(|claim| claim.at(Place::NearDestination)).collect()
 }
 
 /// What a view alone says of the whole target, beside its addresses.
 fn of_side(side: &Side<'_>) -> Vec<Claim> {
-    let claims = [
-        interception::claim(&side.scene.tells),
-        verdict::key_by_family(&side.scene.addresses),
-        verdict::by_ehlo_name(&side.scene),
-    ];
+    let claims = [interception::claim(&side.scene.tells), verdict::by_ehlo_name(&side.scene)];
     claims.into_iter().flatten().collect()
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::held::Circumstances;
 use super::reading::Reading;
 use super::standing::{Broken, NOT_TLS, STALLED_EARLY, Standing};
 use super::{mask, standing};
@@ -193,6 +194,29 @@ impl<'a> Address<'a> {
     /// A Cisco mask of STARTTLS's length stands in the EHLO answer.
     pub(super) fn has_cisco_mask_of_eight(&self) -> bool {
         self.masks().any(|mask| mask.kind == MaskKind::CiscoLetters && mask.length == 8)
+    }
+
+    /// The port and the mode of the question; `None` where nothing was asked.
+    pub(super) fn question(&self) -> Option<(u16, Mode)> {
+        let probe = &self.readings.first()?.observation.probe;
+        Some((probe.port, probe.mode))
+    }
+
+    /// When it was asked, and under which name.
+    pub(super) fn circumstances(&self) -> Circumstances {
+        Circumstances::of(self.readings.iter().copied())
+    }
+
+    /// The server names that were indicated in its handshakes.
+    pub(super) fn server_names(&self) -> BTreeSet<&str> {
+        let shown = self.readings.iter().filter_map(|reading| reading.tls.as_ref());
+        shown.filter_map(|tls| tls.sni.as_deref()).collect()
+    }
+
+    /// The server itself says that it cannot: 454, or an alert. A key that one node
+    /// of several cannot load does that (docs/detection.md §1).
+    pub(super) fn declines(&self) -> bool {
+        matches!(self.standing, Standing::Broken(Broken::Tempfailed | Broken::Alert))
     }
 
     /// The session in which TLS was completed; else the last.

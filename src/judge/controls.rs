@@ -174,6 +174,13 @@ impl Control<'_> {
         self.vouched || self.addresses.iter().any(shows)
     }
 
+    /// Whether STARTTLS works over this family with a key that a trusted issuer
+    /// vouches for: no hand on the path ends TLS there.
+    pub(super) fn is_vouched_on(&self, family: Family) -> bool {
+        let here = self.addresses.iter().filter(|address| address.family() == family);
+        here.clone().any(|address| address.has() && address.trusted())
+    }
+
     /// What it shows over one family.
     pub(super) fn over(&self, family: Family) -> Path {
         let here = || self.addresses.iter().filter(move |address| address.family() == family);

@@ -5,6 +5,9 @@
 //! themselves, since TCP loses nothing in the middle. An end that is missing is
 //! none: a failing network does that. Refuses to know how a recording came here.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
 mod difference;
 mod end;
 mod pairing;
@@ -15,8 +18,9 @@ use difference::hunks;
 use end::{End, Streams};
 use pairing::Pairing;
 
+use super::Scene;
 use super::address::Address;
-use super::claim::Claim;
+use super::claim::{self, Claim};
 use super::reading::Reading;
 use crate::model::entries;
 use crate::model::evidence::Evidence;
@@ -24,8 +28,10 @@ use crate::model::mirror::{
     ByteDifference, ComparedSession, ComparedTls, DifferenceKind, Direction, MatchedBy,
     MirrorEvidence, MirrorOutcome, MirrorReport, MirrorSession,
 };
+use crate::model::session::StarttlsOutcome;
 use crate::model::tls::Handshake;
-use crate::model::verdict::{Confidence, Status};
+use crate::model::transcript::Ended;
+use crate::model::verdict::{Confidence, Place, Status};
 
 /// The word for `because` of claims that rest on a mirror.
 pub(super) const MIRROR: &str = "mirror";
@@ -54,6 +60,8 @@ fn report_of(mirror: &MirrorEvidence) -> MirrorReport {
         error: mirror.error.clone(),
         clock_offset_ms: mirror.clock_offset_ms,
         complete_since: mirror.complete_since,
+        endpoint: mirror.endpoint,
+        channel_is_shared: mirror.channel_is_shared,
         compared: Vec::new(),
         sessions: Some(mirror.sessions.clone()),
     }
@@ -217,44 +225,142 @@ fn shown(bytes: &[u8]) -> String {
 /// One compared session with its reading.
 pub(super) type Seen<'r, 'a> = (&'r ComparedSession, &'a Reading<'a>);
 
-/// The compared sessions with an address; those on other ports are another question.
-pub(super) fn at<'r, 'a>(
-    report: Option<&'r MirrorReport>,
-    address: &Address<'a>,
-) -> Vec<Seen<'r, 'a>> {
-    let compared = report.map(|report| report.compared.as_slice()).unwrap_or_default();
-    let reading = |session: &ComparedSession| {
-        address.readings.iter().find(|reading| reading.id() == session.observation).copied()
-    };
-    compared.iter().filter_map(|session| Some((session, reading(session)?))).collect()
+/// The comparison as far as one view is concerned, and what the whole of it says.
+#[derive(Clone, Debug)]
+pub(super) struct Mirrored {
+    pub(super) error: Option<String>,
+    /// Where the recordings were fetched through somebody else's TLS.
+    pub(super) read_on_the_way: Option<SocketAddr>,
+    pub(super) compared: Vec<ComparedSession>,
+    /// Where sessions of ours went that came to the mirror, from wherever; and from where
+    /// its recordings were fetched.
+    reached: BTreeSet<SocketAddr>,
 }
 
-/// What a mirror says of an address, where it says anything bad.
-pub(super) fn claim(seen: &[Seen<'_, '_>]) -> Option<Claim> {
-    let with = |outcome| seen.iter().filter(move |(session, _)| session.outcome == outcome);
-    let claim = |status, sure| Some(Claim::because(status, MIRROR).sure(sure));
-    if with(MirrorOutcome::KeyDiffers).next().is_some() {
-        return claim(Status::Intercepted, Confidence::Proven);
+impl Mirrored {
+    /// Everything that was compared.
+    pub(super) fn whole(report: &MirrorReport, readings: &[Reading<'_>]) -> Self {
+        let arrived = |reading: &&Reading<'_>| {
+            let came =
+                |it: &ComparedSession| it.session.is_some() && it.observation == reading.id();
+            report.compared.iter().any(came)
+        };
+        let reached = readings.iter().filter(arrived);
+        let reached = reached.map(|reading| reading.observation.probe.endpoint());
+        Self {
+            error: report.error.clone(),
+            read_on_the_way: report.endpoint.filter(|_| report.channel_is_shared == Some(false)),
+            compared: report.compared.clone(),
+            reached: reached.chain(report.endpoint).collect(),
+        }
     }
-    if with(MirrorOutcome::BytesChanged).any(|seen| is_lost(seen)) {
-        return claim(Status::Stripped, Confidence::Proven);
+
+    /// The part that is about these sessions.
+    pub(super) fn of(&self, readings: &[Reading<'_>]) -> Self {
+        let ids: BTreeSet<String> = readings.iter().map(Reading::id).collect();
+        let mut part = self.clone();
+        part.compared.retain(|session| ids.contains(&session.observation));
+        part
     }
-    let sure = often(seen);
-    if with(MirrorOutcome::NotReached).next().is_some() {
-        return claim(Status::Intercepted, sure);
+
+    /// The compared sessions with an address; those on other ports are another question.
+    pub(super) fn at<'r, 'a>(&'r self, address: &Address<'a>) -> Vec<Seen<'r, 'a>> {
+        let reading = |session: &ComparedSession| {
+            address.readings.iter().find(|reading| reading.id() == session.observation).copied()
+        };
+        let compared = self.compared.iter();
+        compared.filter_map(|session| Some((session, reading(session)?))).collect()
     }
-    if with(MirrorOutcome::CutOff).any(|seen| is_lost(seen)) {
-        return claim(Status::Stripped, sure);
+
+    /// What the mirror says of an address, where it says anything bad.
+    pub(super) fn claim(&self, address: &Address<'_>) -> Option<Claim> {
+        let seen = self.at(address);
+        let with = |outcome| seen.iter().filter(move |(session, _)| session.outcome == outcome);
+        let claim = |status, sure| Some(Claim::because(status, MIRROR).sure(sure));
+        if with(MirrorOutcome::KeyDiffers).next().is_some() {
+            return claim(Status::Intercepted, Confidence::Proven);
+        }
+        if with(MirrorOutcome::BytesChanged).any(is_lost) {
+            return claim(Status::Stripped, Confidence::Proven);
+        }
+        if with(MirrorOutcome::NotReached).next().is_some() {
+            return claim(Status::Intercepted, self.elsewhere(&seen)?);
+        }
+        if with(MirrorOutcome::CutOff).any(is_lost) {
+            return claim(Status::Stripped, cut_off(&seen)?);
+        }
+        None
     }
-    None
+
+    /// How sure it is that somebody else stands in the mirror's place: its address leads
+    /// there from another view; at least another port of it does; or nobody knows that it
+    /// is the mirror's at all, and nothing may be claimed.
+    pub(super) fn elsewhere(&self, seen: &[Seen<'_, '_>]) -> Option<Confidence> {
+        let asked = seen.first()?.1.observation.probe.endpoint();
+        if self.reached.contains(&asked) {
+            return Some(often(seen));
+        }
+        let beside = self.reached.iter().any(|one| one.ip() == asked.ip());
+        beside.then_some(Confidence::Suspected)
+    }
+}
+
+impl Mirrored {
+    /// Whether every byte of every session with an address arrived as it was sent.
+    pub(super) fn clears(&self, address: &Address<'_>) -> bool {
+        let seen = self.at(address);
+        !seen.is_empty() && seen.iter().all(|(it, _)| it.outcome == MirrorOutcome::Identical)
+    }
+
+    /// Whether every byte of every session arrived as it was sent.
+    pub(super) fn clears_all(&self) -> bool {
+        let mut compared = self.compared.iter();
+        !self.compared.is_empty() && compared.all(|it| it.outcome == MirrorOutcome::Identical)
+    }
+}
+
+/// Where what the mirror shows of an address seems to lie: other destinations lose STARTTLS
+/// from here too; or over the other family every byte arrives as it was sent.
+pub(super) fn place(address: &Address<'_>, scene: &Scene<'_>) -> Option<Place> {
+    if !claim::controls_lost(address, &scene.controls).is_empty() {
+        return Some(Place::NearVantage);
+    }
+    let mirrored = scene.mirror.as_ref()?;
+    let is_across = |other: &&Address<'_>| {
+        other.host == address.host && other.greeted() && other.family() != address.family()
+    };
+    let mut across = scene.addresses.iter().filter(is_across).peekable();
+    let over_family = across.peek().is_some() && across.all(|other| mirrored.clears(other));
+    over_family.then_some(Place::FamilyPath)
 }
 
 /// How sure what each session by itself could show by chance makes: only where all do.
-pub(super) fn often(seen: &[Seen<'_, '_>]) -> Confidence {
+fn often(seen: &[Seen<'_, '_>]) -> Confidence {
     let told = seen.iter().map(|(session, _)| session.outcome);
     let told: Vec<_> = told.filter(|outcome| *outcome != MirrorOutcome::NotCompared).collect();
     let agree = told.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
     if told.len() >= OFTEN && agree { Confidence::Corroborated } else { Confidence::Suspected }
+}
+
+/// How sure it is that sessions were cut off on purpose; `None` where others of them came
+/// through, or ended elsewhere than at STARTTLS, as on a path that loses packets.
+pub(super) fn cut_off(seen: &[Seen<'_, '_>]) -> Option<Confidence> {
+    let mut compared =
+        seen.iter().filter(|(session, _)| session.outcome != MirrorOutcome::NotCompared);
+    let all = compared.clone().all(|seen| {
+        let asked = seen.1.session.starttls.outcome != StarttlsOutcome::NotReached;
+        seen.0.outcome == MirrorOutcome::CutOff && asked && is_lost(seen)
+    });
+    let silent = compared.any(loses_large_packets);
+    let sure = if silent { Confidence::Suspected } else { often(seen) };
+    all.then_some(sure)
+}
+
+/// Our ClientHello came to the mirror, and its answer, which may be larger than what some
+/// paths carry, did not come back.
+fn loses_large_packets((session, reading): &Seen<'_, '_>) -> bool {
+    let arrived = session.tls.as_ref().is_some_and(|tls| tls.client_hello_arrived == Some(true));
+    arrived && End::of(&reading.observation.transcript.events).ended == Some(Ended::Timeout)
 }
 
 /// The mirror offers STARTTLS to everybody: the offer did not come, or no TLS came of it.
@@ -265,8 +371,8 @@ pub(super) fn is_lost((session, reading): &Seen<'_, '_>) -> bool {
 }
 
 /// What was seen, for the sentence of a verdict.
-pub(super) fn words(name: &str, status: Status, report: Option<&MirrorReport>) -> String {
-    let compared = report.map(|report| report.compared.as_slice()).unwrap_or_default();
+pub(super) fn words(name: &str, status: Status, mirrored: Option<&Mirrored>) -> String {
+    let compared = mirrored.map(|mirrored| mirrored.compared.as_slice()).unwrap_or_default();
     let any = |outcome| compared.iter().any(|session| session.outcome == outcome);
     match status {
         Status::Intercepted if any(MirrorOutcome::KeyDiffers) => {

@@ -28,6 +28,7 @@ mod compare;
 mod controls;
 mod dead_end;
 mod describe;
+mod held;
 mod interception;
 mod levels;
 mod mask;
@@ -53,6 +54,7 @@ use address::Address;
 use closer::Closer;
 use controls::Controls;
 use interception::Tell;
+use mirror::Mirrored;
 use policies::Promised;
 use promise::ledger::Ledger;
 use promise::proof::{self, Promises, Witness};
@@ -61,7 +63,6 @@ use views::Seen;
 
 use crate::model::evidence::Evidence;
 use crate::model::finding::Finding;
-use crate::model::mirror::MirrorReport;
 use crate::model::report::{HostReport, TargetReport, ViewReport};
 use crate::model::verdict::{Status, Verdict};
 use crate::tls::Roots;
@@ -83,6 +84,15 @@ impl Context<'_> {
     }
 }
 
+/// What else bears on what one view saw.
+#[derive(Clone, Copy)]
+struct Beside<'b> {
+    /// Promises that other targets and controls keep or break.
+    witnesses: &'b [&'b Witness],
+    /// What a mirror says of the sessions of all views.
+    mirror: Option<&'b Mirrored>,
+}
+
 /// Everything that a rule may look at.
 struct Scene<'a> {
     addresses: Vec<Address<'a>>,
@@ -94,7 +104,7 @@ struct Scene<'a> {
     /// What closer looks at the servers showed.
     closer: Closer,
     promises: Promises,
-    mirror: Option<MirrorReport>,
+    mirror: Option<Mirrored>,
     roots: &'a Roots,
 }
 
@@ -103,25 +113,24 @@ impl<'a> Scene<'a> {
         evidence: &Evidence,
         readings: &'a [Reading<'a>],
         controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
-        witnesses: &[Witness],
+        beside: Beside<'_>,
         context: Context<'a>,
     ) -> Self {
+        let Beside { witnesses, mirror } = beside;
+        let mirror = mirror.map(|mirror| mirror.of(readings));
         let (controls, control_readings) = controls;
         let addresses = address::group(evidence, readings);
         let own = ledger(evidence, readings, context);
-        let beside = controls
-            .iter()
-            .zip(control_readings)
-            .flat_map(|(control, readings)| {
-                proof::witnesses(control, &ledger(control, readings, context.plain()))
-            })
-            .chain(witnesses.iter().cloned());
-        let promises = Promises::new(own, &beside.collect::<Vec<_>>());
+        let shown = |(control, readings): (&Evidence, &Vec<Reading<'_>>)| {
+            proof::witness(control, readings, &ledger(control, readings, context.plain()))
+        };
+        let beside: Vec<Witness> = controls.iter().zip(control_readings).map(shown).collect();
+        let beside: Vec<&Witness> = beside.iter().chain(witnesses.iter().copied()).collect();
+        let promises = Promises::new(own, &beside);
         let controls = Controls::new(controls, control_readings, &addresses, context.roots);
         let tells = interception::tells(&addresses, &controls);
         let roots = context.roots;
         let closer = Closer::new(evidence);
-        let mirror = mirror::compared(evidence, readings);
         Self {
             addresses,
             readings,
@@ -155,11 +164,11 @@ pub fn judge_all(
     controls: &[Evidence],
     context: Context<'_>,
 ) -> Vec<TargetReport> {
-    let witnesses: Vec<Vec<Witness>> =
+    let witnesses: Vec<Option<Witness>> =
         targets.iter().map(|target| testimony(target, context)).collect();
-    let beside = |place: usize| -> Vec<Witness> {
+    let beside = |place: usize| -> Vec<&Witness> {
         let others = witnesses.iter().enumerate().filter(|(other, _)| *other != place);
-        others.flat_map(|(_, witnesses)| witnesses.iter().cloned()).collect()
+        others.filter_map(|(_, witness)| witness.as_ref()).collect()
     };
     let judged = targets.iter().enumerate();
     judged.map(|(place, target)| judge_beside(target, controls, &beside(place), context)).collect()
@@ -167,12 +176,12 @@ pub fn judge_all(
 
 /// What a target shows of promises denied on one path; its sessions are read for
 /// it only where there is a promise.
-fn testimony(target: &Evidence, context: Context<'_>) -> Vec<Witness> {
+fn testimony(target: &Evidence, context: Context<'_>) -> Option<Witness> {
     if !promise::is_any(target, context.roots) {
-        return Vec::new();
+        return None;
     }
     let readings = reading::read_all(target, context);
-    proof::witnesses(target, &ledger(target, &readings, context))
+    Some(proof::witness(target, &readings, &ledger(target, &readings, context)))
 }
 
 /// Judges the evidence on one target, beside that on the controls of the run.
@@ -185,7 +194,7 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
 fn judge_beside(
     evidence: &Evidence,
     controls: &[Evidence],
-    witnesses: &[Witness],
+    witnesses: &[&Witness],
     context: Context<'_>,
 ) -> TargetReport {
     let readings = reading::read_all(evidence, context);
@@ -198,7 +207,7 @@ fn report<'a>(
     evidence: &Evidence,
     readings: &'a [Reading<'a>],
     controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
-    witnesses: &[Witness],
+    witnesses: &[&Witness],
     context: Context<'_>,
 ) -> TargetReport {
     let promised = Promised::read(evidence, context.roots);
@@ -208,16 +217,19 @@ fn report<'a>(
     let contrasts = compare::contrasts(&cells, readings);
     let seen = views::all((evidence, readings), controls);
     let Closer { injections, ranges } = Closer::new(evidence);
+    let mirror = mirror::compared(evidence, readings);
+    let mirrored = mirror.as_ref().map(|mirror| Mirrored::whole(mirror, readings));
+    let beside = Beside { witnesses, mirror: mirrored.as_ref() };
     let judged = match seen.as_slice() {
         [] => {
-            let scene = Scene::new(evidence, readings, controls, witnesses, context);
+            let scene = Scene::new(evidence, readings, controls, beside, context);
             judged(evidence, &scene, &promised)
         }
         // Controls may have been asked from elsewhere too.
-        [one] => judged(&one.evidence, &one.scene(witnesses, context), &promised),
+        [one] => judged(&one.evidence, &one.scene(beside, context), &promised),
         several => {
-            let whole = Scene::new(evidence, readings, controls, witnesses, context);
-            let side = |seen| Side::new(seen, Seen::scene(seen, witnesses, context));
+            let whole = Scene::new(evidence, readings, controls, beside, context);
+            let side = |seen| Side::new(seen, Seen::scene(seen, beside, context));
             let sides: Vec<Side<'_>> = several.iter().map(side).collect();
             judged_across(&Across::new(evidence.target.name(), &sides, whole), &promised)
         }
@@ -241,7 +253,7 @@ fn report<'a>(
         findings: judged.findings,
         injections,
         tls_ranges: ranges,
-        mirror: mirror::compared(evidence, readings),
+        mirror,
     }
 }
 
@@ -268,9 +280,9 @@ fn judged_across(across: &Across<'_, '_>, promised: &Promised) -> Judged {
 
 impl Seen<'_> {
     /// What one view saw, as if it were all.
-    fn scene<'a>(&'a self, witnesses: &[Witness], context: Context<'a>) -> Scene<'a> {
+    fn scene<'a>(&'a self, beside: Beside<'_>, context: Context<'a>) -> Scene<'a> {
         let controls = (&*self.controls, &*self.control_readings);
-        Scene::new(&self.evidence, &self.readings, controls, witnesses, context)
+        Scene::new(&self.evidence, &self.readings, controls, beside, context)
     }
 }
 

@@ -68,7 +68,8 @@ pub(super) fn of_address(address: &Address<'_>, scene: &Scene<'_>) -> Claim {
 
 /// What the target's own recordings say of an address, where it is a mirror.
 pub(super) fn mirrored(address: &Address<'_>, scene: &Scene<'_>) -> Option<Claim> {
-    mirror::claim(&mirror::at(scene.mirror.as_ref(), address))
+    let claim = scene.mirror.as_ref()?.claim(address)?;
+    Some(Claim { place: mirror::place(address, scene), ..claim })
 }
 
 /// The claim on a set of addresses: a host's or the whole target's. The claim

@@ -1,7 +1,8 @@
 //! The user's half of the exchange: fetches what a mirror recorded.
 //!
 //! Owns the connection for it. The certificate there is not looked at: the token
-//! vouches for the answer, whoever carries it. Says EHLO, STARTTLS, the private verb
+//! vouches for the answer, whoever carries it, and the answer says whether somebody
+//! stood between. Says EHLO, STARTTLS, the private verb
 //! and QUIT, and has no way to say more. Refuses to compare.
 
 use std::net::SocketAddr;
@@ -55,7 +56,7 @@ pub async fn fetch(doors: &[Door], wanted: Wanted<'_>, dialler: &Dialler) -> Mir
     let mut errors = Vec::new();
     for door in doors {
         match attempt(*door, wanted, dialler).await {
-            Ok((answer, clock_offset_ms)) => return evidence(*door, answer, clock_offset_ms),
+            Ok(fetched) => return evidence(*door, fetched),
             Err(error) => errors.push(format!("{}: {error}", door.endpoint)),
         }
     }
@@ -73,43 +74,55 @@ pub fn nothing(error: String) -> MirrorEvidence {
         error: Some(error),
         clock_offset_ms: None,
         complete_since: None,
+        endpoint: None,
+        channel_is_shared: None,
         sessions: Vec::new(),
     }
 }
 
-fn evidence(door: Door, answer: Answer, clock_offset_ms: i64) -> MirrorEvidence {
+/// What an exchange brought.
+struct Fetched {
+    answer: Answer,
+    /// By how much the mirror's clock is ahead of ours.
+    clock_offset_ms: i64,
+    channel_is_shared: bool,
+}
+
+fn evidence(door: Door, fetched: Fetched) -> MirrorEvidence {
+    let Fetched { answer, clock_offset_ms, channel_is_shared } = fetched;
     let implicit = door.implicit_tls;
     MirrorEvidence {
         source: if implicit { MirrorSource::ImplicitTls } else { MirrorSource::Starttls },
         error: None,
         clock_offset_ms: Some(clock_offset_ms),
         complete_since: Some(answer.complete_since),
+        endpoint: Some(door.endpoint),
+        channel_is_shared: Some(channel_is_shared),
         sessions: answer.sessions,
     }
 }
 
-/// The answer, and by how much the mirror's clock is ahead of ours.
-async fn attempt(
-    door: Door,
-    wanted: Wanted<'_>,
-    dialler: &Dialler,
-) -> Result<(Answer, i64), String> {
+async fn attempt(door: Door, wanted: Wanted<'_>, dialler: &Dialler) -> Result<Fetched, String> {
     let deadline = Instant::now() + wanted.patience;
-    let stream = dialler.open(door.endpoint, deadline).await.map_err(|ending| {
-        ending.detail.unwrap_or_else(|| format!("{:?}", ending.how).to_lowercase())
-    })?;
+    let stream = dialler
+        .open(door.endpoint, deadline)
+        .await
+        .map_err(|ending| ending.detail.unwrap_or_else(|| ending.how.words().to_owned()))?;
     let stream = if door.implicit_tls { stream } else { in_clear(stream, deadline).await? };
     let outcome = tls::connect(stream, wanted.sni, ClientHello::Default, deadline).await;
     let Some(stream) = outcome.stream else {
         let failure = outcome.handshake.failure.unwrap_or_default();
         return Err(format!("no TLS for the exchange: {failure}"));
     };
+    let channel = token::channel(stream.get_ref().1);
     let mut talk = Talk { stream, deadline, buffer: Vec::new() };
     if door.implicit_tls {
         expect(220, &talk.reply().await?)?;
     }
     expect(250, &talk.command(EHLO).await?)?;
-    exchange(&mut talk, wanted).await
+    let (answer, clock_offset_ms) = exchange(&mut talk, wanted).await?;
+    let channel_is_shared = !channel.is_empty() && channel == answer.channel;
+    Ok(Fetched { answer, clock_offset_ms, channel_is_shared })
 }
 
 /// Up to the 220 to STARTTLS.
@@ -131,6 +144,7 @@ fn expect(code: u16, reply: &Reply) -> Result<(), String> {
     Err(format!("{} {} where {code} was to come", reply.code, reply.text()))
 }
 
+/// The answer, and by how much the mirror's clock is ahead of ours.
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     talk: &mut Talk<S>,
     wanted: Wanted<'_>,
@@ -173,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             self.stream.flush().await
         };
         match timeout_at(self.deadline, sending).await {
-            Ok(sent) => sent.map_err(|error| error.to_string()),
+            Ok(sent) => sent.map_err(|error| tls::in_words(&error)),
             Err(_) => Err("no time is left".to_owned()),
         }
     }
@@ -225,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         let mut chunk = vec![0; READ_SIZE];
         let read = match timeout_at(self.deadline, self.stream.read(&mut chunk)).await {
             Err(_) => return Err("no answer in time".to_owned()),
-            Ok(read) => read.map_err(|error| error.to_string())?,
+            Ok(read) => read.map_err(|error| tls::in_words(&error))?,
         };
         if read == 0 {
             return Err("the connection was closed".to_owned());
@@ -239,7 +253,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
 fn refusal(line: &str) -> String {
     let shown = crate::smtp::reply::printable(line.as_bytes());
     match line.get(..3) {
-        Some("535" | "454" | "554") => format!("the mirror refuses: {shown}"),
+        Some("504" | "535" | "454" | "554") => format!("the mirror refuses: {shown}"),
         _ => format!("what answers there is no mirror of mxray: {shown}"),
     }
 }

@@ -15,7 +15,9 @@ use tokio::time::Instant;
 use super::words::{Refused, Request, WINDOW_S};
 
 /// Sessions at once, all networks together.
-const SESSIONS_AT_ONCE: usize = 64;
+const SESSIONS_AT_ONCE: usize = 256;
+/// Sessions at once of one network: who only holds connections open shuts nobody else out.
+const SESSIONS_AT_ONCE_OF_ONE: u32 = 16;
 /// Sessions that one network may begin in a minute.
 const SESSIONS_A_MINUTE: u32 = 60;
 /// The minute.
@@ -33,10 +35,32 @@ fn network(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// How many sessions of each network are open; those without any are not in it.
+type Open = Arc<Mutex<HashMap<IpAddr, u32>>>;
+
+/// Leave to hold a session, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Permit {
+    _at_once: OwnedSemaphorePermit,
+    network: IpAddr,
+    open: Open,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.get_mut(&self.network) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(open.remove(&self.network)),
+        }
+    }
+}
+
 /// The gate.
 #[derive(Debug)]
 pub(super) struct Gate {
     at_once: Arc<Semaphore>,
+    open: Open,
     begun: Mutex<HashMap<Option<IpAddr>, (Instant, u32)>>,
     nonces: Mutex<HashMap<String, i64>>,
 }
@@ -45,6 +69,7 @@ impl Gate {
     pub(super) fn new() -> Self {
         Self {
             at_once: Arc::new(Semaphore::new(SESSIONS_AT_ONCE)),
+            open: Open::default(),
             begun: Mutex::default(),
             nonces: Mutex::default(),
         }
@@ -52,8 +77,23 @@ impl Gate {
 
     /// Lets a session begin, as long as the permit is held; `None` where there are
     /// too many.
-    pub(super) fn enter(&self, ip: IpAddr) -> Option<OwnedSemaphorePermit> {
-        let permit = self.at_once.clone().try_acquire_owned().ok()?;
+    pub(super) fn enter(&self, ip: IpAddr) -> Option<Permit> {
+        if !self.is_in_turn(ip) {
+            return None;
+        }
+        let at_once = self.at_once.clone().try_acquire_owned().ok()?;
+        let network = network(ip);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.get(&network).copied().unwrap_or(0);
+        if count >= SESSIONS_AT_ONCE_OF_ONE {
+            return None;
+        }
+        open.insert(network, count + 1);
+        Some(Permit { _at_once: at_once, network, open: Arc::clone(&self.open) })
+    }
+
+    /// Whether a network has not begun too many sessions lately.
+    fn is_in_turn(&self, ip: IpAddr) -> bool {
         let now = Instant::now();
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         if begun.len() >= MOST_NETWORKS {
@@ -65,14 +105,14 @@ impl Gate {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
-        (*count <= SESSIONS_A_MINUTE).then_some(permit)
+        *count <= SESSIONS_A_MINUTE
     }
 
     /// Whether a request comes in time and for the first time. Only what a token
     /// vouches for may be asked here: strangers must not fill the memory.
     pub(super) fn admit(&self, request: &Request, now: Timestamp) -> Result<(), Refused> {
         if !request.is_fresh(now) {
-            return Err(Refused::Stale);
+            return Err(Refused::Stale { ahead_s: request.ahead_of(now) });
         }
         let mut nonces = self.nonces.lock().unwrap_or_else(PoisonError::into_inner);
         // A request from the future can be made again until its time has passed.
@@ -122,6 +162,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_holds_connections_open_shuts_nobody_else_out() {
+        let gate = Gate::new();
+        let enter = |_| gate.enter(ip("203.0.113.9"));
+        let held: Vec<_> = (0..SESSIONS_AT_ONCE_OF_ONE + 5).filter_map(enter).collect();
+        assert_eq!(held.len(), 16);
+        assert!(gate.enter(ip("198.51.100.10")).is_some());
+        drop(held);
+        assert!(gate.enter(ip("203.0.113.9")).is_some());
+        assert!(gate.open.lock().unwrap().is_empty(), "nothing is kept of who left");
+    }
+
+    #[tokio::test]
     async fn counting_has_an_end() {
         let gate = Gate::new();
         for n in 0..u32::try_from(MOST_NETWORKS).unwrap() {
@@ -141,7 +193,7 @@ mod tests {
         let time = now.as_second();
         assert_eq!(gate.admit(&at(time, "a"), now), Ok(()));
         assert_eq!(gate.admit(&at(time, "a"), now), Err(Refused::Replayed));
-        assert_eq!(gate.admit(&at(time - 301, "b"), now), Err(Refused::Stale));
+        assert_eq!(gate.admit(&at(time - 301, "b"), now), Err(Refused::Stale { ahead_s: -301 }));
         assert_eq!(gate.admit(&at(time + 300, "c"), now), Ok(()));
         // What could be made again is remembered, and what could not is forgotten.
         let later = Timestamp::from_second(time + 599).unwrap();

@@ -17,8 +17,8 @@ use crate::model::transcript::{Ended, Ending, Event, EventKind, Transcript};
 const MOST_SESSIONS: usize = 512;
 /// Octets that all kept sessions may have; the oldest goes first.
 const MOST_OCTETS: usize = 16 << 20;
-/// Octets that one session may say and hear; then it is ended.
-const MOST_OCTETS_A_SESSION: usize = 64 * 1024;
+/// Octets that one session may say and hear; then it is ended. A check needs some 2000.
+const MOST_OCTETS_A_SESSION: usize = 32 * 1024;
 /// Segments that are kept apart; what follows is appended to the last, so that a
 /// client that sends single bytes cannot make the record grow.
 const MAX_SEGMENTS: usize = 256;

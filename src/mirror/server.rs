@@ -155,11 +155,13 @@ impl Mirror {
         self.identity.config.clone()
     }
 
-    /// The reply to a request for recordings, without its last line end.
+    /// The reply to a request for recordings, without its last line end; `channel` is what
+    /// binds it to its TLS session.
     pub(super) async fn exchange(
         &self,
         arguments: &str,
         asked: &Record,
+        channel: &str,
     ) -> Result<String, Refused> {
         let now = Timestamp::now();
         let client = asked.client();
@@ -177,7 +179,8 @@ impl Mirror {
         sessions.retain(|session| session.id != asked.id());
         let _ = self.notices.send(Notice::Fetched { client, sessions: sessions.len() });
         let (protocol, tool) = (PROTOCOL.to_owned(), self.tool.clone());
-        let answer = Answer { protocol, tool, now, client, complete_since, sessions };
+        let channel = channel.to_owned();
+        let answer = Answer { protocol, tool, now, client, complete_since, channel, sessions };
         Ok(answer.reply(&request.nonce, &self.token))
     }
 

@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 use super::dialogue::{Dialogue, Next, Turn};
 use super::record::Record;
 use super::server::Mirror;
+use super::token;
 use crate::model::probe::Mode;
 use crate::model::tls::Handshake;
 use crate::model::transcript::{Ended, Ending, EventKind};
@@ -52,7 +53,8 @@ async fn run(
     let inside_tls = mode == Mode::ImplicitTls;
     let client = record.client().ip();
     let dialogue = Dialogue::new(mirror.host(), record.id(), client, inside_tls);
-    let mut session = Session { mirror, record, dialogue, buffer: Vec::new(), deadline };
+    let (buffer, channel) = (Vec::new(), String::new());
+    let mut session = Session { mirror, record, dialogue, buffer, deadline, channel };
     let stream = if inside_tls {
         stream
     } else {
@@ -76,6 +78,8 @@ struct Session<'a> {
     dialogue: Dialogue,
     buffer: Vec<u8>,
     deadline: Instant,
+    /// What binds the exchange to its TLS session.
+    channel: String,
 }
 
 /// A connection, in clear or inside TLS.
@@ -131,7 +135,7 @@ impl Session<'_> {
         stream: &mut impl Connection,
         arguments: &str,
     ) -> Result<Turn, Ending> {
-        match self.mirror.exchange(arguments, self.record).await {
+        match self.mirror.exchange(arguments, self.record, &self.channel).await {
             Err(refused) => {
                 Ok(Turn { reply: format!("{}\r\n", refused.reply()), next: Next::Close })
             }
@@ -218,11 +222,12 @@ impl Session<'_> {
             Ok(Ok(stream)) => {
                 self.record.push(EventKind::HandshakeDone(Box::new(facts(&stream))));
                 self.dialogue.secured();
+                self.channel = token::channel(stream.get_ref().1);
                 Ok(stream)
             }
             Ok(Err(error)) => {
                 let alert = tls::alert_in(&error).map(|alert| format!("alert {alert}"));
-                self.record.push(failed(alert.unwrap_or_else(|| error.to_string())));
+                self.record.push(failed(alert.unwrap_or_else(|| tls::in_words(&error))));
                 Err(broken(&error))
             }
             Err(_) => {
@@ -288,5 +293,5 @@ fn broken(error: &io::Error) -> Ending {
         io::ErrorKind::InvalidData => Ended::Protocol,
         _ => Ended::LocalError,
     };
-    Ending { how, detail: Some(error.to_string()) }
+    Ending { how, detail: Some(tls::in_words(error)) }
 }

@@ -9,9 +9,14 @@ use std::fmt::{self, Write as _};
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rustls::ConnectionCommon;
 
 /// Octets of a generated token.
 const GENERATED: usize = 32;
+/// Octets that bind an exchange to its TLS session.
+const CHANNEL: usize = 32;
+/// RFC 9266 §4.1.
+const CHANNEL_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 /// Shortest token that is taken: what somebody makes up at the keyboard can be
 /// guessed by whoever sees one exchange.
 pub const SHORTEST: usize = 20;
@@ -87,6 +92,13 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], TokenError> {
     let mut octets = [0; N];
     rand::fill(&mut octets).map_err(|_| TokenError::Random)?;
     Ok(octets)
+}
+
+/// What only the two ends of a TLS session know of it (RFC 9266 §2), in hexadecimal; empty
+/// where it cannot be had, which is then no channel that anybody shares.
+pub(super) fn channel<Side>(session: &ConnectionCommon<Side>) -> String {
+    let octets = session.export_keying_material([0; CHANNEL], CHANNEL_LABEL, Some(&[]));
+    octets.map(|octets| hexadecimal(&octets)).unwrap_or_default()
 }
 
 fn message(purpose: &str, parts: &[&[u8]]) -> Vec<u8> {

@@ -1,20 +1,22 @@
 //! What a mirror and its user say to each other.
 //!
 //! ```text
-//! XMXRAY <time> <nonce> <age> <mac>
+//! XMXRAY <version> <time> <nonce> <age> <mac>
 //! 250-<base64 of the answer>
 //! 250 <mac>
 //! ```
 //!
 //! Owns the words, their codes and their limits. An answer is vouched for together
 //! with the nonce of its request: nobody on the way can make one, keep one for
-//! later, or take a session out of it. Refuses to know sockets and clocks.
+//! later, or take a session out of it. It says too which TLS session the mirror has
+//! (RFC 9266), so that its user learns of somebody who ends TLS between. Refuses to know sockets and clocks.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::token::Token;
@@ -22,6 +24,8 @@ use crate::model::mirror::MirrorSession;
 
 /// The version of the exchange and of the log. Both ends must speak the same.
 pub const PROTOCOL: &str = "mxray/mirror/1";
+/// The same as the first word of a request.
+const VERSION: &str = "1";
 /// The private verb (RFC 5321 §4.1.5).
 pub const VERB: &str = "XMXRAY";
 
@@ -33,6 +37,8 @@ pub const MOST_AGE_S: u32 = 3600;
 pub const NONCE: usize = 32;
 /// Most octets of an answer before base64; a mirror leaves out the oldest sessions.
 pub const LARGEST_ANSWER: usize = 2 << 20;
+/// Octets of an answer besides its sessions, at the most.
+const ENVELOPE: usize = 4096;
 /// Characters of base64 in a line: a reply line has 512 octets (RFC 5321 §4.5.3.1.5).
 const CHUNK: usize = 480;
 /// Most lines of an answer.
@@ -60,24 +66,35 @@ pub struct Request {
 pub enum Refused {
     /// It is no request.
     Syntax,
+    /// It is one of another version.
+    Version,
     /// Another token vouches for it, or none.
     Token,
     /// Its time is too far from the mirror's clock.
-    Stale,
+    Stale {
+        /// By how many seconds it is ahead of it.
+        ahead_s: i64,
+    },
     /// Its nonce was used before.
     Replayed,
 }
 
 impl Refused {
     /// The reply that says so. A stranger learns no more than from any other server.
-    pub fn reply(self) -> &'static str {
+    pub fn reply(self) -> String {
         match self {
-            Self::Syntax => "501 5.5.4 Syntax error in parameters",
-            Self::Token => "535 5.7.8 This token is not known here",
-            Self::Stale => {
-                "454 4.7.0 The time of this request is not within 300 s of the clock here"
+            Self::Syntax => "501 5.5.4 Syntax error in parameters".to_owned(),
+            Self::Version => format!("504 5.5.4 This version is not spoken here, but {PROTOCOL}"),
+            Self::Token => "535 5.7.8 This token is not known here".to_owned(),
+            Self::Stale { ahead_s } => {
+                let way = if ahead_s < 0 { "behind" } else { "ahead of" };
+                let by = ahead_s.unsigned_abs();
+                format!(
+                    "454 4.7.0 The clock of this request is {by} s {way} the one here, and may \
+                     be {WINDOW_S} s"
+                )
             }
-            Self::Replayed => "554 5.7.7 This request was made before",
+            Self::Replayed => "554 5.7.7 This request was made before".to_owned(),
         }
     }
 }
@@ -87,7 +104,7 @@ impl Request {
     pub fn line(&self, token: &Token) -> String {
         let words = [self.time.to_string(), self.nonce.clone(), self.age_s.to_string()];
         let mac = token.mac(REQUEST, &words.each_ref().map(String::as_bytes));
-        format!("{VERB} {} {mac}", words.join(" "))
+        format!("{VERB} {VERSION} {} {mac}", words.join(" "))
     }
 
     /// Reads the arguments of the command. Whether it comes in time and for the first
@@ -97,9 +114,15 @@ impl Request {
     /// It is no request, or the token does not vouch for it.
     pub fn read(arguments: &str, token: &Token) -> Result<Self, Refused> {
         let words: Vec<&str> = arguments.split_ascii_whitespace().collect();
-        let &[time, nonce, age, mac] = words.as_slice() else { return Err(Refused::Syntax) };
+        let (version, words) = words.split_first().ok_or(Refused::Syntax)?;
+        if *version != VERSION && version.parse::<u32>().is_ok() && words.len() > 1 {
+            return Err(Refused::Version);
+        }
+        let &[time, nonce, age, mac] = words else { return Err(Refused::Syntax) };
         let is_nonce = nonce.len() == NONCE && nonce.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let (Ok(time), Ok(age_s), true) = (time.parse(), age.parse::<u32>(), is_nonce) else {
+        let (Ok(time), Ok(age_s), true) =
+            (time.parse(), age.parse::<u32>(), is_nonce && *version == VERSION)
+        else {
             return Err(Refused::Syntax);
         };
         // The words as they came: what they mean is not what was vouched for.
@@ -111,9 +134,14 @@ impl Request {
         Ok(Self { time, nonce: nonce.to_owned(), age_s: age_s.min(MOST_AGE_S) })
     }
 
+    /// By how many seconds its time is ahead of a clock.
+    pub fn ahead_of(&self, now: Timestamp) -> i64 {
+        self.time.saturating_sub(now.as_second())
+    }
+
     /// Whether its time is near that of a clock.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
-        now.as_second().abs_diff(self.time) <= WINDOW_S.unsigned_abs()
+        self.ahead_of(now).unsigned_abs() <= WINDOW_S.unsigned_abs()
     }
 }
 
@@ -130,6 +158,8 @@ pub struct Answer {
     pub client: SocketAddr,
     /// Every session accepted since then is here.
     pub complete_since: Timestamp,
+    /// What only the two ends of its TLS session know of it (RFC 9266), in hexadecimal.
+    pub channel: String,
     /// The sessions, the oldest first.
     pub sessions: Vec<MirrorSession>,
 }
@@ -151,20 +181,37 @@ pub enum AnswerError {
 }
 
 impl Answer {
-    /// The reply that carries it. The oldest sessions are left out where it would be
-    /// larger than [`LARGEST_ANSWER`].
+    /// The reply that carries it. The largest sessions are left out where it would be
+    /// larger than [`LARGEST_ANSWER`]: ours are small, whatever strangers sent.
     pub fn reply(mut self, nonce: &str, token: &Token) -> String {
-        let mut body = serde_json::to_vec(&self).unwrap_or_default();
-        while body.len() > LARGEST_ANSWER && !self.sessions.is_empty() {
-            self.sessions.remove(0);
-            self.complete_since = self.sessions.first().map_or(self.now, |next| next.started_at);
-            body = serde_json::to_vec(&self).unwrap_or_default();
-        }
+        self.leave_out_the_largest();
+        let body = serde_json::to_vec(&self).unwrap_or_default();
         let mac = token.mac(ANSWER, &[nonce.as_bytes(), &body]);
         let encoded = BASE64_STANDARD.encode(body);
         let chunks = encoded.as_bytes().chunks(CHUNK);
         let lines = chunks.map(|chunk| format!("250-{}\r\n", String::from_utf8_lossy(chunk)));
         lines.collect::<String>() + &format!("250 {mac}")
+    }
+
+    fn leave_out_the_largest(&mut self) {
+        let octets = |session: &MirrorSession| {
+            serde_json::to_vec(session).map_or(LARGEST_ANSWER, |text| text.len() + 1)
+        };
+        let mut sized: Vec<(usize, MirrorSession)> =
+            self.sessions.drain(..).map(|session| (octets(&session), session)).collect();
+        // Among equals the newest are kept.
+        sized.sort_by_key(|(octets, session)| (*octets, Reverse(session.started_at)));
+        let mut room = LARGEST_ANSWER - ENVELOPE;
+        for (octets, session) in sized {
+            if let Some(rest) = room.checked_sub(octets) {
+                room = rest;
+                self.sessions.push(session);
+                continue;
+            }
+            let behind = session.started_at.saturating_add(SignedDuration::from_nanos(1));
+            self.complete_since = self.complete_since.max(behind.unwrap_or(self.now));
+        }
+        self.sessions.sort_by_key(|session| session.started_at);
     }
 
     /// Reads the lines of a reply, without code and line end.
@@ -252,6 +299,7 @@ mod tests {
             now: Timestamp::from_second(100).unwrap(),
             client: "198.51.100.10:40001".parse().unwrap(),
             complete_since: Timestamp::from_second(1).unwrap(),
+            channel: "ab".repeat(32),
             sessions,
         }
     }
@@ -269,9 +317,13 @@ mod tests {
         assert_eq!(Request::read(arguments, &other), Err(Refused::Token));
         let older = arguments.replacen("1763766000", "1763766001", 1);
         assert_eq!(Request::read(&older, &token()), Err(Refused::Token));
-        for bad in ["", "1 2 3 4", "x", &format!("{arguments} more")] {
+        for bad in ["", "1 2 3 4", "1 1 2 3 4", "x", &format!("{arguments} more")] {
             assert_eq!(Request::read(bad, &token()), Err(Refused::Syntax), "{bad}");
         }
+        let newer = arguments.replacen('1', "2", 1);
+        assert_eq!(Request::read(&newer, &token()), Err(Refused::Version));
+        let reply = Refused::Version.reply();
+        assert!(reply.starts_with("504 ") && reply.ends_with(PROTOCOL));
     }
 
     #[test]
@@ -283,6 +335,10 @@ mod tests {
         }
         let far = Request { time: i64::MIN, ..request() };
         assert!(!far.is_fresh(Timestamp::from_second(0).unwrap()));
+        let stale = |ahead_s| Refused::Stale { ahead_s }.reply();
+        assert!(stale(3600).contains("is 3600 s ahead of the one here"));
+        assert!(stale(-3600).contains("is 3600 s behind the one here"));
+        assert!(stale(i64::MIN).starts_with("454 "));
     }
 
     #[test]
@@ -308,16 +364,32 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_over_the_cap_leaves_out_the_oldest_and_says_so() {
-        let mut large: Vec<_> = (1..=5).map(|at| session(&at.to_string(), at)).collect();
-        for session in &mut large {
-            session.id += &"x".repeat(LARGEST_ANSWER / 4);
+    fn an_answer_over_the_cap_leaves_out_what_is_largest_and_says_so() {
+        let mut sessions: Vec<_> = (1..=5).map(|at| session(&at.to_string(), at)).collect();
+        for session in sessions.iter_mut().take(4) {
+            session.id += &"x".repeat(LARGEST_ANSWER / 3);
         }
-        let reply = answer(large).reply("n", &token());
+        sessions[1].id += "and more";
+        let small = sessions[4].clone();
+        let reply = answer(sessions).reply("n", &token());
         assert!(reply.split("\r\n").count() <= MOST_LINES);
         let read = Answer::read(&lines(&reply), "n", &token()).unwrap();
-        assert_eq!(read.sessions.len(), 3);
-        assert_eq!(read.complete_since, read.sessions[0].started_at);
+        let at: Vec<i64> = read.sessions.iter().map(|it| it.started_at.as_second()).collect();
+        assert_eq!(at, [3, 4, 5], "the largest, and of equals the oldest, are left out");
+        assert_eq!(read.sessions[2], small);
+        assert!(read.complete_since > Timestamp::from_second(2).unwrap());
+        assert!(read.complete_since < Timestamp::from_second(3).unwrap());
+    }
+
+    #[test]
+    fn a_shelf_full_of_the_largest_sessions_is_answered_at_once() {
+        let largest = || "\u{0}".repeat(60_000);
+        let all = (1..=512).map(|at| MirrorSession { id: largest(), ..session("", at) }).collect();
+        let begun = std::time::Instant::now();
+        let reply = answer(all).reply("n", &token());
+        let read = Answer::read(&lines(&reply), "n", &token()).unwrap();
+        assert!(!read.sessions.is_empty());
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
     }
 
     #[test]

@@ -61,6 +61,11 @@ pub struct MirrorEvidence {
     /// Every session that the mirror accepted since then is among `sessions`, by
     /// its clock; `None` where some may be missing.
     pub complete_since: Option<Timestamp>,
+    /// Where they were fetched.
+    pub endpoint: Option<SocketAddr>,
+    /// Whether the TLS session in which they were fetched was with the mirror itself
+    /// (RFC 9266): where not, somebody on the way could read them, and change nothing.
+    pub channel_is_shared: Option<bool>,
     /// Sessions that the mirror accepted, other people's among them.
     pub sessions: Vec<MirrorSession>,
 }
@@ -77,7 +82,14 @@ pub struct MirrorReport {
     /// Every session that the mirror accepted since then is known; `None` where
     /// some may be missing.
     pub complete_since: Option<Timestamp>,
-    /// One entry a session of ours.
+    /// Where the recordings were fetched.
+    #[serde(default)]
+    pub endpoint: Option<SocketAddr>,
+    /// Whether the TLS session in which they were fetched was with the mirror itself
+    /// (RFC 9266): where not, somebody on the way could read them, and change nothing.
+    #[serde(default)]
+    pub channel_is_shared: Option<bool>,
+    /// One entry a session of ours, of whichever view.
     pub compared: Vec<ComparedSession>,
     /// The recordings; in evidence only.
     pub sessions: Option<Vec<MirrorSession>>,

@@ -70,6 +70,18 @@ pub enum ClientHello {
     Tailored,
 }
 
+impl ClientHello {
+    /// Its word, as in the report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Classical => "classical",
+            Self::Legacy => "legacy",
+            Self::Tailored => "tailored",
+        }
+    }
+}
+
 /// Why this connection is made.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

@@ -84,6 +84,16 @@ pub enum HelloVerb {
     Helo,
 }
 
+impl HelloVerb {
+    /// As it is sent.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ehlo => "EHLO",
+            Self::Helo => "HELO",
+        }
+    }
+}
+
 /// The answer to EHLO or HELO in clear.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EhloAnswer {

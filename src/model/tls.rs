@@ -206,6 +206,24 @@ pub enum PkixReason {
     Malformed,
 }
 
+impl PkixReason {
+    /// The same for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::NotYetValid => "not yet valid",
+            Self::UnknownIssuer => "unknown issuer",
+            Self::SelfSigned => "self-signed",
+            Self::NameMismatch => "other name",
+            Self::IncompleteChain => "incomplete chain",
+            Self::Revoked => "revoked",
+            Self::WeakKey => "weak key",
+            Self::WeakSignature => "weak signature",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
 /// The outcome of DANE for one session (RFC 7672).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dane {

@@ -100,3 +100,19 @@ pub enum Ended {
     /// Something at our own end: no socket, source address not ours, interrupted.
     LocalError,
 }
+
+impl Ended {
+    /// The same for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ByUs => "ended by us",
+            Self::ByPeer => "closed by the other side",
+            Self::Reset => "connection reset",
+            Self::Timeout => "nothing came in time",
+            Self::Refused => "connection refused",
+            Self::Unreachable => "not reachable (no route, or prohibited on the way)",
+            Self::Protocol => "what came is not SMTP, or never ends",
+            Self::LocalError => "a problem at this end",
+        }
+    }
+}

@@ -45,6 +45,9 @@ pub struct OwnAddress {
     pub temporary: Option<bool>,
     /// Whether it is deprecated (RFC 4862 §5.5.4): nothing new is sent from it.
     pub deprecated: bool,
+    /// Whether it is still being verified, or was found to be another's too (RFC 4862
+    /// §5.4): nothing can be sent from it.
+    pub tentative: bool,
 }
 
 impl OwnAddress {
@@ -55,7 +58,7 @@ impl OwnAddress {
             IpAddr::V6(ip) => ip.is_unicast_link_local(),
         };
         let void = self.ip.is_loopback() || self.ip.is_unspecified() || self.ip.is_multicast();
-        !(stays || void || self.deprecated)
+        !(stays || void || self.deprecated || self.tentative)
     }
 }
 
@@ -65,6 +68,10 @@ const IF_INET6: &str = "/proc/net/if_inet6";
 const TEMPORARY: u32 = 0x01;
 /// `IFA_F_DEPRECATED` of linux/if_addr.h.
 const DEPRECATED: u32 = 0x20;
+/// `IFA_F_TENTATIVE` and `IFA_F_DADFAILED` of linux/if_addr.h.
+const TENTATIVE: u32 = 0x40 | 0x08;
+/// `IFA_F_OPTIMISTIC` of linux/if_addr.h: usable although tentative (RFC 4429).
+const OPTIMISTIC: u32 = 0x04;
 
 /// Every address of this machine, each once; `None` where they cannot be listed.
 pub fn own_addresses() -> Option<Vec<OwnAddress>> {
@@ -76,7 +83,12 @@ pub fn own_addresses() -> Option<Vec<OwnAddress>> {
         let Some(ip) = ip.filter(|ip| own.iter().all(|known| known.ip != *ip)) else { continue };
         let flag = |mask: u32| flags.get(&ip).map(|flags| flags & mask != 0);
         let temporary = if ip.is_ipv4() { Some(false) } else { flag(TEMPORARY) };
-        own.push(OwnAddress { ip, temporary, deprecated: flag(DEPRECATED) == Some(true) });
+        own.push(OwnAddress {
+            ip,
+            temporary,
+            deprecated: flag(DEPRECATED) == Some(true),
+            tentative: flag(TENTATIVE) == Some(true) && flag(OPTIMISTIC) == Some(false),
+        });
     }
     Some(own)
 }
@@ -119,7 +131,9 @@ mod tests {
             ip: ip.parse().unwrap(),
             temporary: None,
             deprecated,
+            tentative: false,
         };
+        assert!(!OwnAddress { tentative: true, ..address("2001:db8::1", false) }.can_leave());
         for ip in ["fe80::1", "169.254.1.1", "::1", "0.0.0.0"] {
             assert!(!address(ip, false).can_leave(), "{ip}");
         }

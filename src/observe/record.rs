@@ -322,7 +322,7 @@ impl Connection<'_> {
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 ending(Ended::Reset, error.to_string())
             }
-            io::ErrorKind::InvalidData => ending(Ended::Protocol, error.to_string()),
+            io::ErrorKind::InvalidData => ending(Ended::Protocol, tls::in_words(error)),
             io::ErrorKind::TimedOut => ending(Ended::Timeout, error.to_string()),
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
                 ending(Ended::Unreachable, error.to_string())

@@ -1,13 +1,12 @@
 //! Controls and the canary: other destinations that tell the path from the host.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::first::{Intent, first_probes};
+use super::first::{Breadth, Intent, first_probes};
 pub use crate::model::operator::BUILT_IN_CONTROLS;
-use crate::model::probe::{Family, Probe, Role};
+use crate::model::probe::{Probe, Role};
 use crate::model::report::Families;
-use crate::model::route::{AddressAnswer, Dnssec, Exchange, Route, RouteKind};
+use crate::model::route::Route;
 use crate::model::target::{Target, TargetKind};
 
 /// Controls that have to have been measured before no further one is asked.
@@ -29,45 +28,16 @@ pub fn control_probes(
     families: Families,
     intent: &Intent,
 ) -> Vec<Probe> {
-    let mut known = BTreeSet::new();
-    let all = first_probes(target, route, families, intent).into_iter();
-    let first = all.filter(|probe| known.insert((probe.family(), probe.source)));
-    first.map(|probe| Probe { role: Role::Control, ..probe }).collect()
+    let sparing = Intent { breadth: Breadth::OneAFamily(0), ..intent.clone() };
+    let probes = first_probes(target, route, families, &sparing).into_iter();
+    probes.map(|probe| Probe { role: Role::Control, ..probe }).collect()
 }
 
 /// The canary as a target and its route. Its session waits no longer than a
 /// control's: silence is what is expected of it.
 pub fn canary(addresses: &[IpAddr], vantage: &str) -> Option<(Target, Route)> {
     let first = *addresses.first()?;
-    let pick =
-        |wanted: Family| addresses.iter().copied().filter(move |ip| Family::of(*ip) == wanted);
-    let ipv4 = pick(Family::Ipv4).filter_map(|ip| match ip {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
-    });
-    let ipv6 = pick(Family::Ipv6).filter_map(|ip| match ip {
-        IpAddr::V6(ip) => Some(ip),
-        IpAddr::V4(_) => None,
-    });
-    let exchange = Exchange {
-        host: first.to_string(),
-        preference: None,
-        cname: Vec::new(),
-        cname_dnssec: None,
-        ipv4: AddressAnswer::named(ipv4.collect()),
-        ipv6: AddressAnswer::named(ipv6.collect()),
-        tlsa: None,
-    };
-    let route = Route {
-        vantage: vantage.to_owned(),
-        kind: RouteKind::Address,
-        dnssec: Dnssec::Indeterminate,
-        error: None,
-        error_detail: None,
-        cname: Vec::new(),
-        null_mx_beside_others: false,
-        exchanges: vec![exchange],
-    };
+    let route = Route::of_addresses(addresses, vantage)?;
     let target = Target {
         input: first.to_string(),
         kind: TargetKind::Address { ip: first, port: None },

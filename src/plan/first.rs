@@ -9,6 +9,17 @@ use crate::model::report::{Families, FamilyUse};
 use crate::model::route::{Dnssec, Exchange, Route, RouteKind};
 use crate::model::target::Target;
 
+/// Which addresses of a target are asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Breadth {
+    /// All of them.
+    #[default]
+    Every,
+    /// One of each family: the one at this place, counted from 0, of the addresses in
+    /// the order in which senders try their hosts.
+    OneAFamily(usize),
+}
+
 /// What the user wants of every connection.
 #[derive(Clone, Debug)]
 pub struct Intent {
@@ -18,6 +29,8 @@ pub struct Intent {
     /// Source addresses of this process; each is a view of its own. Empty: as the
     /// operating system chooses.
     pub sources: Vec<IpAddr>,
+    /// Which addresses of each target are asked.
+    pub breadth: Breadth,
     /// TCP port where the target names none; `None` is the mode's own (25 or 465).
     pub port: Option<u16>,
     /// When TLS begins.
@@ -28,6 +41,8 @@ pub struct Intent {
     pub limits: Limits,
     /// Sessions that a suspicion adds at each address.
     pub repeats: u32,
+    /// Whether the second look is taken without a suspicion, too.
+    pub second_look: bool,
     /// Whether a suspicion is followed to other ports of the same host.
     pub other_ports: bool,
     /// What is asked of servers besides.
@@ -65,7 +80,16 @@ pub fn first_probes(
     let addressed = exchanges.flat_map(|exchange| {
         addresses(exchange, families).into_iter().map(move |ip| (exchange, ip))
     });
+    let addressed: Vec<(&Exchange, IpAddr)> = match intent.breadth {
+        Breadth::Every => addressed.collect(),
+        Breadth::OneAFamily(place) => {
+            let of = |family| addressed.clone().filter(move |(_, ip)| Family::of(*ip) == family);
+            let nth = |family| of(family).nth(place);
+            [Family::Ipv4, Family::Ipv6].into_iter().filter_map(nth).collect()
+        }
+    };
     addressed
+        .into_iter()
         .flat_map(|(exchange, ip)| {
             let sources = intent.sources_for(ip, &route.vantage);
             let planned = probe(target, route, exchange, ip, intent);
@@ -125,6 +149,58 @@ fn server_name(exchange: &Exchange) -> String {
 mod tests {
     use super::*;
     use crate::model::route::{AddressAnswer, Tlsa, TlsaAnswer};
+
+    #[test]
+    fn one_address_of_each_family_is_asked_from_every_source_of_it() {
+        let answer = |host: &str, ipv4: [u8; 4], ipv6: &str| Exchange {
+            host: host.to_owned(),
+            preference: Some(10),
+            cname: Vec::new(),
+            cname_dnssec: None,
+            ipv4: AddressAnswer::named(vec![ipv4.into()]),
+            ipv6: AddressAnswer::named(vec![ipv6.parse().unwrap()]),
+            tlsa: None,
+        };
+        let route = Route {
+            vantage: LOCAL.to_owned(),
+            kind: RouteKind::Mx,
+            dnssec: Dnssec::Insecure,
+            error: None,
+            error_detail: None,
+            cname: Vec::new(),
+            null_mx_beside_others: false,
+            exchanges: vec![
+                answer("mx1.example.net", [192, 0, 2, 1], "2001:db8::1"),
+                answer("mx2.example.net", [192, 0, 2, 2], "2001:db8::2"),
+            ],
+        };
+        let intent = |breadth| Intent {
+            ehlo_names: Vec::new(),
+            sources: ["198.51.100.1", "198.51.100.2", "2001:db8:1::1"]
+                .map(|ip| ip.parse().unwrap())
+                .into(),
+            breadth,
+            port: None,
+            mode: Mode::Starttls,
+            sni: None,
+            limits: budget::CANARY,
+            repeats: 0,
+            second_look: false,
+            other_ports: false,
+            closer: Closer::default(),
+        };
+        let target: Target = "example.net".parse().unwrap();
+        let families = Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable };
+        let asked = |breadth| -> Vec<String> {
+            let probes = first_probes(&target, &route, families, &intent(breadth));
+            probes.iter().map(|probe| probe.ip.to_string()).collect()
+        };
+        let of = |place| asked(Breadth::OneAFamily(place));
+        assert_eq!(of(0), ["192.0.2.1", "192.0.2.1", "2001:db8::1"]);
+        assert_eq!(of(1), ["192.0.2.2", "192.0.2.2", "2001:db8::2"]);
+        assert!(of(2).is_empty());
+        assert_eq!(asked(Breadth::Every).len(), 6);
+    }
 
     #[test]
     fn the_server_name_is_the_tlsa_base_domain_where_records_bind() {

@@ -16,7 +16,7 @@ pub use closer::{Closer, closer_probes};
 pub use control::{
     BUILT_IN_CONTROLS, CANARIES, CONTROLS_TRIED, CONTROLS_WANTED, canary, control_probes,
 };
-pub use first::{Intent, first_probes};
+pub use first::{Breadth, Intent, first_probes};
 pub use follow_up::follow_up;
 pub use range::next_in_range;
 pub use second_look::{greeted, said_421, second_look};

@@ -1,5 +1,6 @@
 //! What a suspicion earns: repeats over every family, other ports, another EHLO
-//! name. A healthy domain earns nothing.
+//! name. A healthy domain earns nothing, unless the user wants it
+//! ([`Intent::second_look`]).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -125,11 +125,13 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lookup(error) => write!(f, "the record could not be looked up ({})", word(error)),
+            Self::Lookup(error) => {
+                write!(f, "the record could not be looked up: {}", error.words())
+            }
             Self::Record(fault) => fault.fmt(f),
             Self::Fetch(error) => write!(f, "the policy could not be fetched: {error}"),
             Self::Certificate(pkix) => {
-                let reasons: Vec<String> = pkix.reasons.iter().map(word).collect();
+                let reasons: Vec<&str> = pkix.reasons.iter().map(|reason| reason.words()).collect();
                 write!(
                     f,
                     "the certificate of the policy host is not valid ({})",
@@ -156,11 +158,6 @@ impl fmt::Display for Fault {
             Self::Policy(fault) => fault.fmt(f),
         }
     }
-}
-
-/// A word of the report: `servfail`, `name-mismatch`.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default().replace('"', "")
 }
 
 /// Longest quotation of what a peer wrote, in characters.

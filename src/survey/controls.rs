@@ -178,7 +178,7 @@ mod tests {
     use crate::model::probe::{Limits, Mode};
     use crate::model::report::{Families, FamilyUse};
     use crate::observe::Dialler;
-    use crate::plan::{Closer, Intent};
+    use crate::plan::{Breadth, Closer, Intent};
     use crate::tls::Roots;
     use crate::vantage::local::Local;
 
@@ -200,11 +200,13 @@ mod tests {
             intent: Intent {
                 ehlo_names: Vec::new(),
                 sources: Vec::new(),
+                breadth: Breadth::Every,
                 port: None,
                 mode: Mode::Starttls,
                 sni: None,
                 limits: Limits { session: patience, greeting: patience },
                 repeats: 1,
+                second_look: false,
                 other_ports: false,
                 closer: Closer::default(),
             },

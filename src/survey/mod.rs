@@ -221,7 +221,9 @@ impl Running {
         else {
             return;
         };
-        if let Some(why) = judge::suspicion(&evidence, &self.survey.roots) {
+        let asked = intent.second_look && !evidence.observations.is_empty();
+        let asked = asked.then(|| "a second look was asked for".to_owned());
+        if let Some(why) = judge::suspicion(&evidence, &self.survey.roots).or(asked) {
             self.look_again(place, &evidence, why).await;
         }
         self.look_closer(place, target).await;

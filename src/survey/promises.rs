@@ -144,8 +144,7 @@ fn addressless<A, B>(name: &str, ipv4: &AddressAnswer<A>, ipv6: &AddressAnswer<B
     match failed {
         None => format!("{name} has no address"),
         Some(error) => {
-            let word = serde_json::to_string(&error).unwrap_or_default().replace('"', "");
-            format!("the addresses of {name} could not be looked up ({word})")
+            format!("the addresses of {name} could not be looked up: {}", error.words())
         }
     }
 }

@@ -4,7 +4,7 @@
 //! [`Handshake::failure`](crate::model::tls::Handshake::failure). Refuses to know
 //! sockets: it is told what was seen.
 
-use std::io;
+use std::{fmt, io};
 
 /// What brought a handshake to its end before it was complete.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Stop {
             Self::Tls(rustls::Error::AlertReceived(alert)) => {
                 format!("alert {}", alert_name(u8::from(*alert)))
             }
-            Self::Tls(error) => format!("protocol error after {after}: {error}"),
+            Self::Tls(error) => format!("protocol error after {after}: {}", breach(error)),
         }
     }
 
@@ -68,6 +68,58 @@ impl Stop {
 /// The name is that of RFC 8446 §6, `handshake_failure` for example.
 pub fn alert_in(error: &io::Error) -> Option<String> {
     error.get_ref()?.downcast_ref::<rustls::Error>().and_then(alert_of)
+}
+
+/// What a read or write on a TLS stream failed of, without the names that rustls
+/// gives to it in code.
+pub fn in_words(error: &io::Error) -> String {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    tls.map_or_else(|| error.to_string(), breach)
+}
+
+/// How the peer broke the protocol.
+fn breach(error: &rustls::Error) -> String {
+    use rustls::Error;
+    match error {
+        Error::InvalidMessage(why) => format!("a message that cannot be read ({})", spaced(why)),
+        Error::PeerIncompatible(why) => format!("nothing in common ({})", spaced(why)),
+        Error::PeerMisbehaved(why) => format!("against the rules of TLS ({})", spaced(why)),
+        Error::InappropriateMessage { got_type, .. } => out_of_turn(got_type),
+        Error::InappropriateHandshakeMessage { got_type, .. } => out_of_turn(got_type),
+        Error::InvalidCertificate(why) => {
+            format!("a certificate that cannot be used ({})", spaced(why))
+        }
+        Error::AlertReceived(alert) => format!("alert {}", alert_name(u8::from(*alert))),
+        other => other.to_string(),
+    }
+}
+
+fn out_of_turn(got: &impl fmt::Debug) -> String {
+    format!("a message out of turn ({})", spaced(got))
+}
+
+/// `HandshakePayloadTooLarge` as words; what it holds is left out.
+fn spaced(name: &impl fmt::Debug) -> String {
+    let name = format!("{name:?}");
+    let mut text = String::with_capacity(name.len() + 8);
+    for letter in name.chars().take_while(char::is_ascii_alphanumeric) {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push(' ');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    let words = text.split(' ').map(|word| match word {
+        "ccs" => "change_cipher_spec",
+        "dh" => "Diffie-Hellman",
+        "ec" => "elliptic-curve",
+        "kx" => "key exchange",
+        "or13" => "or 1.3",
+        "tls" => "TLS",
+        "tls12" => "TLS 1.2",
+        "tls13" => "TLS 1.3",
+        other => other,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn alert_of(error: &rustls::Error) -> Option<String> {
@@ -147,6 +199,50 @@ mod tests {
         let error = io::Error::new(io::ErrorKind::InvalidData, alert);
         assert_eq!(alert_in(&error).as_deref(), Some("certificate_required"));
         assert_eq!(alert_in(&io::ErrorKind::ConnectionReset.into()), None);
+    }
+
+    #[test]
+    fn names_of_code_become_words() {
+        use rustls::{CertificateError, InvalidMessage, PeerIncompatible, PeerMisbehaved};
+        let got_type = rustls::ContentType::ApplicationData;
+        for (error, words) in [
+            (
+                rustls::Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge),
+                "a message that cannot be read (handshake payload too large)",
+            ),
+            (
+                rustls::Error::InvalidMessage(InvalidMessage::MissingData("ServerName")),
+                "a message that cannot be read (missing data)",
+            ),
+            (
+                rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+                "nothing in common (server does not support TLS 1.2 or 1.3)",
+            ),
+            (
+                rustls::Error::PeerMisbehaved(PeerMisbehaved::TooMuchEarlyDataReceived),
+                "against the rules of TLS (too much early data received)",
+            ),
+            (
+                rustls::Error::InappropriateMessage { expect_types: Vec::new(), got_type },
+                "a message out of turn (application data)",
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::BadEncoding),
+                "a certificate that cannot be used (bad encoding)",
+            ),
+            (rustls::Error::DecryptError, "cannot decrypt peer's message"),
+        ] {
+            let error = Stop::Tls(error);
+            assert_eq!(
+                error.words("ServerHello"),
+                format!("protocol error after ServerHello: {words}")
+            );
+        }
+        let wrapped = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let late = wrapped(rustls::Error::InvalidMessage(InvalidMessage::InvalidCcs));
+        let words = "a message that cannot be read (invalid change_cipher_spec)";
+        assert_eq!(in_words(&late), words);
+        assert_eq!(in_words(&io::ErrorKind::TimedOut.into()), "timed out");
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod recorder;
 pub mod roots;
 mod signed;
 
-pub use failure::alert_in;
+pub use failure::{alert_in, in_words};
 pub use handshake::{Outcome, connect, connect_alpn};
 pub use roots::{Roots, RootsError};
 

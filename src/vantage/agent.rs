@@ -260,7 +260,7 @@ impl Allowed {
         }
         // Closer looks at a server are made from where the user sits, or not at all.
         if !probe.role.is_judged() {
-            return Err(format!("this agent only observes: {:?} is more", probe.role));
+            return Err("this agent only observes, and takes no closer look".to_owned());
         }
         // What stands in a command must not be able to end it.
         if probe.ehlo_name.as_deref().is_some_and(|name| !is_ehlo_argument(name)) {

@@ -81,6 +81,8 @@ fn mirrored(report: &MirrorReport) -> MirrorEvidence {
         error: report.error.clone(),
         clock_offset_ms: report.clock_offset_ms,
         complete_since: report.complete_since,
+        endpoint: report.endpoint,
+        channel_is_shared: report.channel_is_shared,
         sessions: report.sessions.clone().unwrap_or_default(),
     }
 }

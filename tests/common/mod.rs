@@ -1,5 +1,7 @@
 //! A run of the real survey on a pretend internet, for tests that need sockets.
 
+pub(crate) mod words;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use mxray::model::evidence::Evidence;
 use mxray::model::probe::{Limits, Mode};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::observe::Dialler;
-use mxray::plan::{Closer, Intent};
+use mxray::plan::{Breadth, Closer, Intent};
 use mxray::sim::internet::{Internet, Running};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
@@ -86,7 +88,7 @@ pub(crate) enum Elsewhere {
 }
 
 impl Beside {
-    fn settings(&self) -> ControlSettings {
+    pub(crate) fn settings(&self) -> ControlSettings {
         ControlSettings {
             named: self.controls.iter().map(|name| name.parse().unwrap()).collect(),
             built_in: false,
@@ -151,11 +153,13 @@ async fn outcome_until(
         intent: Intent {
             ehlo_names,
             sources: beside.sources.clone(),
+            breadth: Breadth::Every,
             port: None,
             mode: asking.mode,
             sni: None,
             limits: Limits { session: asking.session, greeting: asking.greeting },
             repeats: 2,
+            second_look: false,
             other_ports: false,
             closer: asking.closer,
         },
@@ -168,7 +172,7 @@ async fn outcome_until(
     survey::run(survey, targets, events, stop).await
 }
 
-fn resolver(running: &Running) -> Resolver {
+pub(crate) fn resolver(running: &Running) -> Resolver {
     let anchor = running.trust_anchor().map(|text| TrustAnchor::parse(text).unwrap());
     let settings = ResolverSettings {
         servers: vec![running.resolver()],
@@ -196,7 +200,9 @@ pub(crate) fn judged_beside(
     controls: &[Evidence],
 ) -> TargetReport {
     let roots = roots(running);
-    judge::judge(evidence, controls, Context { roots: &roots, verify_name: None })
+    let report = judge::judge(evidence, controls, Context { roots: &roots, verify_name: None });
+    words::assert_plain(&report);
+    report
 }
 
 /// Builds, starts, surveys [`DOMAIN`], judges.

@@ -50,7 +50,7 @@ impl Site {
     ];
 
     /// As the table has it.
-    fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::NearIpv4 => "near the vantage point, over IPv4 only",
             Self::NearBoth => "near the vantage point, over both families",

@@ -5,6 +5,10 @@
 //! every scenario is reported as ignored and one line says why; with
 //! `MXRAY_LAB=required` every scenario fails instead.
 
+#[path = "../common/views_table.rs"]
+#[allow(dead_code, reason = "another test target uses the rest")]
+mod views_table;
+
 mod capability;
 mod dane;
 mod dns;
@@ -16,6 +20,8 @@ mod levels;
 mod lies;
 mod middlebox;
 mod mirror;
+#[path = "../common/mirror_table.rs"]
+mod mirror_table;
 mod mta;
 mod oracle;
 mod pki;

@@ -1,9 +1,11 @@
-//! The box in `isp`: redirection there, and this binary run again as the box.
+//! The box: redirection in a router, and this binary run again as the box.
 //!
-//! nftables redirects connections from the client to port 25 of the chosen
-//! addresses; the box asks the kernel where each was going and dials on with the
-//! client's own address, so that the server sees, and echoes, what it would see
-//! without a box.
+//! It stands in `isp`, before the client alone, or at the destination's edge, in
+//! `core`, before every vantage point. nftables hands connections to port 25 of the
+//! chosen addresses to the box, which is for the client the address that it asked
+//! for (`tproxy`), and dials on with the client's own address, so that the server
+//! sees, and echoes, what it would see without a box. No connection is tracked: an
+//! entry left by one box could misdirect a connection past the next.
 //!
 //! Owns redirection, counting and dialling. Refuses to know what is done to a
 //! conversation: `mxray::sim::middlebox` does that.
@@ -22,23 +24,22 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::process::{self, Daemon};
-use crate::topology::{self, CLIENT, CORE, ISP};
+use crate::topology::{self, CLEAN, CLIENT, CORE, ISP, MX};
 
 /// The first argument of this binary when it is the box.
 pub(crate) const ARGUMENT: &str = "--middlebox";
-/// Where connections are redirected to.
+/// Where the box listens.
 const PORT: u16 = 2525;
 /// What the box says when it listens.
 const READY: &str = "ready";
-/// Local ports of the box, apart from the client's, whose address it borrows: a
-/// connection from the same port to the same server would meet the client's own
-/// in the connection table.
+/// Local ports of the box, apart from the client's, whose address it borrows: two
+/// connections from the same port to the same server would be one.
 const PORTS: &str = "net.ipv4.ip_local_port_range=20000 29999";
-/// Sends answers to the borrowed address to the box instead of the client.
+/// Gives the box what is for the addresses that it borrows.
 const WAY_BACK: [&str; 4] = [
     "rule add fwmark 1 lookup 100",
     "route add local 0.0.0.0/0 dev lo table 100",
@@ -46,35 +47,89 @@ const WAY_BACK: [&str; 4] = [
     "-6 route add local ::/0 dev lo table 100",
 ];
 
-/// Prepares `isp` for any number of boxes, one at a time.
+/// Prepares the routers for any number of boxes, one at a time.
 pub(crate) fn prepare() -> Result<()> {
-    process::run(process::command(ISP, "sysctl").args(["-qw", PORTS]))?;
-    for line in WAY_BACK {
-        process::run(Command::new("ip").args(["-netns", ISP]).args(line.split(' ')))?;
+    for router in [ISP, CORE] {
+        process::run(process::command(router, "sysctl").args(["-qw", PORTS]))?;
+        for line in WAY_BACK {
+            process::run(Command::new("ip").args(["-netns", router]).args(line.split(' ')))?;
+        }
     }
     Ok(())
 }
 
+/// The router that a box is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Router {
+    /// The client's access network.
+    Access,
+    /// The destination's edge, which the clean vantage point has to pass, too.
+    Edge,
+}
+
+impl Router {
+    fn namespace(self) -> &'static str {
+        match self {
+            Self::Access => ISP,
+            Self::Edge => CORE,
+        }
+    }
+
+    /// Where connections come from.
+    fn inward(self) -> &'static [&'static str] {
+        match self {
+            Self::Access => &[CLIENT],
+            Self::Edge => &[ISP, CLEAN],
+        }
+    }
+
+    /// Where they go on to.
+    fn onward(self) -> &'static str {
+        match self {
+            Self::Access => CORE,
+            Self::Edge => MX,
+        }
+    }
+}
+
+/// The connections that a box takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken<'a> {
+    /// Where it stands.
+    pub(crate) router: Router,
+    /// Addresses of both families that they go to.
+    pub(crate) to: &'a [&'a str],
+    /// The addresses that they come from; none are all.
+    pub(crate) from: &'a [&'a str],
+}
+
 /// A box at work; dropped, it and its redirection are gone.
 pub(crate) struct Placed {
+    router: Router,
     daemon: Daemon,
 }
 
 impl Placed {
-    /// Puts a box on the way to these addresses, and waits until it listens.
+    /// Puts a box on the client's way to these addresses, and waits until it listens.
     pub(crate) fn on_path(behaviour: Behaviour, to: &[&str], ca: &Path) -> Result<Self> {
+        Self::taking(behaviour, Taken { router: Router::Access, to, from: &[] }, ca)
+    }
+
+    /// The same anywhere.
+    pub(crate) fn taking(behaviour: Behaviour, taken: Taken<'_>, ca: &Path) -> Result<Self> {
+        let router = taken.router;
         let program = env::current_exe()?.display().to_string();
         let ca = ca.display().to_string();
         let command = [&program, ARGUMENT, behaviour.name(), &ca];
-        let mut daemon = Daemon::start(ISP, "middlebox", &command)?;
+        let mut daemon = Daemon::start(router.namespace(), "middlebox", &command)?;
         daemon.await_serving(|said| Ok(said.lines().any(|line| line == READY)))?;
-        redirect(to)?;
-        Ok(Self { daemon })
+        redirect(taken)?;
+        Ok(Self { router, daemon })
     }
 
     /// Connections redirected so far.
     pub(crate) fn redirected(&self) -> Result<u64> {
-        let mut nft = process::command(ISP, "nft");
+        let mut nft = process::command(self.router.namespace(), "nft");
         let listed = process::run(nft.args(["-j", "list", "counters"]))?;
         let listed: Value = serde_json::from_str(&listed)?;
         let objects = listed.get("nftables").and_then(Value::as_array).context("no counters")?;
@@ -91,23 +146,42 @@ impl Placed {
 impl Drop for Placed {
     fn drop(&mut self) {
         // Best effort: the sandbox forgets what is left.
-        let _ = process::run(process::command(ISP, "nft").args(["flush", "ruleset"]));
+        let mut nft = process::command(self.router.namespace(), "nft");
+        let _ = process::run(nft.args(["flush", "ruleset"]));
     }
 }
 
-fn redirect(to: &[&str]) -> Result<()> {
-    let (ipv6, ipv4): (Vec<&str>, Vec<&str>) = to.iter().partition(|ip| ip.contains(':'));
-    let redirections = [("ip", ipv4), ("ip6", ipv6)].map(|(family, addresses)| {
-        let addresses = addresses.join(", ");
-        let action = format!("counter name redirected redirect to :{PORT}");
-        match addresses.as_str() {
-            "" => String::new(),
-            _ => format!("iifname {CLIENT} {family} daddr {{ {addresses} }} tcp dport 25 {action}"),
+fn redirect(taken: Taken<'_>) -> Result<()> {
+    let Taken { router, to, from } = taken;
+    let of_family = |addresses: &[&str], ipv6: bool| -> Vec<String> {
+        let own = addresses.iter().filter(|ip| ip.contains(':') == ipv6);
+        own.map(ToString::to_string).collect()
+    };
+    let redirections = [("ip", false), ("ip6", true)].map(|(family, ipv6)| {
+        let (to, own) = (of_family(to, ipv6), of_family(from, ipv6));
+        if to.is_empty() || (own.is_empty() && !from.is_empty()) {
+            return String::new();
         }
+        let inward = router.inward().join(", ");
+        let from = match own.as_slice() {
+            [] => String::new(),
+            own => format!("{family} saddr {{ {} }} ", own.join(", ")),
+        };
+        let taken = format!(
+            "iifname {{ {inward} }} {from}{family} daddr {{ {} }} tcp dport 25",
+            to.join(", ")
+        );
+        format!(
+            "{taken} tcp flags & (syn | ack) == syn counter name redirected\n\
+             {taken} tproxy {family} to :{PORT} meta mark set 1 accept"
+        )
     });
-    let ruleset =
-        format!(include_str!("etc/box.nft"), redirections = redirections.join("\n"), core = CORE);
-    topology::feed(process::command(ISP, "nft").args(["-f", "-"]), &ruleset)
+    let ruleset = format!(
+        include_str!("etc/box.nft"),
+        redirections = redirections.join("\n"),
+        onward = router.onward()
+    );
+    topology::feed(process::command(router.namespace(), "nft").args(["-f", "-"]), &ruleset)
 }
 
 /// What this binary does when it is the box, for ever.
@@ -135,7 +209,8 @@ async fn serve(behaviour: Behaviour, ca: &Path) -> Result<()> {
         };
         let middlebox = Arc::clone(&middlebox);
         tokio::spawn(async move {
-            let upstream = original_destination(&client).map(|to| dial(from.ip(), to));
+            // What the client asked for is the box's own end.
+            let upstream = client.local_addr().map(|to| dial(from.ip(), to));
             let upstream = async move { upstream?.await };
             if let Err(error) = middlebox.serve(client, upstream).await {
                 // Said for a failure's log only.
@@ -147,6 +222,7 @@ async fn serve(behaviour: Behaviour, ca: &Path) -> Result<()> {
 
 fn listener(domain: Domain, any: IpAddr) -> Result<TcpListener> {
     let socket = Socket::new(domain, Type::STREAM, None)?;
+    set_transparent(&socket, any)?;
     if domain == Domain::IPV6 {
         socket.set_only_v6(true)?;
     }
@@ -157,23 +233,18 @@ fn listener(domain: Domain, any: IpAddr) -> Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into())?)
 }
 
-fn original_destination(client: &TcpStream) -> io::Result<SocketAddr> {
-    let socket = SockRef::from(client);
-    let address = if client.local_addr()?.is_ipv4() {
-        socket.original_dst_v4()?
-    } else {
-        socket.original_dst_v6()?
-    };
-    address.as_socket().ok_or_else(|| io::Error::other("the destination is no IP address"))
+/// Allows addresses that are not this machine's.
+fn set_transparent(socket: &Socket, ip: IpAddr) -> io::Result<()> {
+    match ip {
+        IpAddr::V4(_) => socket.set_ip_transparent_v4(true),
+        IpAddr::V6(_) => socket.set_ip_transparent_v6(true),
+    }
 }
 
-/// Connects with an address that is not this machine's (`IP_TRANSPARENT`).
+/// Connects with the client's address.
 async fn dial(source: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-    match source {
-        IpAddr::V4(_) => socket.set_ip_transparent_v4(true)?,
-        IpAddr::V6(_) => socket.set_ip_transparent_v6(true)?,
-    }
+    set_transparent(&socket, source)?;
     socket.bind(&SocketAddr::new(source, 0).into())?;
     socket.set_nonblocking(true)?;
     TcpSocket::from_std_stream(socket.into()).connect(to).await

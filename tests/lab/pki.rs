@@ -2,11 +2,13 @@
 //!
 //! Owns its key and the files made with it. Refuses to know who serves them.
 
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
@@ -33,6 +35,22 @@ pub(crate) struct Der {
     pub(crate) certificate: Vec<u8>,
     /// Its SubjectPublicKeyInfo.
     pub(crate) public_key: Vec<u8>,
+}
+
+impl Der {
+    /// Certificate association data of the public key's SHA-256 (RFC 6698 §2.1.4).
+    pub(crate) fn sha256_of_public_key(&self) -> String {
+        hex(digest(&SHA256, &self.public_key).as_ref())
+    }
+}
+
+/// Octets as a zone file has them.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |mut text, octet| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
 }
 
 /// A root.

@@ -198,7 +198,7 @@ impl Drop for Silence {
 /// Starts a check in the background; its output is read when it has ended.
 fn begin(world: &World, vantage: &str) -> Result<std::process::Child> {
     let words = ["check", mta::POSTFIX.domain, "--json", "--vantage", vantage];
-    let mut command = world.command(&words, RESOLVER);
+    let mut command = world.command(CLIENT, &words, RESOLVER);
     Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
 }
 
@@ -256,7 +256,7 @@ fn no_question(world: &World) -> Result<()> {
         let command = far.ssh(host, &format!("mxray {}", world.agent_words()));
         let vantage = format!("clean={command}");
         let words_of =
-            world.command(&["check", mta::POSTFIX.domain, "--vantage", &vantage], RESOLVER);
+            world.command(CLIENT, &["check", mta::POSTFIX.domain, "--vantage", &vantage], RESOLVER);
         let shown = at_a_terminal(&spelled(&words_of))?;
         ensure!(!shown.contains(question), "a question at the terminal: {shown}");
         // The terminal breaks lines and the view draws over itself: words are looked for.

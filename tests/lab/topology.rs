@@ -5,6 +5,9 @@
 //!                   ├───── dns
 //!                   └───── clean
 //! ```
+//! What goes from `core` to `mx` is the destination's edge: both the client and the
+//! clean vantage point have to pass it.
+//!
 //! Every interface is named after the neighbour that it leads to. Every link has
 //! a documentation prefix of each family (RFC 5737, RFC 3849); only these are
 //! routed, and no namespace has a default route.
@@ -23,15 +26,15 @@ use crate::process;
 
 /// Where the probe runs.
 pub(crate) const CLIENT: &str = "client";
-/// The access network, where the box sits.
+/// The access network, where a box sits before the client.
 pub(crate) const ISP: &str = "isp";
-/// Everything between.
+/// Everything between, and the destination's edge, where a box sits before everybody.
 pub(crate) const CORE: &str = "core";
 /// Where the mail servers are.
 pub(crate) const MX: &str = "mx";
 /// Where the name servers are.
 pub(crate) const DNS: &str = "dns";
-/// A second vantage, with no box on its path.
+/// A second vantage, which no box in `isp` has on its path.
 pub(crate) const CLEAN: &str = "clean";
 
 /// The authoritative name server.
@@ -44,13 +47,18 @@ pub(crate) const STRIPPING_RESOLVER: &str = "192.0.2.55";
 pub(crate) const CONTROL_IPV4: &str = "192.0.2.120";
 /// The same over IPv6.
 pub(crate) const CONTROL_IPV6: &str = "2001:db8:150::1";
+/// Two mail servers of two further operators, each in networks of its own.
+pub(crate) const REFERENCES: [[&str; 2]; 2] =
+    [["192.0.2.121", "2001:db8:151::1"], ["198.51.100.200", "2001:db8:152::1"]];
+/// The client's IPv4 addresses, the first being what the kernel prefers.
+pub(crate) const SOURCES: [&str; 2] = ["198.51.100.10", "198.51.100.11"];
 
 /// All of them.
 pub(crate) const NAMESPACES: [&str; 6] = [CLIENT, ISP, CORE, MX, DNS, CLEAN];
 const LINKS: [(&str, &str); 5] =
     [(CLIENT, ISP), (ISP, CORE), (CORE, MX), (CORE, DNS), (CORE, CLEAN)];
 /// Namespace, interface, address with prefix length.
-const ADDRESSES: [(&str, &str, &str); 52] = [
+const ADDRESSES: [(&str, &str, &str); 56] = [
     (CLIENT, ISP, "198.51.100.10/26"),
     (CLIENT, ISP, "198.51.100.11/26"),
     // The kernel prefers what was added last.
@@ -91,6 +99,10 @@ const ADDRESSES: [(&str, &str, &str); 52] = [
     (MX, CORE, "203.0.113.115/24"),
     (MX, CORE, "192.0.2.120/32"),
     (MX, CORE, "2001:db8:150::1/128"),
+    (MX, CORE, "192.0.2.121/32"),
+    (MX, CORE, "2001:db8:151::1/128"),
+    (MX, CORE, "198.51.100.200/32"),
+    (MX, CORE, "2001:db8:152::1/128"),
     (MX, CORE, "203.0.113.120/24"),
     (MX, CORE, "2001:db8:203::120/64"),
     (CORE, DNS, "192.0.2.1/25"),
@@ -109,18 +121,23 @@ const ADDRESSES: [(&str, &str, &str); 52] = [
 /// the servers of `innocent` are.
 const INNOCENT: RangeInclusive<u8> = 121..=134;
 /// Namespace, destination, next hop.
-const ROUTES: [(&str, &str, &str); 21] = [
+const ROUTES: [(&str, &str, &str); 27] = [
     (CLIENT, "192.0.2.0/24", "198.51.100.1"),
     (CLIENT, "198.51.100.0/24", "198.51.100.1"),
     (CLIENT, "203.0.113.0/24", "198.51.100.1"),
     (CLIENT, "2001:db8::/32", "2001:db8:100::1"),
     (ISP, "192.0.2.0/24", "198.51.100.66"),
     (ISP, "203.0.113.0/24", "198.51.100.66"),
+    (ISP, "198.51.100.200/32", "198.51.100.66"),
     (ISP, "2001:db8::/32", "2001:db8:101::2"),
     (CORE, "198.51.100.0/26", "198.51.100.65"),
     (CORE, "2001:db8:100::/64", "2001:db8:101::1"),
     (CORE, "192.0.2.120/32", "203.0.113.62"),
     (CORE, "2001:db8:150::/64", "2001:db8:203::62"),
+    (CORE, "192.0.2.121/32", "203.0.113.62"),
+    (CORE, "2001:db8:151::/64", "2001:db8:203::62"),
+    (CORE, "198.51.100.200/32", "203.0.113.62"),
+    (CORE, "2001:db8:152::/64", "2001:db8:203::62"),
     (MX, "192.0.2.0/24", "203.0.113.1"),
     (MX, "198.51.100.0/24", "203.0.113.1"),
     (MX, "2001:db8::/32", "2001:db8:203::1"),
@@ -130,6 +147,7 @@ const ROUTES: [(&str, &str, &str); 21] = [
     (DNS, "2001:db8::/32", "2001:db8:53::1"),
     (CLEAN, "192.0.2.0/24", "192.0.2.129"),
     (CLEAN, "203.0.113.0/24", "192.0.2.129"),
+    (CLEAN, "198.51.100.200/32", "192.0.2.129"),
     (CLEAN, "2001:db8::/32", "2001:db8:102::1"),
 ];
 const FORWARDING: [&str; 2] = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"];

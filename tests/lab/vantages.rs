@@ -1,111 +1,183 @@
-//! The client behind a box, and a second vantage point with none on its path.
+//! The menu from one vantage point, from two and from two saved reports, with a real
+//! box wherever the table of docs/detection.md §5 has one.
 //!
-//! Each case is asked from the client alone first, so that what the second view
-//! adds is seen.
+//! Owns how each place is made in the lab. What is expected is read from the table.
+
+mod references;
+mod views;
 
 use anyhow::{Context as _, Result, ensure};
+use mxray::model::verdict::{Confidence, Place, Status};
 use mxray::sim::middlebox::{Behaviour, Refusal};
-use serde_json::Value;
 
-use crate::middlebox::Placed;
+pub(crate) use self::references::References;
+use self::views::{Asking, Said, Second};
+use crate::middlebox::{Placed, Router, Taken};
 use crate::mta;
-use crate::topology::RESOLVER;
+use crate::oracle;
+use crate::topology::{CLEAN, CLIENT, REFERENCES, SOURCES};
+use crate::views_table::{Claim, Controls, Site, ViewsTable};
 use crate::world::{Play, World};
 
-/// Status, confidence and place.
-type Claim = (&'static str, Option<&'static str>, Option<&'static str>);
+/// A domain whose IPv4 listener has no STARTTLS, and its addresses.
+const LISTENERS: (&str, [&str; 2]) = ("listeners.test", ["203.0.113.126", "2001:db8:203::126"]);
 
-/// What a box on the path of these families is called from one view, and from two.
+/// One trial a box, a place and a choice of controls, and those that have a name.
+/// Waiting for silence takes longest, so it begins first.
+pub(crate) fn plays() -> Vec<Play> {
+    let mut cases: Vec<Case> = Behaviour::ALL
+        .into_iter()
+        .flat_map(|behaviour| Site::ALL.map(|site| (behaviour, site)))
+        .flat_map(|(behaviour, site)| {
+            [Controls::Asked, Controls::NotAsked].map(|controls| Case { behaviour, site, controls })
+        })
+        .collect();
+    cases.sort_by_key(|case| !case.is_silent());
+    let menu = cases
+        .into_iter()
+        .map(|case| -> Play { (case.title(), Box::new(move |world| case.play(world))) });
+    let cleared = "vantages: an IPv4 listener that really lacks STARTTLS is cleared by the second";
+    let both = "vantages: a path stripped over both families is not-offered from one, \
+                stripped from two";
+    let once = "vantages: a saved report with one session at each address leaves a suspicion";
+    let named: [Play; 3] = [
+        (cleared.to_owned(), Box::new(listener_is_cleared)),
+        (both.to_owned(), Box::new(stripped_over_both)),
+        (once.to_owned(), Box::new(looked_once)),
+    ];
+    menu.chain(named).collect()
+}
+
+/// A box, where it is, and whether controls are asked.
+#[derive(Clone, Copy)]
 struct Case {
     behaviour: Behaviour,
-    to: &'static [&'static str],
-    one: Claim,
-    two: Claim,
-}
-
-const V4: &[&str] = &[mta::POSTFIX.ipv4];
-const BOTH: &[&str] = &[mta::POSTFIX.ipv4, mta::POSTFIX.ipv6];
-
-const INTACT: Claim = ("intact", None, None);
-const fn stripped(confidence: &'static str, place: Option<&'static str>) -> Claim {
-    ("stripped", Some(confidence), place)
-}
-
-const CASES: [Case; 7] = [
-    Case { behaviour: Behaviour::Pass, to: BOTH, one: INTACT, two: INTACT },
-    Case {
-        behaviour: Behaviour::DropKeywordRefuse(Refusal::Unrecognized),
-        to: BOTH,
-        one: ("not-offered", None, None),
-        two: stripped("corroborated", None),
-    },
-    Case {
-        behaviour: Behaviour::DropKeywordRefuse(Refusal::NotImplemented),
-        to: V4,
-        one: stripped("suspected", Some("family-path")),
-        two: stripped("corroborated", Some("family-path")),
-    },
-    Case {
-        behaviour: Behaviour::MaskKeywordX,
-        to: BOTH,
-        one: stripped("corroborated", None),
-        two: stripped("proven", None),
-    },
-    Case {
-        behaviour: Behaviour::ResetAfterStarttls,
-        to: BOTH,
-        one: ("tls-broken", None, None),
-        two: stripped("corroborated", None),
-    },
-    Case {
-        behaviour: Behaviour::ForeignCertificate,
-        to: BOTH,
-        one: INTACT,
-        two: ("intercepted", Some("corroborated"), None),
-    },
-    Case {
-        behaviour: Behaviour::Relay,
-        to: BOTH,
-        one: ("not-offered", None, None),
-        two: stripped("corroborated", None),
-    },
-];
-
-/// One trial a case.
-pub(crate) fn plays() -> Vec<Play> {
-    let title = |case: &Case| {
-        format!("vantages: {} on the path to {}", case.behaviour, case.to.join(" and "))
-    };
-    let play = |case: Case| -> Play { (title(&case), Box::new(move |world| case.play(world))) };
-    CASES.into_iter().map(play).collect()
+    site: Site,
+    controls: Controls,
 }
 
 impl Case {
-    fn play(&self, world: &World) -> Result<()> {
-        let placed = Placed::on_path(self.behaviour, self.to, &world.authority.file)?;
-        let vantage = format!("clean={}", world.clean_agent());
-        says(world, &[], self.one).with_context(|| format!("alone\n{}", placed.log()))?;
-        let report = says(world, &["--vantage", &vantage], self.two)
-            .with_context(|| format!("with the clean view\n{}", placed.log()))?;
-        let views = report.pointer("/targets/0/views").and_then(Value::as_array);
-        let name_of =
-            |view: &Value| view.pointer("/vantage").and_then(Value::as_str).map(str::to_owned);
-        let names: Vec<_> = views.into_iter().flatten().filter_map(name_of).collect();
-        ensure!(names == ["local", "clean"], "the views are {names:?}");
-        let clean = report.pointer("/targets/0/views/1/verdict/status").and_then(Value::as_str);
-        ensure!(clean == Some("intact"), "the clean view says {clean:?}");
-        ensure!(placed.redirected()? > 0, "the box was not on the path");
-        Ok(())
+    fn title(self) -> String {
+        let controls = match self.controls {
+            Controls::Asked => "controls asked",
+            Controls::NotAsked => "no control asked",
+        };
+        format!("vantages: {}, {}, {controls}", self.behaviour, self.site.words())
+    }
+
+    fn is_silent(self) -> bool {
+        let silent = [Behaviour::SilenceAfterStarttls, Behaviour::SilenceAtClientHello];
+        silent.contains(&self.behaviour)
+    }
+
+    /// Whether the second view has the box on its path, too.
+    fn is_edge(self) -> bool {
+        matches!(self.site, Site::EdgeIpv4 | Site::EdgeBoth)
+    }
+
+    /// Each view by a run of its own, both runs compared, and both views in one run.
+    fn play(self, world: &World) -> Result<()> {
+        let placed = self.placed(world)?;
+        let asking = self.asking();
+        let expected = ViewsTable::read().expected(self.site, self.controls, self.behaviour);
+        let log = || placed.log();
+        let mut counted = 0;
+        let mut is_on_path = |expected: bool| -> Result<()> {
+            let before = std::mem::replace(&mut counted, placed.redirected()?);
+            let taken = counted - before;
+            ensure!((taken > 0) == expected, "the box took {taken} connections");
+            Ok(())
+        };
+        says(&asking.client(world)?, expected.one).with_context(log)?;
+        is_on_path(true).context("from the client")?;
+        let second = asking.second_twice(world)?;
+        is_on_path(self.is_edge()).context("from the second view")?;
+        if !self.is_edge() {
+            says(&second, INTACT).context("a clean path")?;
+        }
+        says(&Asking::saved()?, expected.saved).context("saved")?;
+        is_on_path(false).context("a comparison")?;
+        says(&asking.together(world)?, expected.two).context("from two").with_context(log)?;
+        is_on_path(true).context("from two")
+    }
+
+    fn asking(self) -> Asking {
+        Asking {
+            domain: mta::POSTFIX.domain,
+            controls: self.controls == Controls::Asked,
+            second: if self.site == Site::OneSource { Second::Source } else { Second::Machine },
+        }
+    }
+
+    /// Puts the box where the table has it.
+    fn placed(self, world: &World) -> Result<Placed> {
+        use Site::{EdgeBoth, NearBoth, NearIpv4, OneSource, TargetBoth};
+        let is_near = matches!(self.site, NearIpv4 | NearBoth | OneSource);
+        let has_ipv6 = matches!(self.site, NearBoth | TargetBoth | EdgeBoth);
+        let target = [mta::POSTFIX.ipv4, mta::POSTFIX.ipv6];
+        let references = REFERENCES.into_iter().filter(|_| is_near);
+        let to: Vec<&str> = std::iter::once(target)
+            .chain(references)
+            .flatten()
+            .filter(|ip| has_ipv6 || !ip.contains(':'))
+            .collect();
+        let from = if self.site == OneSource { &SOURCES[1..] } else { &[] };
+        let router = if self.is_edge() { Router::Edge } else { Router::Access };
+        let taken = Taken { router, to: &to, from };
+        Placed::taking(self.behaviour, taken, &world.authority.file)
     }
 }
 
-fn says(world: &World, options: &[&str], expected: Claim) -> Result<Value> {
-    let (outcome, said) = world.probe_with(mta::POSTFIX.domain, RESOLVER, options)?;
-    let told =
-        |name: &str| said.pointer(&format!("/targets/0/verdict/{name}")).and_then(Value::as_str);
-    let found = (told("status"), told("confidence"), told("where"));
-    let (status, confidence, place) = expected;
-    let wanted = (Some(status), confidence, place);
-    ensure!(found == wanted, "{found:?}, expected {wanted:?}\n{outcome}");
-    Ok(said)
+const INTACT: Claim = (Status::Intact, None, None);
+
+fn says(said: &Said, expected: Claim) -> Result<()> {
+    let Said { claim, outcome, .. } = said;
+    ensure!(*claim == expected, "{claim:?}, expected {expected:?}\n{outcome}");
+    Ok(())
+}
+
+/// No box at all: both views meet a listener without STARTTLS, and nobody took it.
+fn listener_is_cleared(world: &World) -> Result<()> {
+    let (domain, [ipv4, ipv6]) = LISTENERS;
+    for namespace in [CLIENT, CLEAN] {
+        ensure!(!oracle::offers_starttls(namespace, ipv4)?, "{ipv4} offers STARTTLS");
+        ensure!(oracle::offers_starttls(namespace, ipv6)?, "{ipv6} does not offer STARTTLS");
+    }
+    let claim = |status, place| (status, Some(Confidence::Suspected), Some(place));
+    let suspected = claim(Status::Stripped, Place::FamilyPath);
+    let cleared = claim(Status::Inconsistent, Place::NearDestination);
+    for controls in [false, true] {
+        let asking = Asking { domain, controls, second: Second::Machine };
+        says(&asking.client(world)?, suspected)?;
+        says(&asking.second_twice(world)?, suspected)?;
+        says(&Asking::saved()?, cleared).context("saved")?;
+        says(&asking.together(world)?, cleared).context("from two")?;
+    }
+    Ok(())
+}
+
+/// What one view must call `not-offered`, whatever is asked beside it.
+fn stripped_over_both(world: &World) -> Result<()> {
+    let behaviour = Behaviour::DropKeywordRefuse(Refusal::NotImplemented);
+    for controls in [Controls::Asked, Controls::NotAsked] {
+        let case = Case { behaviour, site: Site::TargetBoth, controls };
+        let expected = ViewsTable::read().expected(case.site, controls, behaviour);
+        ensure!(expected.one.0 == Status::NotOffered, "the table has {:?}", expected.one);
+        for two in [expected.two, expected.saved] {
+            ensure!(two.0 == Status::Stripped, "the table has {two:?}");
+        }
+        case.play(world)?;
+    }
+    Ok(())
+}
+
+/// Without a second look on the clean path nothing there is steady.
+fn looked_once(world: &World) -> Result<()> {
+    let behaviour = Behaviour::DropKeywordRefuse(Refusal::NotImplemented);
+    let case = Case { behaviour, site: Site::TargetBoth, controls: Controls::NotAsked };
+    let _placed = case.placed(world)?;
+    let asking = case.asking();
+    says(&asking.client(world)?, (Status::NotOffered, None, None))?;
+    says(&asking.second(world)?, INTACT)?;
+    says(&Asking::saved()?, (Status::Stripped, Some(Confidence::Suspected), None))
 }

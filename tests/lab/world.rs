@@ -31,7 +31,7 @@ use crate::shard;
 use crate::ssh;
 use crate::sts;
 use crate::topology::{self, CLEAN, CLIENT, RESOLVER};
-use crate::vantages;
+use crate::vantages::{self, References};
 
 /// What every run says in EHLO.
 const EHLO_NAME: &str = "probe.example.org";
@@ -116,13 +116,17 @@ impl World {
         PolicyHosts::publish(&mut records);
         levels::publish(&mut records);
         egress::publish(&mut records);
+        mirror::publish(&mut records);
         innocent::publish(&mut records);
+        let references = References::issue(&authority).context("references")?;
+        references.publish(&mut records);
         lies::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
         let listeners = dane.listeners()
             + &sts.listener()
             + &levels::listeners(&authority)?
-            + &innocent::listeners(&authority)?;
+            + &innocent::listeners(&authority)?
+            + &references.listeners();
         let servers = Servers::start(&authority, &listeners).context("mail servers")?;
         let policy_hosts = sts.start().context("policy hosts")?;
         let sender = Sender::start(&authority).context("a sending Postfix")?;
@@ -161,7 +165,17 @@ impl World {
 
     /// Runs a command of mxray that probes, at the client; gives what it did.
     pub(crate) fn mxray(&self, words: &[&str], resolver: &str) -> Result<Outcome> {
-        process::observe(&mut self.command(words, resolver))
+        self.mxray_in(CLIENT, words, resolver)
+    }
+
+    /// The same elsewhere.
+    pub(crate) fn mxray_in(
+        &self,
+        namespace: &str,
+        words: &[&str],
+        resolver: &str,
+    ) -> Result<Outcome> {
+        process::observe(&mut self.command(namespace, words, resolver))
     }
 
     /// Runs `mxray egress` at the client; gives what it did.
@@ -172,9 +186,9 @@ impl World {
         process::observe(mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor))
     }
 
-    /// That command, for whoever wants to start it himself.
-    pub(crate) fn command(&self, words: &[&str], resolver: &str) -> Command {
-        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+    /// That command in a namespace, for whoever wants to start it himself.
+    pub(crate) fn command(&self, namespace: &str, words: &[&str], resolver: &str) -> Command {
+        let mut mxray = process::command(namespace, env!("CARGO_BIN_EXE_mxray"));
         mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
         mxray.args(["--canary", "none"]);
         if !words.contains(&"--control") {

@@ -1,6 +1,8 @@
 //! The menu from one view and from two: what a second vantage point or source
 //! confirms, weakens and overturns, against the table of docs/detection.md §5.
 
+use std::sync::OnceLock;
+
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
 use mxray::model::probe::Family;
@@ -11,13 +13,15 @@ use mxray::sim::middlebox::{Behaviour, Scope};
 use mxray::sim::server::{Profile, Software, Starttls};
 
 use crate::common::{Beside, ELSEWHERE, Elsewhere, HOST, addresses};
+use crate::truth::{Extent, permitted};
 use crate::views_table::{Claim, Controls, Site, ViewsTable};
 use crate::world::{
     CONTROLS, Row, Seen, everywhere, of_family, split, surveyed, target, with_controls,
 };
 
 /// Loopback addresses, of which the box takes the second's connections.
-const SOURCES: [[u8; 4]; 2] = [[127, 0, 0, 1], [127, 0, 0, 2]];
+pub(crate) const CLEAN_SOURCE: [u8; 4] = [127, 0, 0, 1];
+const SOURCES: [[u8; 4]; 2] = [CLEAN_SOURCE, [127, 0, 0, 2]];
 
 /// The paths on which the box lies.
 fn paths(site: Site) -> Vec<Path> {
@@ -63,18 +67,33 @@ fn row(behaviour: Behaviour, site: Site) -> Row {
 }
 
 /// The evidence of the view that is always behind the box.
-fn ours(evidence: &Evidence, site: Site) -> Evidence {
+pub(crate) fn ours(evidence: &Evidence, site: Site) -> Evidence {
     let mut evidence = evidence.clone();
     evidence.routes.retain(|route| route.vantage != ELSEWHERE);
     evidence.observations.retain(|seen| {
         seen.probe.vantage != ELSEWHERE
-            && (site != Site::OneSource || seen.probe.source != Some(SOURCES[0].into()))
+            && (site != Site::OneSource || seen.probe.source != Some(CLEAN_SOURCE.into()))
     });
     evidence
 }
 
-fn claim(report: &TargetReport) -> Claim {
+pub(crate) fn claim(report: &TargetReport) -> Claim {
     (report.verdict.status, report.verdict.confidence, report.verdict.place)
+}
+
+/// The whole menu at every place, surveyed once a process.
+pub(crate) fn seen() -> &'static [(Behaviour, Site, Seen)] {
+    static SEEN: OnceLock<Vec<(Behaviour, Site, Seen)>> = OnceLock::new();
+    SEEN.get_or_init(|| {
+        let sites = |behaviour| Site::ALL.map(|site| (behaviour, site));
+        let cases: Vec<_> = Behaviour::ALL.into_iter().flat_map(sites).collect();
+        let all = surveyed(cases.iter().map(|(behaviour, site)| row(*behaviour, *site)).collect());
+        cases
+            .into_iter()
+            .zip(all)
+            .map(|((behaviour, site), seen)| (behaviour, site, seen))
+            .collect()
+    })
 }
 
 /// What a survey says from one view and from two, with the controls that were asked
@@ -101,20 +120,40 @@ fn every_table_has_the_whole_menu_once() {
     }
 }
 
+/// The matrix has reasons and other servers beside; what it permits of this one is
+/// what the table says.
+#[test]
+fn the_matrix_permits_what_the_table_says_of_one_view() {
+    const IPV4: &[Family] = &[Family::Ipv4];
+    const BOTH: &[Family] = &[Family::Ipv4, Family::Ipv6];
+    let table = ViewsTable::read();
+    for (site, families, extent) in [
+        (Site::NearIpv4, IPV4, Extent::NearVantage),
+        (Site::NearBoth, BOTH, Extent::NearVantage),
+        (Site::TargetIpv4, IPV4, Extent::Target),
+        (Site::TargetBoth, BOTH, Extent::Target),
+    ] {
+        for behaviour in Behaviour::ALL {
+            let said = permitted(behaviour, families, extent, Software::Postfix);
+            let (status, confidence, _) = table.expected(site, Controls::Asked, behaviour).one;
+            assert_eq!(
+                (said.status, said.confidence),
+                (status, confidence),
+                "{behaviour}, {site:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_menu_from_one_view_and_from_two() {
     let table = ViewsTable::read();
-    let cases: Vec<(Behaviour, Site)> = Behaviour::ALL
-        .into_iter()
-        .flat_map(|behaviour| Site::ALL.map(|site| (behaviour, site)))
-        .collect();
-    let all = surveyed(cases.iter().map(|(behaviour, site)| row(*behaviour, *site)).collect());
     let mut wrong = Vec::new();
-    for ((behaviour, site), seen) in cases.into_iter().zip(&all) {
+    for (behaviour, site, seen) in seen() {
         for controls in [Controls::Asked, Controls::NotAsked] {
-            let wanted = table.expected(site, controls, behaviour);
+            let wanted = table.expected(*site, controls, *behaviour);
             let wanted = [("one", wanted.one), ("two", wanted.two)];
-            for ((from, wanted), said) in wanted.into_iter().zip(said(seen, site, controls)) {
+            for ((from, wanted), said) in wanted.into_iter().zip(said(seen, *site, controls)) {
                 if said != wanted {
                     let name = &seen.name;
                     wrong.push(format!("{name}, {controls:?}: {from}: {said:?}, not {wanted:?}"));

@@ -61,6 +61,7 @@ async fn a_certificate_of_64_kib_has_its_reason() {
     assert_eq!(report.verdict.status, Status::TlsBroken);
     let text = &finding(&report, "handshake-failed").explanation;
     assert!(text.contains("protocol error"), "{text}");
+    assert!(text.contains("(handshake payload too large)"), "{text}");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ mod policy;
 mod report;
 mod tlsa;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 pub(crate) use agent::AgentArguments;
 pub(crate) use check::CheckArguments;
@@ -89,13 +89,31 @@ pub(crate) enum Command {
         /// A verdict's word or a finding's id, as in a report [default: list all]
         name: Option<String>,
     },
-    /// Print the JSON Schema of the report
-    Schema,
+    /// Print the JSON Schema of the report, or of what another command prints
+    Schema {
+        /// Whose
+        #[arg(value_name = "OF", default_value = "report")]
+        of: SchemaOf,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+/// Whose JSON Schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// What check, compare, report and demo print, and what --save writes
+    #[value(aliases = ["check", "compare", "demo"])]
+    Report,
+    /// What tlsa prints
+    Tlsa,
+    /// What policy prints
+    Policy,
+    /// What egress prints
+    Egress,
 }
 
 impl Command {
@@ -123,7 +141,7 @@ impl Command {
             Self::Agent(_)
             | Self::Mirror(_)
             | Self::Explain { .. }
-            | Self::Schema
+            | Self::Schema { .. }
             | Self::Completions { .. } => None,
         }
     }

@@ -9,7 +9,7 @@ use mxray::dns::{Resolver, ResolverError};
 use mxray::egress::spf::{self, Answer, Answers, Client, Question, Step};
 use mxray::model::egress::{EhloName, Source, SpfEvaluation};
 use mxray::model::probe::{Family, LOCAL};
-use mxray::model::route::{AddressAnswer, LookupError, PointerAnswer, RouteKind};
+use mxray::model::route::{AddressAnswer, Exchange, LookupError, PointerAnswer, RouteKind};
 use mxray::model::target::{Target, TargetKind};
 
 use crate::cli::failure::Failure;
@@ -133,11 +133,9 @@ async fn exchanges(resolver: &Resolver, name: &str, family: Family) -> Answer {
     let kind = TargetKind::Domain(name.to_owned());
     let target = Target { input: name.to_owned(), kind, unicode: None };
     let route = resolver.route(&target, LOCAL).await;
-    let ips = |exchange: &mxray::model::route::Exchange| -> Vec<IpAddr> {
-        match family {
-            Family::Ipv4 => exchange.ipv4.addresses.iter().map(|ip| IpAddr::V4(*ip)).collect(),
-            Family::Ipv6 => exchange.ipv6.addresses.iter().map(|ip| IpAddr::V6(*ip)).collect(),
-        }
+    let ips = |exchange: &Exchange| match family {
+        Family::Ipv4 => told(&exchange.ipv4),
+        Family::Ipv6 => told(&exchange.ipv6),
     };
     match route.kind {
         RouteKind::Mx | RouteKind::NullMx => {
@@ -146,4 +144,10 @@ async fn exchanges(resolver: &Resolver, name: &str, family: Family) -> Answer {
         RouteKind::ImplicitMx => Answer::Void,
         _ => answered(route.error, Answer::Void),
     }
+}
+
+/// The addresses of an exchange; `None` where DNS did not tell them.
+fn told<A: Copy + Into<IpAddr>>(answer: &AddressAnswer<A>) -> Option<Vec<IpAddr>> {
+    let failed = answer.error.is_some_and(|error| !error.is_denial());
+    (!failed).then(|| answer.addresses.iter().map(|ip| (*ip).into()).collect())
 }

@@ -1,7 +1,7 @@
 //! Macros of SPF (RFC 7208 §7).
 //!
-//! Owns `%{…}`. The macro `p` is always `unknown`, as §7.3 allows and advises; `c`, `r`
-//! and `t` are for explanations only (§7.2), and an error elsewhere.
+//! Owns `%{…}` and what a domain-spec may end with. `c`, `r` and `t` are for
+//! explanations only (§7.2), and an error elsewhere.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -11,15 +11,55 @@ use super::Client;
 /// Longest name of DNS, in characters.
 const MAX_NAME: usize = 253;
 
+/// What macros stand for.
+#[derive(Clone, Copy)]
+pub(super) struct Values<'a> {
+    pub(super) client: &'a Client<'a>,
+    /// The domain whose record it is.
+    pub(super) domain: &'a str,
+    /// The validated name of the client (RFC 7208 §7.3).
+    pub(super) validated: &'a str,
+}
+
+/// Whether a text has the macro `p`, which alone takes a lookup.
+pub(super) fn needs_validated(text: &str) -> bool {
+    text.contains("%{p") || text.contains("%{P")
+}
+
 /// Whether macros are well written.
 pub(super) fn verify(text: &str) -> Result<(), String> {
     let client = Client { ip: IpAddr::from([0, 0, 0, 0]), sender: "", helo: "" };
-    expanded(text, &client, "").map(drop)
+    expanded(text, Values { client: &client, domain: "", validated: "" }).map(drop)
+}
+
+/// Whether it is a domain-spec: well written, with a top label or a macro at its end
+/// (RFC 7208 §7.1).
+pub(super) fn verify_domain(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("it names no domain".to_owned());
+    }
+    verify(text)?;
+    let bare = text.strip_suffix('.').unwrap_or(text);
+    let last = bare.rsplit_once('.').map(|(_, last)| last);
+    if text.ends_with('}') || last.is_some_and(is_top_label) {
+        return Ok(());
+    }
+    Err("it is not a domain of two labels or more".to_owned())
+}
+
+/// Letters, digits and inner hyphens, and not digits alone.
+fn is_top_label(label: &str) -> bool {
+    let mut letters = label.chars();
+    letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+        && !label.is_empty()
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && !label.chars().all(|letter| letter.is_ascii_digit())
 }
 
 /// A domain-spec with its macros expanded: a name, lower case, without the trailing dot.
-pub(super) fn expand(text: &str, client: &Client<'_>, domain: &str) -> Result<String, String> {
-    let name = expanded(text, client, domain)?.to_ascii_lowercase();
+pub(super) fn expand(text: &str, values: Values<'_>) -> Result<String, String> {
+    let name = expanded(text, values)?.to_ascii_lowercase();
     let name = name.strip_suffix('.').unwrap_or(&name);
     // RFC 7208 §7.3: what is too long loses labels on the left.
     let mut name = name;
@@ -29,7 +69,7 @@ pub(super) fn expand(text: &str, client: &Client<'_>, domain: &str) -> Result<St
     Ok(name.to_owned())
 }
 
-fn expanded(text: &str, client: &Client<'_>, domain: &str) -> Result<String, String> {
+fn expanded(text: &str, values: Values<'_>) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('%') {
@@ -51,7 +91,7 @@ fn expanded(text: &str, client: &Client<'_>, domain: &str) -> Result<String, Str
             Some('{') => {
                 let unclosed = || "a macro has no end".to_owned();
                 let (body, rest) = letters.as_str().split_once('}').ok_or_else(unclosed)?;
-                out.push_str(&macro_value(body, client, domain)?);
+                out.push_str(&macro_value(body, values)?);
                 rest
             }
             _ => return Err("% stands alone".to_owned()),
@@ -66,11 +106,11 @@ fn expanded(text: &str, client: &Client<'_>, domain: &str) -> Result<String, Str
 }
 
 /// The value of `letter [digits] [r] [delimiters]`.
-fn macro_value(body: &str, client: &Client<'_>, domain: &str) -> Result<String, String> {
+fn macro_value(body: &str, values: Values<'_>) -> Result<String, String> {
     let wrong = || format!("%{{{body}}} is not a macro of SPF");
     let mut letters = body.chars();
     let letter = letters.next().ok_or_else(wrong)?;
-    let value = value_of(letter, client, domain).ok_or_else(wrong)?;
+    let value = value_of(letter, values).ok_or_else(wrong)?;
     let rest = letters.as_str();
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (digits, rest) = rest.split_at_checked(digits).ok_or_else(wrong)?;
@@ -97,14 +137,15 @@ fn macro_value(body: &str, client: &Client<'_>, domain: &str) -> Result<String, 
     Ok(if letter.is_ascii_uppercase() { url_escaped(&kept) } else { kept })
 }
 
-fn value_of(letter: char, client: &Client<'_>, domain: &str) -> Option<String> {
+fn value_of(letter: char, values: Values<'_>) -> Option<String> {
+    let Values { client, domain, validated } = values;
     let value = match letter.to_ascii_lowercase() {
         's' => client.sender.to_owned(),
         'l' => client.local_part().to_owned(),
         'o' => client.domain().to_owned(),
         'd' => domain.to_owned(),
         'i' => dotted(client.ip),
-        'p' => "unknown".to_owned(),
+        'p' => validated.to_owned(),
         'v' if client.ip.is_ipv4() => "in-addr".to_owned(),
         'v' => "ip6".to_owned(),
         'h' => client.helo.to_owned(),
@@ -172,11 +213,16 @@ mod tests {
             ("%{d2}.trusted-domains.example.net", "example.com.trusted-domains.example.net"),
             ("%{S}", "strong-bad%40email.example.com"),
         ] {
-            assert_eq!(expanded(text, &client, client.domain()).as_deref(), Ok(value), "{text}");
+            let values = Values { client: &client, domain: client.domain(), validated: "" };
+            assert_eq!(expanded(text, values).as_deref(), Ok(value), "{text}");
         }
         let client = Client { ip: "2001:db8::cb01".parse().unwrap(), ..client };
         assert_eq!(
-            expand("%{ir}.%{v}._spf.%{d2}", &client, "email.example.com").unwrap(),
+            expand(
+                "%{ir}.%{v}._spf.%{d2}",
+                Values { client: &client, domain: "email.example.com", validated: "" }
+            )
+            .unwrap(),
             "1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6._spf.example.com"
         );
     }
@@ -188,11 +234,24 @@ mod tests {
         }
     }
 
+    /// RFC 7208 §7.1, `domain-end`.
+    #[test]
+    fn a_domain_ends_in_a_top_label_or_a_macro() {
+        for text in ["a.example", "a.example.", "%{d}", "x.%{d2}", "foo:bar/baz.example", "a.b-c"] {
+            assert_eq!(verify_domain(text), Ok(()), "{text}");
+        }
+        for text in ["", "museum", "museum.", "a.-com", "a.123", "a.example:80", "a.com/24", "a.%%"]
+        {
+            assert!(verify_domain(text).is_err(), "{text}");
+        }
+    }
+
     #[test]
     fn names_that_are_too_long_lose_labels_on_the_left() {
         let client = Client { ip: [192, 0, 2, 3].into(), sender: "a@b.example", helo: "" };
         let long = "abcdefghij.".repeat(30) + "example";
-        let name = expand(&long, &client, "b.example").unwrap();
+        let values = Values { client: &client, domain: "b.example", validated: "" };
+        let name = expand(&long, values).unwrap();
         assert!(name.len() <= MAX_NAME && name.ends_with("abcdefghij.example"), "{name}");
         assert!(!name.starts_with('.'), "{name}");
     }

@@ -90,9 +90,14 @@ impl Record {
                 record.terms.push(Term::parse(word)?);
                 continue;
             };
-            expand::verify(value).map_err(|problem| format!("{word}: {problem}"))?;
+            let name = name.to_ascii_lowercase();
+            let verify = match name.as_str() {
+                "redirect" | "exp" => expand::verify_domain,
+                _ => expand::verify,
+            };
+            verify(value).map_err(|problem| format!("{word}: {problem}"))?;
             // RFC 7208 §6: these two once at most; others are left alone.
-            match name.to_ascii_lowercase().as_str() {
+            match name.as_str() {
                 "redirect" if record.redirect.is_some() => {
                     return Err("redirect stands there twice".to_owned());
                 }
@@ -167,31 +172,24 @@ fn prefix_length(text: &str, most: u8) -> Result<u8, String> {
 
 /// The domain and the prefix lengths of `a` and `mx`: `:domain/24//64`, all optional.
 fn target(argument: Option<&str>, rest: &str) -> Result<(Option<String>, Lengths), String> {
-    let text = argument.unwrap_or(rest);
-    // A slash may also be a delimiter inside a macro (RFC 7208 §7.1).
-    let from = text.rfind('}').unwrap_or(0);
-    let slash = text.get(from..).and_then(|tail| tail.find('/')).map(|at| at + from);
-    let (name, lengths) = text.split_at_checked(slash.unwrap_or(text.len())).unwrap_or((text, ""));
+    // A slash may also stand in the domain (RFC 7208 §7.1): the lengths are at the end.
+    let (text, ipv6) = match argument.unwrap_or(rest).rsplit_once("//") {
+        Some((text, ipv6)) if !ipv6.contains('.') => (text, prefix_length(ipv6, 128)?),
+        _ => (argument.unwrap_or(rest), 128),
+    };
+    let (name, ipv4) = match text.rsplit_once('/') {
+        Some((name, ipv4)) if !ipv4.contains(['.', '}']) => (name, prefix_length(ipv4, 32)?),
+        _ => (text, 32),
+    };
     let name = match argument {
         Some(_) => Some(domain(name)?),
         None if name.is_empty() => None,
         None => return Err("not a mechanism of SPF".to_owned()),
     };
-    let (ipv4, ipv6) = match lengths.split_once("//") {
-        Some((ipv4, ipv6)) => (ipv4, prefix_length(ipv6, 128)?),
-        None => (lengths, 128),
-    };
-    let ipv4 = match ipv4.strip_prefix('/') {
-        Some(ipv4) => prefix_length(ipv4, 32)?,
-        None => 32,
-    };
     Ok((name, Lengths { ipv4, ipv6 }))
 }
 
 fn domain(text: &str) -> Result<String, String> {
-    if text.is_empty() {
-        return Err("it names no domain".to_owned());
-    }
-    expand::verify(text)?;
+    expand::verify_domain(text)?;
     Ok(text.to_owned())
 }

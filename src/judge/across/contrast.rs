@@ -10,6 +10,7 @@ use super::{Look, SEEN_ELSEWHERE, Spot};
 use crate::judge::address::Address;
 use crate::judge::claim::{self, Claim};
 use crate::judge::controls::{Control, Path, different_operators};
+use crate::judge::held::Loose;
 use crate::judge::mask;
 use crate::judge::standing::Standing;
 use crate::judge::verdict::SESSIONS_FOR_KEYS;
@@ -40,6 +41,8 @@ pub(in crate::judge) struct Contrast {
     /// Names of the controls that are worse off at the same view.
     pub(in crate::judge) controls: Vec<String>,
     pub(in crate::judge) evidence: Vec<String>,
+    /// What else differs between the two.
+    pub(in crate::judge) loose: Vec<Loose>,
 }
 
 impl Contrast {
@@ -69,11 +72,13 @@ impl Contrast {
 pub(super) fn at(spot: &Spot<'_, '_>) -> Vec<Contrast> {
     let mut found = Vec::new();
     for here in &spot.looks {
-        let better = spot.looks.iter().filter(|there| is_lost(here.address, there.address));
+        let asked = |there: &&Look<'_, '_>| is_same_question(here.address, there.address);
+        let others = || spot.looks.iter().filter(asked);
+        let better = others().filter(|there| is_lost(here.address, there.address));
         if let Some(there) = better.max_by_key(|there| reliance(here, there)) {
             found.push(lost(here, there));
         }
-        let better = spot.looks.iter().filter(|there| is_foreign(here.address, there.address));
+        let better = others().filter(|there| is_foreign(here.address, there.address));
         if let Some(there) = better.max_by_key(|there| reliance(here, there)) {
             found.push(foreign(here, there));
         }
@@ -81,10 +86,21 @@ pub(super) fn at(spot: &Spot<'_, '_>) -> Vec<Contrast> {
     found
 }
 
-/// Repeats that agree before another vantage point; that before the same key.
-fn reliance(here: &Look<'_, '_>, there: &Look<'_, '_>) -> (bool, bool, bool) {
+/// What differs by view alone, before all else; repeats that agree before another
+/// vantage point; that before the same key.
+fn reliance(here: &Look<'_, '_>, there: &Look<'_, '_>) -> (bool, bool, bool, bool) {
     let shared = !here.address.keys().is_disjoint(&there.address.keys());
-    (there.address.steady(), there.side.vantage() != here.side.vantage(), shared)
+    let held = loose(here, there).is_empty();
+    (held, there.address.steady(), there.side.vantage() != here.side.vantage(), shared)
+}
+
+fn loose(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Vec<Loose> {
+    here.address.circumstances().loose(&there.address.circumstances())
+}
+
+/// Another port has a listener of its own.
+fn is_same_question(here: &Address<'_>, there: &Address<'_>) -> bool {
+    here.question().is_some() && here.question() == there.question()
 }
 
 fn is_lost(here: &Address<'_>, there: &Address<'_>) -> bool {
@@ -92,10 +108,12 @@ fn is_lost(here: &Address<'_>, there: &Address<'_>) -> bool {
 }
 
 /// Nodes of a farm have keys of their own, all of them trusted; and whoever meets
-/// several keys at one view met a farm.
+/// several keys at one view met a farm. Asked for another name, a server may show
+/// another key.
 fn is_foreign(here: &Address<'_>, there: &Address<'_>) -> bool {
     let (own, other) = (here.keys(), there.keys());
     here.foreign()
+        && here.server_names() == there.server_names()
         && there.trusted()
         && !there.foreign()
         && own.len() == 1
@@ -108,7 +126,12 @@ fn lost(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     let lost = claim::controls_lost(here.address, &here.side.scene.controls);
     let near = (!lost.is_empty()).then_some(Place::NearVantage);
     let steady = here.address.steady() && there.address.steady() && !here.address.falls_silent();
-    let confidence = match steady {
+    // docs/detection.md §1: one node's dead key, unless controls have it as well.
+    let declines = here.address.declines() && lost.is_empty();
+    let confidence = match steady && !declines {
+        // Nothing that changes at a server leaves X's.
+        true if is_unmasked(here, there) => Confidence::Proven,
+        true if !loose(here, there).is_empty() => Confidence::Suspected,
         true if is_proof(here, there) => Confidence::Proven,
         true => Confidence::Corroborated,
         false => Confidence::Suspected,
@@ -120,13 +143,26 @@ fn lost(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     }
 }
 
-/// docs/detection.md §1 (b): what stands under a mask here, with STARTTLS accepted
-/// behind it, can be read there, at the same key. (c): hidden but accepted here,
-/// offered there, with the same proven key, and controls of different operators
-/// hidden in the same way. After HELO nothing is hidden: nothing can be offered.
-fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
+/// Hidden but accepted here, with the key that is proven there. After HELO nothing is
+/// hidden: nothing can be offered.
+fn is_same_server(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
     let (own, other) = (here.address, there.address);
-    let family = own.family();
+    own.hidden()
+        && own.standing == Standing::Secured
+        && !own.fell_to_helo()
+        && !own.keys().is_disjoint(&other.keys())
+}
+
+/// docs/detection.md §1 (b): what stands under a mask here, with STARTTLS accepted
+/// behind it, can be read there, at the same key.
+fn is_unmasked(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
+    is_same_server(here, there) && mask::decoded(here.address, std::slice::from_ref(there.address))
+}
+
+/// docs/detection.md §1 (c): hidden but accepted here, offered there, with the same
+/// proven key, and controls of different operators hidden in the same way.
+fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
+    let family = here.address.family();
     let hides = |control: &&Control<'_>| {
         let hidden = |address: &Address<'_>| {
             address.family() == family && address.hidden() && !address.offered()
@@ -137,12 +173,7 @@ fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
     };
     let controls = &here.side.scene.controls;
     let hiding: Vec<_> = controls.all.iter().filter(hides).collect();
-    let both = !controls.clean_on(family) && different_operators(&hiding) >= 2;
-    own.hidden()
-        && own.standing == Standing::Secured
-        && !own.fell_to_helo()
-        && !own.keys().is_disjoint(&other.keys())
-        && (both || mask::decoded(own, std::slice::from_ref(other)))
+    is_same_server(here, there) && !controls.clean_on(family) && different_operators(&hiding) >= 2
 }
 
 fn foreign(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
@@ -150,13 +181,19 @@ fn foreign(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     let often = |look: &Look<'_, '_>| {
         look.address.steady() && look.address.sessions().count() >= SESSIONS_FOR_KEYS
     };
-    let sure = often(here) && often(there);
     let also = |control: &&Control<'_>| {
         let elsewhere = there.side.scene.controls.all.iter().find(|one| one.name == control.name);
         elsewhere.is_some_and(|other| shows_foreign(control, other, family))
     };
     let controls: Vec<_> = here.side.scene.controls.all.iter().filter(also).collect();
     let near = (!controls.is_empty()).then_some(Place::NearVantage);
+    // A client that is always led to the same node of a farm meets one key as well.
+    let spared = here.side.scene.controls.all.iter().any(|control| control.is_vouched_on(family));
+    let sure = often(here)
+        && often(there)
+        && loose(here, there).is_empty()
+        && !controls.is_empty()
+        && !spared;
     Contrast {
         confidence: if sure { Confidence::Corroborated } else { Confidence::Suspected },
         place: near.or_else(|| family_path(here, Kind::ForeignKey)),
@@ -207,5 +244,6 @@ fn contrast(
         place: None,
         controls: controls.iter().map(|control| control.name.clone()).collect(),
         evidence,
+        loose: loose(here, there),
     }
 }

@@ -116,6 +116,10 @@ fn is_overturned(across: &Across<'_, '_>, side: &Side<'_>, finding: &Finding) ->
         let claim = across.by_family(side, |_| true);
         return claim.is_some_and(|claim| claim.because.as_deref() == Some(EVERYWHERE));
     }
+    if finding.id == catalogue::PROMISE_DENIED.id {
+        let all = &across.whole.promises.contradictions;
+        return all.iter().all(|found| Some(&found.host) != finding.subject.host.as_ref());
+    }
     if finding.id != catalogue::STARTTLS_LOST_NEAR_VANTAGE.id {
         return false;
     }
@@ -140,9 +144,10 @@ fn of_contrast(contrast: &Contrast) -> Finding {
     );
     // The same server gives controls nothing to do with the client's standing there.
     let policy = |alternative: &String| contrast.controls.is_empty() || !is_policy(alternative);
+    let own = finding.alternatives.iter().filter(|one| policy(one)).cloned();
     let alternatives = match contrast.confidence {
         Confidence::Proven => Vec::new(),
-        _ => finding.alternatives.iter().filter(|one| policy(one)).cloned().collect(),
+        _ => words::innocent(contrast).into_iter().map(str::to_owned).chain(own).collect(),
     };
     with_confidence(Finding { alternatives, ..finding }, contrast.confidence)
 }

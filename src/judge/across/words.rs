@@ -4,6 +4,8 @@ use super::contrast::{Contrast, Kind};
 use super::{Across, DNS_DIFFERS, EVERYWHERE, SEEN_ELSEWHERE, Side, Spot, of_verdict};
 use crate::judge::claim::Claim;
 use crate::judge::describe;
+use crate::judge::held::Loose;
+use crate::judge::mirror::{MIRROR, Mirrored};
 use crate::judge::promise::words::listed;
 use crate::model::probe::Family;
 use crate::model::verdict::{Confidence, Place, Status};
@@ -15,7 +17,8 @@ pub(super) fn summary(across: &Across<'_, '_>, claim: &Claim) -> String {
         return side.verdict.summary.clone();
     }
     let seen = sentence(across, claim);
-    match settled_by(claim, several) {
+    let loose = surest(across, claim).and_then(|contrast| contrast.loose.first());
+    match loose.map(|loose| loose.settled_by()).or_else(|| settled_by(claim, several)) {
         Some(view) => seen + describe::AND_THEN + view,
         None => seen,
     }
@@ -34,11 +37,7 @@ fn alone<'s, 'a>(across: &Across<'s, 'a>, claim: &Claim) -> Option<&'s Side<'a>>
 fn sentence(across: &Across<'_, '_>, claim: &Claim) -> String {
     match claim.because.as_deref() {
         Some(SEEN_ELSEWHERE) => {
-            let status = |one: &&Contrast| one.claim().status == claim.status;
-            let all = across.contrasts.iter().filter(status);
-            // The first of the surest: a later one of equals would win otherwise.
-            let best = all.rev().max_by_key(|one| one.confidence);
-            return best.map_or_else(String::new, contrast);
+            return surest(across, claim).map_or_else(String::new, contrast);
         }
         Some(EVERYWHERE) => return everywhere(across),
         Some(DNS_DIFFERS) => {
@@ -64,11 +63,48 @@ fn sentence(across: &Across<'_, '_>, claim: &Claim) -> String {
         return describe::sentence(&across.name, &across.whole, claim);
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    format!("{seen}, as seen from {}", listed(&names))
+    format!("{seen}, as seen from {}{}", listed(&names), cleared(across, claim))
 }
 
-/// One address that two views see differently.
+/// The views whose every byte came to a mirror, and from it, as it was sent.
+fn cleared(across: &Across<'_, '_>, claim: &Claim) -> String {
+    let clears = |side: &&&Side<'_>| side.scene.mirror.as_ref().is_some_and(Mirrored::clears_all);
+    let names: Vec<String> =
+        across.sides.iter().filter(clears).map(|side| side.seen.view.name()).collect();
+    if names.is_empty() || claim.because.as_deref() != Some(MIRROR) {
+        return String::new();
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!("; from {} every byte arrives as it was sent", listed(&names))
+}
+
+/// The contrast on which the claim rests.
+fn surest<'s>(across: &'s Across<'_, '_>, claim: &Claim) -> Option<&'s Contrast> {
+    let meant = claim.because.as_deref() == Some(SEEN_ELSEWHERE);
+    let status = |one: &&Contrast| meant && one.claim().status == claim.status;
+    // The first of the surest: a later one of equals would win otherwise.
+    across.contrasts.iter().filter(status).rev().max_by_key(|one| one.confidence)
+}
+
+/// What explains a difference that is not of the path, where more than the view
+/// differs.
+pub(super) fn innocent(contrast: &Contrast) -> Vec<&'static str> {
+    let innocent = |loose: &Loose| match (loose, contrast.kind) {
+        (Loose::Time(later), Kind::Lost) if *later < 0 => "STARTTLS was switched on meanwhile",
+        (Loose::Time(_), Kind::Lost) => "STARTTLS was switched off or broke meanwhile",
+        (Loose::Time(_), Kind::ForeignKey) => "the key was renewed or replaced meanwhile",
+        (Loose::EhloName, _) => "the server treats EHLO names differently",
+    };
+    contrast.loose.iter().map(innocent).collect()
+}
+
+/// One address that two views see differently, and what else differs between them.
 pub(super) fn contrast(contrast: &Contrast) -> String {
+    let loose = contrast.loose.iter().map(|loose| loose.words());
+    std::iter::once(difference(contrast)).chain(loose).collect::<Vec<_>>().join("; ")
+}
+
+fn difference(contrast: &Contrast) -> String {
     let (here, there) = (contrast.here.name(), contrast.there.name());
     let at = format!("{} [{}]", contrast.host(), contrast.ip());
     let at = if contrast.host() == contrast.ip().to_string() { contrast.host() } else { &at };
@@ -116,12 +152,13 @@ pub(super) fn everywhere(across: &Across<'_, '_>) -> String {
 /// The further view that would settle what a claim leaves open.
 fn settled_by(claim: &Claim, several: bool) -> Option<&'static str> {
     let from_outside = "ask the operator, or look from inside the destination's network: only that \
-                        tells a server without STARTTLS from a box at its edge";
+                        tells the server's own doing from a box at its edge";
     match (claim.status, claim.confidence) {
-        (Status::Inconsistent, _) if claim.because.as_deref() == Some(EVERYWHERE) => {
+        (Status::Inconsistent | Status::Stripped, _)
+            if claim.place == Some(Place::NearDestination) =>
+        {
             Some(from_outside)
         }
-        (Status::Stripped, _) if claim.place == Some(Place::NearDestination) => Some(from_outside),
         (Status::NotOffered, _) if claim.because.is_none() && several => Some(from_outside),
         (Status::Stripped | Status::Intercepted, Some(Confidence::Suspected)) => {
             Some("ask more often from each of them (--repeats)")

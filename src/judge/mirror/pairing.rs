@@ -3,9 +3,11 @@
 //! A box may change the greeting, a translator of addresses our address, and in the
 //! open internet strangers speak to the mirror too. So recordings are told by the id
 //! in the greeting, by our own address and port, and last by time together with our
-//! EHLO name, where no other recording fits. A guess is never made.
+//! EHLO name, where no other recording fits. A mirror's recordings hold the sessions of
+//! every vantage point. A guess is never made.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,10 +45,29 @@ pub(super) fn pairs<'m>(readings: &[Reading<'_>], mirror: &'m MirrorEvidence) ->
                 .unwrap_or(Pairing::Unknown)
         })
         .collect();
-    for family in [Family::Ipv4, Family::Ipv6] {
-        by_time(family, readings, &mut pairs, mirror);
+    let paths: BTreeSet<Path> = readings.iter().map(Path::of).collect();
+    let told = pairs.clone();
+    for path in paths {
+        by_time(&path, readings, (&told, &mut pairs), mirror);
     }
     pairs
+}
+
+/// From where and over which family: sessions of one path come one after the other,
+/// those of several at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Path {
+    family: Family,
+    vantage: String,
+    source: Option<IpAddr>,
+}
+
+impl Path {
+    fn of(reading: &Reading<'_>) -> Self {
+        let probe = &reading.observation.probe;
+        let vantage = probe.vantage.clone();
+        Self { family: probe.family(), vantage, source: reading.source() }
+    }
 }
 
 fn by_greeting<'m>(reading: &Reading<'_>, mirror: &'m MirrorEvidence) -> Option<&'m MirrorSession> {
@@ -66,39 +87,27 @@ fn by_address<'m>(reading: &Reading<'_>, mirror: &'m MirrorEvidence) -> Option<&
     fitting.next().is_none().then_some(first)
 }
 
-/// Fills in what is still open over one family. Sessions with one address come one
-/// after the other, so that as many recordings as sessions, each near its session in
-/// time, are of these in their order. With several addresses there is no order.
+/// Fills in what is still open on one path. Sessions with one address come one after
+/// the other, so that as many recordings as sessions, each near its session in time,
+/// are of these in their order, if no session of another path can have made them. With
+/// several addresses there is no order.
 fn by_time<'m>(
-    family: Family,
+    path: &Path,
     readings: &[Reading<'_>],
-    pairs: &mut [Pairing<'m>],
+    (told, pairs): (&[Pairing<'m>], &mut [Pairing<'m>]),
     mirror: &'m MirrorEvidence,
 ) {
-    let taken = |session: &MirrorSession| {
-        pairs.iter().any(|pair| matches!(pair, Pairing::Found(it, _) if it.id == session.id))
-    };
-    let free: Vec<&'m MirrorSession> =
-        mirror.sessions.iter().filter(|session| !taken(session)).collect();
-    let mut open: Vec<Open<'_, '_>> = readings
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| pairs.get(*place) == Some(&Pairing::Unknown))
-        .filter(|(_, reading)| reading.observation.probe.family() == family)
-        .filter_map(|(place, reading)| Open::of(place, reading, mirror))
-        .collect();
-    open.sort_by_key(|open| open.begun);
-    let mut named: Vec<&'m MirrorSession> = free
-        .iter()
-        .copied()
-        .filter(|session| Family::of(session.client.ip()) == family)
-        .filter(|session| open.iter().any(|open| open.may_be(session)))
-        .collect();
+    let (open, elsewhere) = all_open(path, readings, told, mirror);
+    let free = free(told, mirror);
+    let may_be = |sessions: &[Open<'_, '_>], it| sessions.iter().any(|open| open.may_be(it));
+    let mut named: Vec<&'m MirrorSession> =
+        free.iter().copied().filter(|it| is_over(it, path.family) && may_be(&open, it)).collect();
     named.sort_by_key(|session| session.started_at);
     let ips: BTreeSet<_> = open.iter().map(|open| open.reading.observation.probe.ip).collect();
-    let fit =
-        open.len() == named.len() && open.iter().zip(&named).all(|(open, it)| open.may_be(it));
-    let in_order = fit && ips.len() == 1;
+    let is_ours = open.len() == named.len()
+        && open.iter().zip(&named).all(|(open, it)| open.may_be(it))
+        && !named.iter().any(|it| may_be(&elsewhere, it));
+    let in_order = is_ours && ips.len() == 1;
     for (at, open) in open.iter().enumerate() {
         let found = match named.get(at) {
             Some(session) if in_order => Pairing::Found(session, MatchedBy::Time),
@@ -109,6 +118,37 @@ fn by_time<'m>(
             *pair = found;
         }
     }
+}
+
+fn is_over(session: &MirrorSession, family: Family) -> bool {
+    Family::of(session.client.ip()) == family
+}
+
+/// The sessions over this family that have no recording yet, in the order of time:
+/// those of this path, and those of others.
+fn all_open<'r, 'a>(
+    path: &Path,
+    readings: &'r [Reading<'a>],
+    told: &[Pairing<'_>],
+    mirror: &MirrorEvidence,
+) -> (Vec<Open<'r, 'a>>, Vec<Open<'r, 'a>>) {
+    let mut open: Vec<Open<'r, 'a>> = readings
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| told.get(*place) == Some(&Pairing::Unknown))
+        .filter(|(_, reading)| reading.observation.probe.family() == path.family)
+        .filter_map(|(place, reading)| Open::of(place, reading, mirror))
+        .collect();
+    open.sort_by_key(|open| open.begun);
+    open.into_iter().partition(|open| Path::of(open.reading) == *path)
+}
+
+/// The recordings that no session has yet.
+fn free<'m>(told: &[Pairing<'m>], mirror: &'m MirrorEvidence) -> Vec<&'m MirrorSession> {
+    let is_taken = |session: &MirrorSession| {
+        told.iter().any(|pair| matches!(pair, Pairing::Found(it, _) if it.id == session.id))
+    };
+    mirror.sessions.iter().filter(|session| !is_taken(session)).collect()
 }
 
 /// A session of ours without a recording yet.

@@ -15,7 +15,7 @@ use crate::tls::pkix;
 /// Names of a certificate that a finding lists.
 const MOST_NAMES: usize = 10;
 /// Longest chain that nobody needs to mention.
-const MOST_CERTIFICATES: usize = 10;
+pub(super) const MOST_CERTIFICATES: usize = 10;
 
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let of_one = |address| {

@@ -18,12 +18,7 @@ fn failed(address: &Address<'_>) -> Option<Finding> {
     let Standing::Broken(broken) = address.standing else { return None };
     let mut failures: Vec<String> = Vec::new();
     let said = address.readings.iter().filter_map(|reading| {
-        let hello = match reading.observation.probe.client_hello {
-            ClientHello::Default => "default",
-            ClientHello::Classical => "classical",
-            ClientHello::Legacy => "legacy",
-            ClientHello::Tailored => "tailored",
-        };
+        let hello = reading.observation.probe.client_hello.word();
         reading.handshake_failure().map(|failure| format!("{hello} ClientHello: {failure}"))
     });
     for failure in said {

@@ -3,8 +3,8 @@
 use crate::judge::Scene;
 use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, Entry, on_address, with_confidence};
-use crate::judge::mirror::{self, Seen};
-use crate::model::finding::{Finding, Subject};
+use crate::judge::mirror::{self, Mirrored, Seen};
+use crate::model::finding::{Finding, Severity, Subject};
 use crate::model::mirror::{ByteDifference, DifferenceKind, Direction, MirrorOutcome};
 use crate::model::verdict::Confidence;
 
@@ -12,8 +12,15 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let Some(report) = &scene.mirror else { return Vec::new() };
     let mut found = Vec::new();
     for address in &scene.addresses {
-        let seen = mirror::at(Some(report), address);
-        found.extend(of_address(address, &seen));
+        found.extend(of_address(address, report));
+    }
+    if let Some(endpoint) = report.read_on_the_way {
+        let words = format!(
+            "TLS at {endpoint}, where the mirror's transcripts were fetched, was not with the mirror \
+             itself. The token vouches for them all the same."
+        );
+        let entry = catalogue::MIRROR_EXCHANGE_INTERCEPTED;
+        found.push(entry.raised(Subject::default(), Vec::new(), words));
     }
     let uncompared = report.compared.iter().filter(|it| it.outcome == MirrorOutcome::NotCompared);
     let uncompared: Vec<String> = uncompared.map(|it| it.observation.clone()).collect();
@@ -32,13 +39,14 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     found
 }
 
-fn of_address(address: &Address<'_>, seen: &[Seen<'_, '_>]) -> Vec<Finding> {
-    let often = mirror::often(seen);
-    let told: [(Entry, MirrorOutcome, Confidence); 4] = [
-        (catalogue::MIRROR_KEY_DIFFERS, MirrorOutcome::KeyDiffers, Confidence::Proven),
-        (catalogue::MIRROR_BYTES_CHANGED, MirrorOutcome::BytesChanged, Confidence::Proven),
-        (catalogue::MIRROR_NOT_REACHED, MirrorOutcome::NotReached, often),
-        (catalogue::MIRROR_CUT_OFF, MirrorOutcome::CutOff, often),
+fn of_address(address: &Address<'_>, mirrored: &Mirrored) -> Vec<Finding> {
+    let seen = mirrored.at(address);
+    let proven = Some(Confidence::Proven);
+    let told: [(Entry, MirrorOutcome, Option<Confidence>); 4] = [
+        (catalogue::MIRROR_KEY_DIFFERS, MirrorOutcome::KeyDiffers, proven),
+        (catalogue::MIRROR_BYTES_CHANGED, MirrorOutcome::BytesChanged, proven),
+        (catalogue::MIRROR_NOT_REACHED, MirrorOutcome::NotReached, mirrored.elsewhere(&seen)),
+        (catalogue::MIRROR_CUT_OFF, MirrorOutcome::CutOff, mirror::cut_off(&seen)),
     ];
     let found = told.into_iter().filter_map(|(entry, outcome, confidence)| {
         let these: Vec<_> = seen.iter().filter(|(it, _)| it.outcome == outcome).collect();
@@ -46,7 +54,10 @@ fn of_address(address: &Address<'_>, seen: &[Seen<'_, '_>]) -> Vec<Finding> {
         let evidence = these.iter().map(|(it, _)| it.observation.clone()).collect();
         let words = words(address, outcome, first);
         let finding = entry.raised(on_address(&address.host, address.ip), evidence, words);
-        Some(with_confidence(finding, confidence))
+        Some(match confidence {
+            Some(confidence) => with_confidence(finding, confidence),
+            None => Finding { severity: finding.severity.min(Severity::Warning), ..finding },
+        })
     });
     found.collect()
 }

@@ -3,6 +3,7 @@
 
 use crate::judge::catalogue::{self as catalogue, Entry, on_host};
 use crate::judge::policies::Promised;
+use crate::judge::rules::certificate::MOST_CERTIFICATES;
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Severity, Subject};
 use crate::policy::mta_sts::{self, Fault, Mode, Outcome, Policy};
@@ -12,7 +13,10 @@ pub(super) fn findings(evidence: &Evidence, promised: &Promised) -> Vec<Finding>
     match &promised.mta_sts {
         Outcome::NotAsked | Outcome::Absent => Vec::new(),
         Outcome::Faulty { fault, .. } => vec![of_fault(evidence, fault)],
-        Outcome::Policy { policy, .. } => of_policy(policy, promised),
+        Outcome::Policy { policy, .. } => {
+            let long = long_chain(evidence).into_iter();
+            long.chain(of_policy(policy, promised)).collect()
+        }
     }
 }
 
@@ -67,6 +71,17 @@ fn presented(evidence: &Evidence) -> Option<String> {
         count if count > NAMES => format!("; it names {listed} and {} more", count - NAMES),
         _ => format!("; it names {listed}"),
     })
+}
+
+/// What is odd about the policy host's chain although it is valid.
+fn long_chain(evidence: &Evidence) -> Option<Finding> {
+    let sent = evidence.policies.mta_sts_fetch.as_ref()?.chain.as_ref()?.len();
+    if sent <= MOST_CERTIFICATES {
+        return None;
+    }
+    let host = mta_sts::policy_host(&evidence.target.name());
+    let said = format!("The policy host {host} sends a chain of {sent} certificates.");
+    Some(catalogue::CERTIFICATE_CHAIN_TOO_LONG.raised(on_host(&host), Vec::new(), said))
 }
 
 fn of_policy(policy: &Policy, promised: &Promised) -> Vec<Finding> {

@@ -5,7 +5,6 @@ use crate::judge::catalogue::{self as catalogue, on_address};
 use crate::judge::reading::Reading;
 use crate::judge::standing::Standing;
 use crate::model::finding::{Finding, Subject};
-use crate::model::session::HelloVerb;
 use crate::model::verdict::{Status, Verdict};
 
 pub(super) fn findings(addresses: &[Address<'_>], verdict: &Verdict) -> Vec<Finding> {
@@ -47,10 +46,7 @@ fn of_address(address: &Address<'_>) -> Option<Finding> {
 fn refused_at_ehlo(address: &Address<'_>) -> Option<String> {
     let session = &address.readings.last()?.session;
     let ehlo = session.ehlo.as_ref().filter(|ehlo| ehlo.code >= 400)?;
-    let verb = match ehlo.verb {
-        HelloVerb::Ehlo => "EHLO",
-        HelloVerb::Helo => "HELO",
-    };
+    let verb = ehlo.verb.word();
     let text = ehlo.greeting.as_deref().unwrap_or_default();
     Some(format!("answered {verb} with {}: \"{text}\"", ehlo.code))
 }

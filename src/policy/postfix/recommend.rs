@@ -41,13 +41,15 @@ pub fn recommend(target: &TargetReport, families: Families) -> PolicyEntry {
         entry.undetermined = !matches!(target.verdict.status, Status::NoMail);
         return entry;
     }
-    let (asked, foreign): (Vec<_>, Vec<_>) = entry
+    let (wanted, foreign): (Vec<_>, Vec<_>) = entry
         .addresses
         .iter()
         .cloned()
         .partition(|address| families.of(Family::of(address.ip)) != FamilyUse::Unusable);
-    choose(&mut entry, &names, &asked);
-    explain(&mut entry, target, &asked, &foreign);
+    choose(&mut entry, &names, &wanted);
+    let basis = line_rests_on(&entry, target, &wanted);
+    entry.remarks.insert(0, basis);
+    entry.remarks.extend(not_seen(&wanted, &foreign, families));
     entry
 }
 
@@ -243,9 +245,9 @@ fn is_secure(session: &ObservationReport, names: &[String]) -> Option<bool> {
 
 /// The strongest level that every reached address kept; a line of it only where every
 /// address was reached.
-fn choose(entry: &mut PolicyEntry, names: &MatchNames, asked: &[PolicyAddress]) {
+fn choose(entry: &mut PolicyEntry, names: &MatchNames, wanted: &[PolicyAddress]) {
     let reached: Vec<&PolicyAddress> =
-        asked.iter().filter(|address| !address.observations.is_empty()).collect();
+        wanted.iter().filter(|address| !address.observations.is_empty()).collect();
     let kept = |level: fn(&PolicyAddress) -> Option<bool>| {
         !reached.is_empty() && reached.iter().all(|address| level(address) == Some(true))
     };
@@ -262,7 +264,7 @@ fn choose(entry: &mut PolicyEntry, names: &MatchNames, asked: &[PolicyAddress]) 
     };
     let words = std::iter::once(level).chain(attributes.iter().map(String::as_str));
     let line = format!("{} {}", entry.destination, words.collect::<Vec<_>>().join(" "));
-    if reached.len() == asked.len() {
+    if reached.len() == wanted.len() {
         entry.level = Some(level.to_owned());
         entry.attributes = attributes;
         entry.line = Some(line);
@@ -281,15 +283,10 @@ fn secure_attributes(names: &[String]) -> Vec<String> {
     names.into_iter().chain([SERVERNAME.to_owned()]).collect()
 }
 
-/// Says what the choice rests on.
-fn explain(
-    entry: &mut PolicyEntry,
-    target: &TargetReport,
-    asked: &[PolicyAddress],
-    foreign: &[PolicyAddress],
-) {
+/// What the choice rests on.
+fn line_rests_on(entry: &PolicyEntry, target: &TargetReport, wanted: &[PolicyAddress]) -> String {
     let line = entry.line.as_ref().or(entry.candidate.as_ref());
-    let remark = match line.and_then(|line| line.split(' ').nth(1)) {
+    match line.and_then(|line| line.split(' ').nth(1)) {
         Some("dane-only") => "TLSA records match at every address that was reached; needs \
              smtp_dns_support_level = dnssec and a resolver on this machine that validates"
             .to_owned(),
@@ -299,20 +296,33 @@ fn explain(
         Some(_) => "TLS works at every address that was reached, and nothing more is common to \
              them: an active attacker can read along"
             .to_owned(),
-        None => nothing_above_may(target, asked),
-    };
-    entry.remarks.insert(0, remark);
-    let unreached = asked.iter().filter(|address| address.observations.is_empty());
-    entry.remarks.extend(unreached.map(|address| format!("not reached: {}", label(address))));
+        None => nothing_above_may(target, wanted),
+    }
+}
+
+/// Every address that showed nothing, and whether that was its doing or ours.
+fn not_seen(
+    wanted: &[PolicyAddress],
+    foreign: &[PolicyAddress],
+    families: Families,
+) -> Vec<String> {
+    let unreached = wanted.iter().filter(|address| address.observations.is_empty());
+    let unreached = unreached.map(|address| match families.of(Family::of(address.ip)) {
+        // Postfix may use what this run was told to leave out, so no line leaves it out.
+        FamilyUse::NotAsked => {
+            format!("not asked, since its family was left out: {}", label(address))
+        }
+        FamilyUse::Usable | FamilyUse::Unusable => format!("not reached: {}", label(address)),
+    });
     let no_family = |address| {
         format!("not asked, since this machine cannot use the family: {}", label(address))
     };
-    entry.remarks.extend(foreign.iter().map(no_family));
+    unreached.chain(foreign.iter().map(no_family)).collect()
 }
 
 /// Which addresses stand in the way of `encrypt`, and how.
-fn nothing_above_may(target: &TargetReport, asked: &[PolicyAddress]) -> String {
-    let reached = || asked.iter().filter(|address| !address.observations.is_empty());
+fn nothing_above_may(target: &TargetReport, wanted: &[PolicyAddress]) -> String {
+    let reached = || wanted.iter().filter(|address| !address.observations.is_empty());
     if reached().next().is_none() {
         return format!("no line: no address was reached ({})", target.verdict.summary);
     }

@@ -230,8 +230,7 @@ fn certificate_cell(tls: Option<&TlsFacts>) -> Line {
         let days = days.unwrap_or_default();
         return Line::of(Tone::Good, "valid").plain(&days);
     }
-    let reasons: Vec<&str> =
-        pkix.reasons.iter().map(|&reason| words::pkix_reason(reason)).collect();
+    let reasons: Vec<&str> = pkix.reasons.iter().map(|reason| reason.words()).collect();
     let text = if reasons.is_empty() { "invalid".to_owned() } else { reasons.join(", ") };
     Line::of(Tone::Doubtful, &text)
 }

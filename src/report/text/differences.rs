@@ -122,7 +122,7 @@ fn side(axis: Axis, cell: &Cell) -> String {
         Axis::Vantage => vantage.clone(),
         Axis::Port => format!("port {port}"),
         Axis::EhloName => ehlo_name.clone().unwrap_or_else(|| "address literal".to_owned()),
-        Axis::ClientHello => format!("{client_hello:?} ClientHello"),
+        Axis::ClientHello => format!("{} ClientHello", client_hello.word()),
         Axis::Time => cell.id.clone(),
     }
 }
@@ -152,7 +152,7 @@ fn value(target: &TargetReport, id: &str, key: &str) -> Option<String> {
         "starttls.offered" => Some(yes_or_no(session.starttls.offered?)),
         "starttls.outcome" => Some(words::starttls_outcome(session.starttls.outcome).to_owned()),
         "tls.completed" => Some(yes_or_no(session.stages.contains(&Stage::Handshake))),
-        "ehlo.verb" => Some(format!("{:?}", session.ehlo.as_ref()?.verb).to_uppercase()),
+        "ehlo.verb" => Some(session.ehlo.as_ref()?.verb.word().to_owned()),
         "tls.version" => tls?.version.clone(),
         "tls.cipher_suite" => tls?.cipher_suite.clone(),
         "tls.key_exchange_group" => tls?.key_exchange_group.clone(),

@@ -94,7 +94,7 @@ fn kind(target: &TargetReport, route: &Route) -> Line {
 }
 
 fn nowhere(line: Line, route: &Route) -> Line {
-    let why = route.error.map_or("DNS led to no mail exchanger", words::lookup_error);
+    let why = route.error.map_or("DNS led to no mail exchanger", LookupError::words);
     let line = line.toned(Tone::Doubtful, why);
     match &route.error_detail {
         Some(detail) => line.plain(" (").plain(detail).plain(")."),
@@ -175,7 +175,7 @@ fn answer_fact<A>(
     match answer.error {
         Some(error) if !error.is_denial() => {
             let line = line.plain(&format!("{kind} lookup: "));
-            return Some(line.toned(Tone::Doubtful, words::lookup_error(error)).plain("."));
+            return Some(line.toned(Tone::Doubtful, error.words()).plain("."));
         }
         _ if answer.addresses.is_empty() => {
             return Some(line.plain(&format!("no {kind} record.")));
@@ -194,11 +194,7 @@ fn tlsa_fact(exchange: &Exchange) -> Option<Line> {
         if error.is_denial() {
             return None;
         }
-        return Some(
-            line.plain("TLSA lookup: ")
-                .toned(Tone::Doubtful, words::lookup_error(error))
-                .plain("."),
-        );
+        return Some(line.plain("TLSA lookup: ").toned(Tone::Doubtful, error.words()).plain("."));
     }
     let records = tlsa.records.len();
     let noun = if records == 1 { "record" } else { "records" };

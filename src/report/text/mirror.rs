@@ -7,6 +7,7 @@ use crate::model::mirror::{
     ByteDifference, ComparedSession, ComparedTls, Direction, MirrorOutcome, MirrorReport,
     MirrorSource,
 };
+use crate::model::report::ProbeReport;
 use crate::model::report::TargetReport;
 use crate::report::page::{Line, Page, Tone};
 
@@ -22,20 +23,41 @@ pub(super) fn write(page: &mut Page, target: &TargetReport, verbose: u8) {
         return page.hanging(2, 2, &line.sentence());
     }
     page.hanging(2, 2, &source(mirror));
-    let mut shown: Vec<(MirrorOutcome, std::net::IpAddr)> = Vec::new();
+    if mirror.channel_is_shared == Some(false) {
+        let words = "somebody on the way ended TLS for the exchange, and could read it";
+        page.hanging(2, 2, &Line::of(Tone::Doubtful, words).sentence());
+    }
+    let several = target.views.as_ref().is_some_and(|views| views.len() > 1);
+    if several {
+        let words = "It holds the sessions of every view, each found by the id in the greeting, by the \
+                     address that it came from, or by its time and EHLO name.";
+        page.hanging(2, 2, &Line::of(Tone::Faint, words));
+    }
+    let mut shown = Vec::new();
     for session in &mirror.compared {
         let probe = target.observations.iter().find(|seen| seen.id == session.observation);
         let Some(probe) = probe.map(|seen| &seen.probe) else { continue };
         let place = format!(" [{}]:{}", probe.ip, probe.port);
         let line = Line::new().plain(&session.observation).plain(" ").name(&probe.host);
-        let line = line.plain(&place).plain(": ").joined(outcome(session));
+        let line = line.plain(&place);
+        let line = if several { from(line, probe) } else { line };
+        let line = line.plain(": ").joined(outcome(session));
         page.hanging(2, 4, &line.sentence());
         // The first of its kind at each address is shown whole.
-        let kind = (session.outcome, probe.ip);
+        let kind = (session.outcome, probe.ip, probe.vantage.as_str(), probe.source);
         if verbose > 0 || !shown.contains(&kind) {
             write_session(page, session);
         }
         shown.push(kind);
+    }
+}
+
+/// The view that had the session.
+fn from(line: Line, probe: &ProbeReport) -> Line {
+    let line = line.plain(" from ").plain(&probe.vantage);
+    match probe.source {
+        Some(source) => line.plain(&format!(" ({source})")),
+        None => line,
     }
 }
 
@@ -176,6 +198,8 @@ mod tests {
             error: None,
             clock_offset_ms: Some(3),
             complete_since: None,
+            endpoint: None,
+            channel_is_shared: None,
             compared: vec![
                 session(&id, MirrorOutcome::BytesChanged, &[difference]),
                 session(&id, MirrorOutcome::Identical, &[]),

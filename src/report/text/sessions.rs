@@ -71,7 +71,7 @@ fn broken_off(session: &ObservationReport) -> Option<Line> {
     let failure = session.tls.as_ref().and_then(|tls| tls.failure.as_deref());
     let details: Vec<&str> = failure.into_iter().chain(session.error.as_deref()).collect();
     let detail = details.join("; ");
-    let how = words::ended(ended);
+    let how = ended.words();
     if detail.to_ascii_lowercase().starts_with(how) {
         return Some(line.toned(Tone::Doubtful, &quote(&detail)));
     }

@@ -5,10 +5,9 @@
 use std::borrow::Cow;
 
 use crate::model::finding::Severity;
-use crate::model::route::{Dnssec, LookupError};
+use crate::model::route::Dnssec;
 use crate::model::session::{Stage, StarttlsOutcome};
-use crate::model::tls::{OcspStatus, PkixReason};
-use crate::model::transcript::Ended;
+use crate::model::tls::OcspStatus;
 use crate::model::verdict::{Confidence, Place, Status};
 use crate::report::page::Tone;
 
@@ -152,20 +151,6 @@ pub(in crate::report) fn severity(severity: Severity) -> (Tone, &'static str) {
     }
 }
 
-/// Why a lookup gave nothing.
-pub(super) fn lookup_error(error: LookupError) -> &'static str {
-    match error {
-        LookupError::Nxdomain => "the name does not exist (NXDOMAIN)",
-        LookupError::Nodata => "no such record",
-        LookupError::Servfail => "the resolver failed (SERVFAIL)",
-        LookupError::Refused => "the resolver refused to answer (REFUSED)",
-        LookupError::Bogus => "the DNSSEC signatures do not hold (bogus)",
-        LookupError::Timeout => "no answer in time",
-        LookupError::Unreachable => "the resolver could not be reached",
-        LookupError::Other => "the lookup failed",
-    }
-}
-
 /// The DNSSEC status of an answer.
 pub(super) fn dnssec(dnssec: Dnssec) -> &'static str {
     match dnssec {
@@ -186,36 +171,6 @@ pub(super) fn stage_under_way(stage: Stage) -> &'static str {
         Stage::Handshake => "in the TLS handshake",
         Stage::EhloTls => "at EHLO inside TLS",
         Stage::Quit => "at QUIT",
-    }
-}
-
-/// How a connection was over.
-pub(super) fn ended(ended: Ended) -> &'static str {
-    match ended {
-        Ended::ByUs => "ended by us",
-        Ended::ByPeer => "closed by the other side",
-        Ended::Reset => "connection reset",
-        Ended::Timeout => "nothing came in time",
-        Ended::Refused => "connection refused",
-        Ended::Unreachable => "not reachable (no route, or prohibited on the way)",
-        Ended::Protocol => "what came is not SMTP, or never ends",
-        Ended::LocalError => "a problem at this end",
-    }
-}
-
-/// Why a certificate chain is not valid.
-pub(super) fn pkix_reason(reason: PkixReason) -> &'static str {
-    match reason {
-        PkixReason::Expired => "expired",
-        PkixReason::NotYetValid => "not yet valid",
-        PkixReason::UnknownIssuer => "unknown issuer",
-        PkixReason::SelfSigned => "self-signed",
-        PkixReason::NameMismatch => "other name",
-        PkixReason::IncompleteChain => "incomplete chain",
-        PkixReason::Revoked => "revoked",
-        PkixReason::WeakKey => "weak key",
-        PkixReason::WeakSignature => "weak signature",
-        PkixReason::Malformed => "malformed",
     }
 }
 

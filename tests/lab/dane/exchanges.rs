@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use super::cases::{BOGUS_TLSA, CASES, UNSERVED_TLSA};
 use crate::dns::Records;
 use crate::mta;
-use crate::pki::{Authority, Der, Identity, KeyKind};
+use crate::pki::{Authority, Der, Identity, KeyKind, hex};
 
 /// Where each server listens.
 const SERVERS: [(&str, &str); 6] = [
@@ -141,12 +141,4 @@ impl Exchanges {
 
 fn address(server: &str) -> Option<&'static str> {
     SERVERS.iter().find(|(name, _)| *name == server).map(|(_, address)| *address)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -85,4 +85,8 @@ pub(crate) struct CloserOptions {
     /// one address of each host
     #[arg(long)]
     pub(crate) deep: bool,
+    /// Take the second look (repeats, controls) even where nothing looks odd, for a report
+    /// that `mxray compare` holds beside another
+    #[arg(long)]
+    pub(crate) second_look: bool,
 }

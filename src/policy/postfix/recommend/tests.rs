@@ -158,6 +158,9 @@ fn an_address_that_was_not_reached_keeps_nothing() {
     let families = Families { ipv6: FamilyUse::NotAsked, ..BOTH };
     let found = recommend(&target("example.net", "intact", &sessions), families);
     assert_eq!(found.line, None, "the user left the family out, and mail goes there");
+    let remark = "not asked, since its family was left out: mx1.example.net [2001:db8::1]";
+    assert!(found.remarks.iter().any(|said| said == remark), "{:?}", found.remarks);
+    assert!(!found.remarks.iter().any(|said| said.contains("not reached")));
     let families = Families { ipv6: FamilyUse::Unusable, ..BOTH };
     let found = recommend(&target("example.net", "intact", &sessions), families);
     assert_eq!(found.line.as_deref(), Some("example.net dane-only"));

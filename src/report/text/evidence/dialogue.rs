@@ -9,9 +9,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::model::probe::Mode;
 use crate::model::report::{ObservationReport, Speaker, TranscriptEntry};
+use crate::model::transcript::Ended;
 use crate::report::page::{Line, Page, Tone};
 use crate::report::text::sessions::quote;
-use crate::report::text::words;
 
 /// A column narrower than this makes one below the other easier to read.
 const NARROWEST_COLUMN: usize = 36;
@@ -278,7 +278,7 @@ impl Reader<'_> {
                 self.push(By::Path, "tls failed".to_owned(), format!("TLS failed: {why}"));
             }
             Some(event) if event.starts_with("ended") && event != "ended by-us" => {
-                let how = self.session.ended.map_or("over", words::ended);
+                let how = self.session.ended.map_or("over", Ended::words);
                 self.push(By::Path, how.to_owned(), how.to_owned());
             }
             _ => {}
