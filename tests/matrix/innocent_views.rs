@@ -16,7 +16,7 @@ use mxray::model::report::{
 };
 use mxray::model::verdict::{Confidence, Status};
 use mxray::observe::Dialler;
-use mxray::plan::{BUILT_IN_CONTROLS, Closer, Intent};
+use mxray::plan::{BUILT_IN_CONTROLS, Breadth, Closer, Intent};
 use mxray::sim::internet::{Internet, Path, Running};
 use mxray::sim::middlebox::{Behaviour, Scope};
 use mxray::sim::pki::Flaw;
@@ -414,6 +414,8 @@ async fn surveyed(views: Vec<(String, &Running, bool)>, ehlo_name: &str, roots: 
             repeats: 2,
             other_ports: false,
             closer: Closer::default(),
+            breadth: Breadth::Every,
+            second_look: false,
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         controls: beside.settings(),
