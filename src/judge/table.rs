@@ -9,7 +9,8 @@ use crate::model::verdict::{Confidence, Place, Status};
 use super::catalogue::CATALOGUE;
 
 /// Everything that may be claimed.
-pub const CLAIMS: Catalogue = Catalogue { meanings: MEANINGS, claims: GROUNDS, entries: CATALOGUE };
+pub const CLAIMS: Catalogue =
+    Catalogue { meanings: MEANINGS, claims: GROUNDS, families: CATALOGUE };
 
 const fn meaning(status: Status, means: &'static str, never: &'static str) -> Meaning {
     Meaning { status, means, never }
@@ -92,6 +93,9 @@ const MEANINGS: &[Meaning] = &[
 /// Near the destination where several vantage points see the same.
 const ANYWHERE: &[Place] =
     &[Place::NearVantage, Place::NearDestination, Place::FamilyPath, Place::Node];
+
+/// Both ends of an address are known to be in order.
+const BY_PATH: &[Place] = &[Place::NearVantage, Place::NearDestination, Place::FamilyPath];
 
 /// Which of an address's views is worse off.
 const BY_VIEW: &[Place] = &[Place::NearVantage, Place::FamilyPath];
@@ -179,14 +183,14 @@ const GROUNDS: &[Ground] = &[
         "(e) the transcripts of both ends of a session with a mirror: TLS was completed with another \
          certificate than the one that the mirror presents, without proof of its key, or at the \
          mirror's end alone",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Stripped,
         PROVEN,
         "(e) the same: bytes were changed, taken out or put in on the way, and the mirror's offer or \
          TLS did not come about",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Intercepted,
@@ -194,28 +198,28 @@ const GROUNDS: &[Ground] = &[
         "a 220 greeting at the address of a mirror in every session, two at least, while the mirror, \
          whose record is complete, had none of them, and from another view that address and port lead \
          to it",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Intercepted,
         SUSPECTED,
         "the same in one session, or not in all; or where only another port of that address is known \
          to lead to the mirror",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Stripped,
         CORROBORATED,
         "every session with an address of a mirror, two at least, was cut off at STARTTLS or in the \
          handshake, and neither end did it; not where our ClientHello arrived and silence followed",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Stripped,
         SUSPECTED,
         "the same in one session, of one; or by silence after our ClientHello arrived, as on a path \
          that loses large packets",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Stripped,

@@ -15,9 +15,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::sandbox;
 
 /// The longest that a command may take, in seconds, as `timeout` spells it.
-const COMMAND_SECONDS: &str = "60";
+const COMMAND_SECONDS: &str = "120";
 /// The longest that a daemon may take to serve.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_mins(1);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Lines of a log that a failure shows.
@@ -109,7 +109,7 @@ impl Daemon {
     }
 
     /// Waits until `serving` holds. A daemon that ends before, or takes longer
-    /// than 30 s, is an error that shows its log.
+    /// than a minute, is an error that shows its log.
     pub(crate) fn await_serving(
         &mut self,
         mut serving: impl FnMut(&str) -> Result<bool>,

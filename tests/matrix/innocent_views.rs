@@ -398,7 +398,7 @@ async fn surveyed(views: Vec<(String, &Running, bool)>, ehlo_name: &str, roots: 
         if id == "local" {
             return VantagePoint::here(local);
         }
-        VantagePoint { id, observer: Observer::Local(local) }
+        VantagePoint { id, observer: Observer::Local(Box::new(local)) }
     };
     let vantages: Vec<VantagePoint> = views.into_iter().map(point).collect();
     let beside = Beside { controls: CONTROLS.to_vec(), ..Beside::default() };
@@ -407,12 +407,14 @@ async fn surveyed(views: Vec<(String, &Running, bool)>, ehlo_name: &str, roots: 
         intent: Intent {
             ehlo_names: vec![ehlo_name.to_owned()],
             sources: Vec::new(),
+            breadth: Breadth::Every,
             port: None,
             mode: Mode::Starttls,
             sni: None,
             limits: Limits { session: PATIENCE, greeting: PATIENCE },
             repeats: 2,
             other_ports: false,
+            second_look: false,
             closer: Closer::default(),
             breadth: Breadth::Every,
             second_look: false,
