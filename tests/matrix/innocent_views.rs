@@ -416,8 +416,6 @@ async fn surveyed(views: Vec<(String, &Running, bool)>, ehlo_name: &str, roots: 
             other_ports: false,
             second_look: false,
             closer: Closer::default(),
-            breadth: Breadth::Every,
-            second_look: false,
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         controls: beside.settings(),
