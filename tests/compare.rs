@@ -169,7 +169,17 @@ fn names_of_views_are_unique() {
     let a = file(folder.path(), "x/a.json", text("intact.json"));
     let b = file(folder.path(), "y/a.json", text("stripped.json"));
     let c = file(folder.path(), "local.json", text("promises.json"));
-    assert_eq!(views(&compared(&[&a, &b, &c])), ["a", "a-2", "local-2"]);
+    assert_eq!(views(&compared(&[&a, &b, &c])), ["x/a", "y/a", "local-2"]);
+    // Each is told apart from the other in the text as well.
+    let told = run(&["compare", "-q", &a, &b]);
+    assert!(out(&told).contains("203.0.113.1 from x/a"), "{}", out(&told));
+    assert!(out(&told).contains("y/a: read from y/a.json, made "), "{}", out(&told));
+    // And where folders are called alike, by number.
+    let d = file(folder.path(), "z/x/a.json", text("promises.json"));
+    assert_eq!(views(&compared(&[&a, &d])), ["x/a", "x/a-2"]);
+    let [one, other] =
+        ["x.1/proof", "x.2/proof"].map(|name| file(folder.path(), name, text("intact.json")));
+    assert!(refused(&[&one, &other]).contains("x.1/proof and x.2/proof hold the same"));
     let bare = file(folder.path(), ".hidden", text("promises.json"));
     assert_eq!(views(&compared(&[&a, &bare])), ["a", ".hidden"]);
     let wild = file(folder.path(), "\x1b[2J\u{202e}.json", text("promises.json"));
@@ -195,7 +205,12 @@ fn reports_come_from_standard_input_as_well() {
 fn what_cannot_be_compared_is_named() {
     let (intact, no_mail) = (kept("intact.json"), kept("no-mail.json"));
     for files in [&[&*intact][..], &[&intact, &no_mail], &[&no_mail]] {
-        assert!(refused(files).contains("nothing can be compared"), "{files:?}");
+        let told = refused(files);
+        assert!(told.contains("nothing can be compared"), "{files:?}");
+        for (file, about) in [(&intact, "intact: example.net"), (&no_mail, "no-mail: ")] {
+            let named = files.contains(&file.as_str());
+            assert_eq!(told.contains(about), named, "{files:?}: {told}");
+        }
     }
     assert!(refused(&[&intact, &intact]).contains("named twice"));
     let folder = tempfile::tempdir().unwrap();

@@ -1,13 +1,22 @@
 //! Saved reports load for ever: those of each earlier program say today what they said.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed helper fails its test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed helper fails its test"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use assert_cmd::cargo::CommandCargoExt as _;
 use mxray::judge::{self, Context};
-use mxray::model::report::{Report, TargetReport};
-use mxray::model::tls::DaneStatus;
+use mxray::model::injection::InjectionOutcome;
+use mxray::model::mirror::MirrorOutcome;
+use mxray::model::report::{Report, TargetReport, VantageKind};
+use mxray::model::tls::{DaneStatus, OcspStatus};
 use mxray::model::verdict::{Confidence, Status};
 use mxray::report::{json, text};
 use mxray::tls::Roots;
@@ -15,7 +24,7 @@ use mxray::vantage::recorded;
 use serde_json::Value;
 
 /// Largest file that is kept, in bytes.
-const LARGEST: u64 = 60_000;
+const LARGEST: u64 = 80_000;
 
 const STYLE: text::Style =
     text::Style { width: 100, colour: false, transcript: true, postfix: true, verbose: 2 };
@@ -26,7 +35,7 @@ fn files() -> Vec<PathBuf> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
     files.sort();
-    assert!(files.len() >= 5, "{files:?}");
+    assert!(files.len() >= 11, "{files:?}");
     files
 }
 
@@ -42,9 +51,11 @@ fn named(name: &str) -> Report {
 /// The targets of a report as today's rules judge them.
 fn again(report: &Report) -> Vec<TargetReport> {
     let evidence = recorded::evidence(report).unwrap();
-    let pem = report.run.trust.extra_ca_pem.as_deref().unwrap();
-    let roots = Roots::webpki().with_pem(pem.as_bytes()).unwrap();
-    let context = Context { roots: &roots, verify_name: None };
+    let pem = report.run.trust.extra_ca_pem.as_deref();
+    let roots = Roots::webpki();
+    let roots =
+        pem.map_or_else(|| roots.clone(), |pem| roots.clone().with_pem(pem.as_bytes()).unwrap());
+    let context = Context { roots: &roots, verify_name: report.run.verify_name.as_deref() };
     judge::judge_all(&evidence.targets, &evidence.controls, context)
 }
 
@@ -81,6 +92,41 @@ fn what_they_say_is_what_they_were_made_for() {
     assert_eq!(says("promises.json"), (Status::Intact, None));
     assert_eq!(says("first.json").0, Status::Stripped);
     assert!(!named("stripped.json").controls.is_empty());
+    assert_eq!(says("views.json"), (Status::Stripped, Some(Confidence::Corroborated)));
+    assert_eq!(says("compared.json"), (Status::Stripped, Some(Confidence::Corroborated)));
+}
+
+#[test]
+fn views_of_every_kind_survive() {
+    let report = named("views.json");
+    let kinds: Vec<VantageKind> = report.run.vantages.iter().map(|it| it.kind).collect();
+    assert_eq!(kinds, [VantageKind::Local, VantageKind::Command, VantageKind::Socks5]);
+    let judged = again(&report);
+    // Two source addresses of this machine, the agent and the proxy.
+    let views = judged[0].views.as_ref().unwrap();
+    assert_eq!(views.len(), 4, "{views:?}");
+    let found = |id: &str| judged[0].findings.iter().any(|finding| finding.id == id);
+    assert!(found("starttls-lost-at-view"));
+    let compared = named("compared.json");
+    assert!(compared.run.vantages.iter().all(|it| it.recorded.is_some()));
+    assert_eq!(again(&compared)[0].views, compared.targets[0].views);
+}
+
+#[test]
+fn closer_looks_survive() {
+    let [injection, range, revoked, mirror] = ["injection", "range", "revoked", "mirror"]
+        .map(|name| again(&named(&(name.to_owned() + ".json"))));
+    let tests = injection[0].injections.as_ref().unwrap();
+    assert_eq!((tests.len(), tests[0].outcome), (1, InjectionOutcome::Clear));
+    let ranges = range[0].tls_ranges.as_ref().unwrap();
+    assert!(ranges.len() == 1 && ranges[0].complete && ranges[0].versions.len() >= 2, "{ranges:?}");
+    assert_eq!(range[0].tls_ranges, named("range.json").targets[0].tls_ranges);
+    let staple = revoked[0].observations[0].tls.as_ref().unwrap().ocsp.as_ref().unwrap();
+    assert_eq!((staple.status, staple.signed), (OcspStatus::Revoked, Some(true)));
+    assert!(revoked[0].findings.iter().any(|finding| finding.id == "certificate-revoked"));
+    let compared = &mirror[0].mirror.as_ref().unwrap().compared;
+    assert_eq!(compared.len(), 3);
+    assert!(compared.iter().all(|one| one.outcome == MirrorOutcome::Identical), "{compared:?}");
 }
 
 #[test]
@@ -140,5 +186,107 @@ fn what_is_null_may_as_well_be_missing() {
         let mut value: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         without_nulls(&mut value);
         assert_eq!(json::read(&value.to_string()).unwrap(), load(&path), "{}", path.display());
+    }
+}
+
+/// What `mxray COMMAND FILE…` says on standard error; it exits with 2 and prints nothing.
+fn refused(command: &str, files: &[&Path]) -> String {
+    let mut program = Command::cargo_bin("mxray").unwrap();
+    let output = program.arg(command).args(files).stdin(Stdio::null()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{command} {files:?}: {told}");
+    assert!(output.stdout.is_empty(), "{command} {files:?}");
+    told
+}
+
+/// What a file may hold that is no report, and what is said of it.
+fn no_reports() -> Vec<(&'static str, String, &'static str)> {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/reports/v1/no-mail.json");
+    let whole = fs::read_to_string(kept).unwrap();
+    let testssl = r#"[{"id": "service", "ip": "mx.example.net/192.0.2.1", "port": "25", "severity": "INFO", "finding": "SMTP"}]"#;
+    let sslyze = r#"{"sslyze_version": "6.0.0", "server_scan_results": []}"#;
+    let duration = format!("\"duration_ms\":{}", named("no-mail.json").run.duration_ms);
+    assert!(whole.contains(&duration));
+    let with_duration = |text: &str| whole.replacen(&duration, text, 1);
+    let torn = whole[..whole.len() / 2].to_owned();
+    let version = whole.replacen("mxray/report/1", "mxray/report/2", 1);
+    let tlsa = whole.replacen("mxray/report/1", "mxray/tlsa/1", 1);
+    let many = whole.repeat(2).replacen("0.1.0", "0.1.1", 1);
+    vec![
+        ("empty", String::new(), "is empty"),
+        ("blank", " \n".to_owned(), "is empty"),
+        ("testssl", testssl.to_owned(), "a JSON object, and this begins with '['"),
+        ("sslyze", sslyze.to_owned(), "missing field `schema`"),
+        ("text", "220 mx.example.net ESMTP".to_owned(), "begins with '2'"),
+        ("torn", torn, "EOF while parsing"),
+        (
+            "version",
+            version,
+            "a report of version \"mxray/report/2\", and only \"mxray/report/1\" is known",
+        ),
+        ("tlsa", tlsa, "a report of version \"mxray/tlsa/1\""),
+        ("nan", with_duration("\"duration_ms\":NaN"), "expected value"),
+        ("negative", with_duration("\"duration_ms\":-1"), "expected u64"),
+        (
+            "twice",
+            with_duration(&format!("{duration},{duration}")),
+            "duplicate field `duration_ms`",
+        ),
+        ("deep", "[".repeat(100_000), "begins with '['"),
+        ("deep-object", "{\"a\":".repeat(100_000), "not a report of mxray: "),
+        (
+            "deep-inside",
+            with_duration(&format!("{duration},\"x\":{}", "[".repeat(100_000))),
+            "not a report of mxray: ",
+        ),
+        ("runs", many, "several runs"),
+    ]
+}
+
+#[test]
+fn what_is_no_report_is_named_with_what_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let intact = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/reports/v1/intact.json");
+    for (name, content, words) in no_reports() {
+        let path = folder.path().join(format!("{name}.json"));
+        fs::write(&path, content).unwrap();
+        let commands: [(&str, &[&Path]); 2] =
+            [("report", &[&path]), ("compare", &[&intact, &path])];
+        for (command, files) in commands {
+            // Several runs in a file are several views for `compare`.
+            if name == "runs" && command == "compare" {
+                continue;
+            }
+            let told = refused(command, files);
+            assert!(told.contains(path.to_str().unwrap()), "{command} {name}: {told}");
+            assert!(told.contains(words), "{command} {name}: {told}");
+            assert!(
+                told.contains("hint: name a file that `mxray check --save FILE` wrote"),
+                "{told}"
+            );
+            assert!(told.len() < 1000, "{command} {name}: {told}");
+        }
+    }
+}
+
+/// One report as an object, another as lines, side by side and in one file.
+#[test]
+fn objects_and_lines_are_mixed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (named("intact.json"), named("stripped.json"));
+    let lines = folder.path().join("lines.ndjson");
+    fs::write(&lines, json::ndjson(&other).unwrap()).unwrap();
+    let both = folder.path().join("both.json");
+    fs::write(&both, json::render(&one).unwrap() + &json::ndjson(&other).unwrap()).unwrap();
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/reports/v1/intact.json");
+    for (files, views) in
+        [(vec![&whole, &lines], ["intact", "lines"]), (vec![&both], ["both", "both-2"])]
+    {
+        let mut program = Command::cargo_bin("mxray").unwrap();
+        let output = program.args(["compare", "-q", "--json"]).args(files).output().unwrap();
+        let report = json::read(std::str::from_utf8(&output.stdout).unwrap()).unwrap();
+        let ids: Vec<&str> = report.run.vantages.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(ids, views);
+        assert_eq!(report.targets[0].verdict.status, Status::Stripped);
     }
 }

@@ -132,7 +132,7 @@ fn every_saved_report_is_as_the_schema_says() {
         let text = fs::read_to_string(&path).unwrap();
         count += assert_valid(Printed::Report, &text, &path.display().to_string());
     }
-    assert!(count >= 5, "only {count} reports");
+    assert!(count >= 11, "only {count} reports");
 }
 
 #[test]

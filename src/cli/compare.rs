@@ -4,7 +4,7 @@
 //! Owns the way from files to one report. Opens no connection.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mxray::report::json;
 use mxray::vantage::merge::{self, MergeError, Saved};
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &CompareArguments, terminal: &Terminal) -> Result<E
             let hint = "each report is one view: name it once";
             return Err(Failure::usage(format!("{} is named twice", path.display()), hint));
         }
-        reports.extend(saved(path)?);
+        reports.extend(saved(path, &arguments.files)?);
     }
     let merged = merge::merge(reports).map_err(|error| refused(&error))?;
     for remark in &merged.remarks {
@@ -42,19 +42,31 @@ pub(crate) fn run(arguments: &CompareArguments, terminal: &Terminal) -> Result<E
     saved.map(|()| exit)
 }
 
-/// The reports of a file.
-fn saved(path: &Path) -> Result<Vec<Saved>, Failure> {
+/// The reports of a file, one of these.
+fn saved(path: &Path, files: &[PathBuf]) -> Result<Vec<Saved>, Failure> {
     let text = read(path)?;
     let reports = json::read_all(&text).map_err(|error| unreadable(path, &error))?;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = name(path, files);
     Ok(reports.into_iter().map(|report| Saved { file: name.clone(), report }).collect())
+}
+
+/// The name of a file, with its folder's where another file has the same name: both
+/// machines may have called it `proof.json`.
+fn name(path: &Path, files: &[PathBuf]) -> String {
+    let own = path.file_name().unwrap_or(path.as_os_str());
+    let namesakes = files.iter().filter(|file| file.file_name() == path.file_name()).count();
+    let folder = path.parent().and_then(Path::file_name).filter(|_| namesakes > 1);
+    match folder {
+        Some(folder) => format!("{}/{}", folder.to_string_lossy(), own.to_string_lossy()),
+        None => own.to_string_lossy().into_owned(),
+    }
 }
 
 fn refused(error: &MergeError) -> Failure {
     let hint = match error {
         MergeError::Unusable { .. } => NO_EVIDENCE,
         MergeError::Twice { .. } => "each report is one view: leave out the one that holds another",
-        MergeError::Nothing => {
+        MergeError::Nothing { .. } => {
             "name reports on the same target, made elsewhere or at another time, by \
              `mxray check --save FILE`"
         }

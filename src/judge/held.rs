@@ -37,6 +37,13 @@ impl Circumstances {
         readings.into_iter().fold(Self::default(), |known, reading| known.and(&Self::one(reading)))
     }
 
+    /// Of looks of which only the times are known.
+    pub(super) fn between(times: impl IntoIterator<Item = Timestamp>) -> Self {
+        times.into_iter().fold(Self::default(), |known, at| {
+            known.and(&Self { span: Some((at, at)), ..Self::default() })
+        })
+    }
+
     fn one(reading: &Reading<'_>) -> Self {
         let at = reading.observation.started_at;
         let name = reading.observation.probe.ehlo_name.clone();

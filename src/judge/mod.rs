@@ -88,7 +88,7 @@ impl Context<'_> {
 #[derive(Clone, Copy)]
 struct Beside<'b> {
     /// Promises that other targets and controls keep or break.
-    witnesses: &'b [Witness],
+    witnesses: &'b [&'b Witness],
     /// What a mirror says of the sessions of all views.
     mirror: Option<&'b Mirrored>,
 }
@@ -121,14 +121,12 @@ impl<'a> Scene<'a> {
         let (controls, control_readings) = controls;
         let addresses = address::group(evidence, readings);
         let own = ledger(evidence, readings, context);
-        let beside = controls
-            .iter()
-            .zip(control_readings)
-            .flat_map(|(control, readings)| {
-                proof::witnesses(control, &ledger(control, readings, context.plain()))
-            })
-            .chain(witnesses.iter().cloned());
-        let promises = Promises::new(own, &beside.collect::<Vec<_>>());
+        let shown = |(control, readings): (&Evidence, &Vec<Reading<'_>>)| {
+            proof::witness(control, readings, &ledger(control, readings, context.plain()))
+        };
+        let beside: Vec<Witness> = controls.iter().zip(control_readings).map(shown).collect();
+        let beside: Vec<&Witness> = beside.iter().chain(witnesses.iter().copied()).collect();
+        let promises = Promises::new(own, &beside);
         let controls = Controls::new(controls, control_readings, &addresses, context.roots);
         let tells = interception::tells(&addresses, &controls);
         let roots = context.roots;
@@ -166,11 +164,11 @@ pub fn judge_all(
     controls: &[Evidence],
     context: Context<'_>,
 ) -> Vec<TargetReport> {
-    let witnesses: Vec<Vec<Witness>> =
+    let witnesses: Vec<Option<Witness>> =
         targets.iter().map(|target| testimony(target, context)).collect();
-    let beside = |place: usize| -> Vec<Witness> {
+    let beside = |place: usize| -> Vec<&Witness> {
         let others = witnesses.iter().enumerate().filter(|(other, _)| *other != place);
-        others.flat_map(|(_, witnesses)| witnesses.iter().cloned()).collect()
+        others.filter_map(|(_, witness)| witness.as_ref()).collect()
     };
     let judged = targets.iter().enumerate();
     judged.map(|(place, target)| judge_beside(target, controls, &beside(place), context)).collect()
@@ -178,12 +176,12 @@ pub fn judge_all(
 
 /// What a target shows of promises denied on one path; its sessions are read for
 /// it only where there is a promise.
-fn testimony(target: &Evidence, context: Context<'_>) -> Vec<Witness> {
+fn testimony(target: &Evidence, context: Context<'_>) -> Option<Witness> {
     if !promise::is_any(target, context.roots) {
-        return Vec::new();
+        return None;
     }
     let readings = reading::read_all(target, context);
-    proof::witnesses(target, &ledger(target, &readings, context))
+    Some(proof::witness(target, &readings, &ledger(target, &readings, context)))
 }
 
 /// Judges the evidence on one target, beside that on the controls of the run.
@@ -196,7 +194,7 @@ pub fn judge(evidence: &Evidence, controls: &[Evidence], context: Context<'_>) -
 fn judge_beside(
     evidence: &Evidence,
     controls: &[Evidence],
-    witnesses: &[Witness],
+    witnesses: &[&Witness],
     context: Context<'_>,
 ) -> TargetReport {
     let readings = reading::read_all(evidence, context);
@@ -209,7 +207,7 @@ fn report<'a>(
     evidence: &Evidence,
     readings: &'a [Reading<'a>],
     controls: (&[Evidence], &'a [Vec<Reading<'a>>]),
-    witnesses: &[Witness],
+    witnesses: &[&Witness],
     context: Context<'_>,
 ) -> TargetReport {
     let promised = Promised::read(evidence, context.roots);

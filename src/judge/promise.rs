@@ -15,9 +15,10 @@ pub(super) mod words;
 #[cfg(test)]
 mod tests;
 
+use super::held::{Circumstances, Loose};
 use crate::model::evidence::Evidence;
 use crate::model::route::{Exchange, Route};
-use crate::policy::dane::{self, Requirement};
+use crate::policy::dane::{self, Absence, Requirement};
 use crate::policy::mta_sts::{self, Mode};
 use crate::tls::Roots;
 
@@ -28,6 +29,45 @@ pub(super) struct Demand {
     pub(super) requirement: Requirement,
     /// The names of which a certificate must have one (RFC 7672 §3.2.2).
     pub(super) names: Vec<String>,
+}
+
+/// What DANE asked of a host, as one vantage point was told. Where that is no
+/// authentic answer, an authentic one of another vantage point at the same time
+/// counts; one of another day may be about another key.
+pub(super) fn demand_at(evidence: &Evidence, vantage: &str, host: &str) -> Option<Demand> {
+    let told = |route: &Route| {
+        let exchange = route.exchanges.iter().find(|exchange| exchange.host == host)?;
+        Some(demand(&evidence.target.name(), route, exchange))
+    };
+    let own = evidence.routes.iter().filter(|route| route.vantage == vantage).find_map(told);
+    if own.as_ref().is_some_and(Demand::is_authentic) {
+        return own;
+    }
+    let now = circumstances(evidence, vantage);
+    let near = |route: &&Route| {
+        let then = circumstances(evidence, &route.vantage);
+        !now.loose(&then).iter().any(|loose| matches!(loose, Loose::Time(_)))
+    };
+    let mut others = evidence.routes.iter().filter(near).filter_map(told);
+    others.find(|demand| !demand.requirement.records().is_empty()).or(own)
+}
+
+/// When a vantage point looked.
+fn circumstances(evidence: &Evidence, vantage: &str) -> Circumstances {
+    let looks = evidence.observations.iter().filter(|seen| seen.probe.vantage == vantage);
+    Circumstances::between(looks.map(|seen| seen.started_at))
+}
+
+impl Demand {
+    /// Whether DNSSEC vouches for the answer, be it records or that there are none.
+    fn is_authentic(&self) -> bool {
+        !self.requirement.records().is_empty() || self.denies()
+    }
+
+    /// Whether it is certain that there was no record.
+    fn denies(&self) -> bool {
+        matches!(self.requirement, Requirement::None { why: Absence::NoRecords })
+    }
 }
 
 /// What DANE asks of every host of the routes.

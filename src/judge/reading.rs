@@ -1,5 +1,6 @@
 //! An observation read back, with its certificates judged at the recorded time.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::Context;
@@ -17,6 +18,8 @@ pub(super) struct Reading<'a> {
     pub(super) observation: &'a Observation,
     pub(super) session: Session,
     pub(super) tls: Option<TlsFacts>,
+    /// Whether DANE asked something of the host, as the vantage point was told then.
+    pub(super) bound: bool,
 }
 
 impl Reading<'_> {
@@ -103,12 +106,14 @@ pub(super) fn read_apart<'a>(evidence: &'a Evidence, context: Context<'_>) -> Ve
 }
 
 fn read_where<'a>(evidence: &'a Evidence, context: Context<'_>, judged: bool) -> Vec<Reading<'a>> {
-    let demands = promise::demands(evidence);
+    let mut known: HashMap<(&str, &str), Option<Demand>> = HashMap::new();
     // TLSA was looked up for the port of the question (RFC 7672 §2.2.3).
     let port = evidence.observations.first().map(|first| first.probe.port);
     let read = |observation: &'a Observation| {
         let probe = &observation.probe;
-        let demand = demands.iter().find(|demand| demand.host == probe.host);
+        let place = (probe.vantage.as_str(), probe.host.as_str());
+        let told = || promise::demand_at(evidence, place.0, place.1);
+        let demand = known.entry(place).or_insert_with(told).as_ref();
         read(observation, demand.filter(|_| port == Some(probe.port)), context)
     };
     let wanted = evidence.observations.iter().filter(|one| one.probe.role.is_judged() == judged);
@@ -134,5 +139,6 @@ fn read<'a>(
         });
         TlsFacts { dane, ..facts }
     });
-    Reading { observation, session, tls }
+    let bound = demand.is_some_and(|demand| !demand.requirement.records().is_empty());
+    Reading { observation, session, tls, bound }
 }

@@ -115,6 +115,15 @@ pub(super) fn harmless(text: String) -> String {
 /// Why a text is not a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
+    /// There is nothing but blanks.
+    #[error("is empty, and not a report of mxray")]
+    Empty,
+    /// It begins as no JSON object does.
+    #[error("not a report of mxray: that is a JSON object, and this begins with {first:?}")]
+    NoObject {
+        /// Its first character that is no blank.
+        first: char,
+    },
     /// It is not JSON, or not of this shape.
     #[error("not a report of mxray: {0}")]
     Shape(#[from] serde_json::Error),
@@ -148,6 +157,11 @@ pub fn read(text: &str) -> Result<Report, ReadError> {
 /// # Errors
 /// As [`read`]; a text that holds none is no report either.
 pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
+    match text.trim_start().chars().next() {
+        None => return Err(ReadError::Empty),
+        Some('{') => {}
+        Some(first) => return Err(ReadError::NoObject { first }),
+    }
     for version in serde_json::Deserializer::from_str(text).into_iter::<Version>() {
         let version = version?;
         if version.schema != SCHEMA {
@@ -163,8 +177,7 @@ pub fn read_all(text: &str) -> Result<Vec<Report>, ReadError> {
             None => reports.push(report),
         }
     }
-    // Nothing but blanks: the error is that of a text that ends too early.
-    if reports.is_empty() { Ok(vec![serde_json::from_str(text)?]) } else { Ok(reports) }
+    Ok(reports)
 }
 
 #[derive(serde::Deserialize)]
@@ -243,7 +256,7 @@ mod tests {
         let both = lines.clone() + &ndjson(&other).unwrap();
         assert!(matches!(read(&both), Err(ReadError::Runs)));
         assert!(matches!(read(&(lines + "{\"schema\":")), Err(ReadError::Shape(_))));
-        assert!(matches!(read(""), Err(ReadError::Shape(_))));
+        assert!(matches!(read(""), Err(ReadError::Empty)));
     }
 
     #[test]
@@ -253,8 +266,12 @@ mod tests {
         let text = ndjson(&one).unwrap() + &render(&other).unwrap();
         assert_eq!(read_all(&text).unwrap(), [one.clone(), other]);
         assert_eq!(read_all(&render(&one).unwrap()).unwrap(), [one]);
-        for text in ["", " \n", "[1]", "not JSON"] {
-            assert!(matches!(read_all(text), Err(ReadError::Shape(_))), "{text}");
+        for text in ["[1]", "not JSON"] {
+            assert!(matches!(read_all(text), Err(ReadError::NoObject { .. })), "{text}");
+        }
+        assert!(matches!(read_all("{not JSON"), Err(ReadError::Shape(_))));
+        for text in ["", " \n"] {
+            assert!(matches!(read_all(text), Err(ReadError::Empty)), "{text}");
         }
     }
 
@@ -286,7 +303,7 @@ mod tests {
     fn another_version_and_another_file_are_told_apart() {
         let version = read(r#"{"schema": "mxray/report/2"}"#).unwrap_err();
         assert!(matches!(version, ReadError::Version { found } if found == "mxray/report/2"));
-        for text in ["", "{}", "[1]", "SSH-2.0-OpenSSH", r#"{"schema": "mxray/report/1"}"#] {
+        for text in ["{}", "{{", r#"{"schema": "mxray/report/1"}"#] {
             assert!(matches!(read(text), Err(ReadError::Shape(_))), "{text}");
         }
     }

@@ -22,7 +22,8 @@ use crate::model::target::Target;
 /// A saved report and the file that it was read from.
 #[derive(Clone, Debug)]
 pub struct Saved {
-    /// Name of the file without its folder; `-` is standard input.
+    /// Name of the file, behind that of its folder where two files are called alike;
+    /// `-` is standard input.
     pub file: String,
     /// What it holds.
     pub report: Report,
@@ -58,8 +59,11 @@ pub enum MergeError {
         second: String,
     },
     /// Nothing was seen twice.
-    #[error("nothing can be compared: no target was observed in more than one view")]
-    Nothing,
+    #[error("nothing can be compared: no target was observed in more than one view ({about})")]
+    Nothing {
+        /// What each report is about.
+        about: String,
+    },
 }
 
 /// Makes one report of several.
@@ -76,15 +80,16 @@ pub fn merge(saved: Vec<Saved>) -> Result<Merged, MergeError> {
     let mut merging = Merging::default();
     let runs: Vec<Run> = saved.iter().map(|saved| saved.report.run.clone()).collect();
     let mut remarks = differing_runs(&saved, &labels);
+    let about = about(&saved, &labels);
     for (saved, label) in saved.into_iter().zip(labels) {
         merging.add(saved, &label);
     }
     let Merging { vantages, targets, controls, differing, .. } = merging;
     if !targets.iter().any(is_seen_twice) {
-        return Err(MergeError::Nothing);
+        return Err(MergeError::Nothing { about });
     }
     remarks.extend(differing);
-    let run = run(runs, vantages).ok_or(MergeError::Nothing)?;
+    let run = run(runs, vantages).ok_or(MergeError::Nothing { about })?;
     Ok(Merged { report: Report { schema: SCHEMA.to_owned(), run, targets, controls }, remarks })
 }
 
@@ -118,7 +123,11 @@ fn labels(saved: &[Saved]) -> Vec<String> {
     let label = |Saved { file, .. }: &Saved| {
         let stem = match file.rsplit_once('.') {
             _ if file == "-" => "stdin",
-            Some((stem, _)) if !stem.is_empty() => stem,
+            Some((stem, ending))
+                if !stem.is_empty() && !stem.ends_with('/') && !ending.contains('/') =>
+            {
+                stem
+            }
             _ => file,
         };
         let numbered = (2..).map(|number: usize| format!("{stem}-{number}"));
@@ -127,6 +136,22 @@ fn labels(saved: &[Saved]) -> Vec<String> {
         free.unwrap_or_else(|| stem.to_owned())
     };
     saved.iter().map(label).collect()
+}
+
+/// Most targets of a report that are named.
+const NAMED: usize = 3;
+
+/// What each report is about, in words.
+fn about(saved: &[Saved], labels: &[String]) -> String {
+    let of_report = |(Saved { report, .. }, label): (&Saved, &String)| {
+        let names = report.targets.iter().take(NAMED).map(|target| target.target.as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        match report.targets.len().saturating_sub(NAMED) {
+            0 => format!("{label}: {names}"),
+            more => format!("{label}: {names} and {more} more"),
+        }
+    };
+    saved.iter().zip(labels).map(of_report).collect::<Vec<_>>().join("; ")
 }
 
 /// What one judgement can have only once, where the runs differ in it.
@@ -401,6 +426,8 @@ mod tests {
             error: None,
             clock_offset_ms: Some(offset),
             complete_since: Some(Timestamp::UNIX_EPOCH),
+            endpoint: None,
+            channel_is_shared: Some(true),
             compared: Vec::new(),
             sessions: Some(sessions.iter().map(session).collect()),
         }

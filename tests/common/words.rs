@@ -9,7 +9,7 @@ use mxray::report::schema::{Printed, render};
 use serde_json::Value;
 
 /// Names of messages and products that are spelled so.
-const SPELLED_SO: [&str; 16] = [
+const SPELLED_SO: [&str; 17] = [
     "ClientHello",
     "ServerHello",
     "HelloRetryRequest",
@@ -26,6 +26,7 @@ const SPELLED_SO: [&str; 16] = [
     "IronPort",
     "McAfee",
     "MailEnable",
+    "NetDefendOS",
 ];
 
 /// Words of the JSON that are words of the language, or of a standard, too.

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,12 +53,22 @@ impl fmt::Display for Outcome {
 pub(crate) fn observe(command: &mut Command) -> Result<Outcome> {
     let line = spelled(command);
     let output = command.output().with_context(|| format!("cannot start: {line}"))?;
-    Ok(Outcome {
+    Ok(outcome(line, output))
+}
+
+/// Waits for the end of one that was started with its output piped.
+pub(crate) fn ended(child: Child) -> Result<Outcome> {
+    let line = format!("process {}", child.id());
+    Ok(outcome(line, child.wait_with_output()?))
+}
+
+fn outcome(line: String, output: Output) -> Outcome {
+    Outcome {
         line,
         status: output.status,
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    }
 }
 
 /// Runs to the end, and a failure of the command is an error; gives what it printed.

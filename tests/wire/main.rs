@@ -11,6 +11,9 @@ mod hostile;
 mod injection;
 mod menu;
 mod mirror;
+mod mirror_strangers;
+#[path = "../common/mirror_table.rs"]
+mod mirror_table;
 mod promises;
 mod range;
 mod servers;

@@ -15,19 +15,18 @@ use mxray::mirror::token::{self, Token};
 use mxray::mirror::words::{Refused, Request};
 use mxray::model::evidence::Evidence;
 use mxray::model::mirror::{
-    ByteDifference, DifferenceKind, Direction, MatchedBy, MirrorEvidence, MirrorOutcome,
-    MirrorReport, MirrorSource,
+    ComparedSession, MatchedBy, MirrorEvidence, MirrorOutcome, MirrorReport, MirrorSource,
 };
 use mxray::model::probe::{Limits, Mode, Role};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::model::verdict::{Confidence, Status};
 use mxray::observe::Dialler;
 use mxray::plan::{Breadth, Closer, Intent};
-use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Refusal, Scope};
+use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
-use mxray::vantage::VantagePoint;
 use mxray::vantage::local::Local;
+use mxray::vantage::{Observer, VantagePoint};
 use rustls::RootCertStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,31 +34,36 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::common::EHLO_NAME;
+use crate::mirror_table::{self, NAME, expected};
 
 /// Where the mirror pretends to be, and its port for the exchange.
-const MIRROR: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
-const EXCHANGE: u16 = 465;
-const NAME: &str = "mirror.example.net";
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const MIRROR: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
+pub(crate) const EXCHANGE: u16 = 465;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A mirror, and a box in front of it.
-struct Stage {
+pub(crate) struct Stage {
     dialler: Dialler,
-    token: Token,
+    pub(crate) token: Token,
+    /// The same as text.
+    pub(crate) secret: String,
     notices: mpsc::UnboundedReceiver<Notice>,
     /// The mirror's own address, past the box.
-    direct: SocketAddr,
+    pub(crate) direct: SocketAddr,
+    /// Its port for the exchange.
+    pub(crate) exchange: SocketAddr,
     patience: Duration,
     work: JoinSet<()>,
 }
 
 impl Stage {
-    async fn set(behaviour: Behaviour) -> Self {
+    pub(crate) async fn set(behaviour: Behaviour) -> Self {
         Self::set_with(behaviour, None).await
     }
 
     async fn set_with(behaviour: Behaviour, log: Option<Log>) -> Self {
-        let token = Token::new(&token::generate().unwrap()).unwrap();
+        let secret = token::generate().unwrap();
+        let token = Token::new(&secret).unwrap();
         let (identity, _) = Identity::generate(NAME).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(identity.leaf().clone()).unwrap();
@@ -69,10 +73,10 @@ impl Stage {
         let mirror = Mirror::new(settings, said);
         let mut work = JoinSet::new();
         let (smtp, exchange, path) = (listener().await, listener().await, listener().await);
-        let direct = smtp.local_addr().unwrap();
+        let (direct, past) = (smtp.local_addr().unwrap(), exchange.local_addr().unwrap());
         let endpoints = HashMap::from([
             (SocketAddr::new(MIRROR, 25), path.local_addr().unwrap()),
-            (SocketAddr::new(MIRROR, EXCHANGE), exchange.local_addr().unwrap()),
+            (SocketAddr::new(MIRROR, EXCHANGE), past),
         ]);
         work.spawn(mirror.clone().serve(smtp, Mode::Starttls));
         work.spawn(mirror.serve(exchange, Mode::ImplicitTls));
@@ -85,14 +89,30 @@ impl Stage {
         let patience =
             if silent.contains(&behaviour) { Duration::from_millis(700) } else { PATIENCE };
         let dialler = Dialler::pretend(endpoints, vec![[198, 51, 100, 10].into()]);
-        Self { dialler, token, notices, direct, patience, work }
+        Self { dialler, token, secret, notices, direct, exchange: past, patience, work }
     }
 
     /// Sessions with the mirror through the box, as `mxray check` has them.
-    async fn survey(&self) -> Evidence {
-        let local = Local { resolver: None, dialler: self.dialler.clone() };
+    pub(crate) async fn survey(&self) -> Evidence {
+        self.survey_from(vec![self.here()]).await
+    }
+
+    /// This machine, behind the box.
+    fn here(&self) -> VantagePoint {
+        VantagePoint::here(Local { resolver: None, dialler: self.dialler.clone() })
+    }
+
+    /// A vantage point with no box on its path.
+    fn clean(&self) -> VantagePoint {
+        let endpoints = HashMap::from([(SocketAddr::new(MIRROR, 25), self.direct)]);
+        let dialler = Dialler::pretend(endpoints, vec![[192, 0, 2, 130].into()]);
+        let observer = Observer::Local(Local { resolver: None, dialler });
+        VantagePoint { id: "clean".to_owned(), observer }
+    }
+
+    async fn survey_from(&self, vantages: Vec<VantagePoint>) -> Evidence {
         let survey = Survey {
-            vantages: [VantagePoint::here(local)].into(),
+            vantages: vantages.into(),
             intent: Intent {
                 ehlo_names: vec![EHLO_NAME.to_owned()],
                 sources: Vec::new(),
@@ -119,15 +139,38 @@ impl Stage {
         evidence
     }
 
-    async fn fetch(&self, token: &Token, evidence: &Evidence, doors: &[Door]) -> MirrorEvidence {
-        let since = evidence.observations.iter().map(|seen| seen.started_at).min().unwrap();
-        let wanted = Wanted { token, sni: Some(NAME), since, patience: PATIENCE };
+    pub(crate) async fn fetch(
+        &self,
+        token: &Token,
+        evidence: &Evidence,
+        doors: &[Door],
+    ) -> MirrorEvidence {
+        let wanted = Self::wanted(token, evidence);
         fetch::fetch(doors, wanted, &self.dialler).await
     }
 
+    /// The same by other ways.
+    pub(crate) async fn fetch_by(
+        &self,
+        dialler: &Dialler,
+        evidence: &Evidence,
+        doors: &[Door],
+    ) -> MirrorEvidence {
+        fetch::fetch(doors, Self::wanted(&self.token, evidence), dialler).await
+    }
+
+    fn wanted<'a>(token: &'a Token, evidence: &Evidence) -> Wanted<'a> {
+        let since = evidence.observations.iter().map(|seen| seen.started_at).min().unwrap();
+        Wanted { token, sni: Some(NAME), since, patience: PATIENCE }
+    }
+
     /// A check, and its transcripts fetched over the port for the exchange.
-    async fn checked(&self) -> TargetReport {
-        let mut evidence = self.survey().await;
+    pub(crate) async fn checked(&self) -> TargetReport {
+        self.checked_from(vec![self.here()]).await
+    }
+
+    async fn checked_from(&self, vantages: Vec<VantagePoint>) -> TargetReport {
+        let mut evidence = self.survey_from(vantages).await;
         let mirror = self.fetch(&self.token, &evidence, &[exchange()]).await;
         assert_eq!(mirror.error, None);
         evidence.mirror = Some(mirror);
@@ -135,12 +178,12 @@ impl Stage {
     }
 }
 
-fn judged(evidence: &Evidence) -> TargetReport {
+pub(crate) fn judged(evidence: &Evidence) -> TargetReport {
     let roots = Roots::webpki();
     judge::judge(evidence, &[], Context { roots: &roots, verify_name: None })
 }
 
-fn exchange() -> Door {
+pub(crate) fn exchange() -> Door {
     Door { endpoint: SocketAddr::new(MIRROR, EXCHANGE), implicit_tls: true }
 }
 
@@ -148,7 +191,7 @@ fn starttls() -> Door {
     Door { endpoint: SocketAddr::new(MIRROR, 25), implicit_tls: false }
 }
 
-async fn listener() -> TcpListener {
+pub(crate) async fn listener() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
 }
 
@@ -163,97 +206,8 @@ async fn carry(middlebox: Arc<Middlebox>, path: TcpListener, server: SocketAddr)
     }
 }
 
-fn mirror(report: &TargetReport) -> &MirrorReport {
+pub(crate) fn mirror(report: &TargetReport) -> &MirrorReport {
     report.mirror.as_ref().unwrap()
-}
-
-/// What a difference reads as: `> 'STARTTLS\r\n' -> ''`.
-fn lines(differences: &[ByteDifference]) -> Vec<String> {
-    let line = |it: &ByteDifference| {
-        let way = if it.direction == Direction::ToMirror { '>' } else { '<' };
-        let lost = if it.kind == DifferenceKind::Lost { " lost" } else { "" };
-        let tls = if it.tls { " tls" } else { "" };
-        format!("{way} '{}' -> '{}'{lost}{tls}", it.sent, it.received)
-    };
-    differences.iter().map(line).collect()
-}
-
-/// Verdict, outcome of each session, and the differences of the first one without the id
-/// in the greeting.
-#[expect(clippy::too_many_lines, reason = "a table, one row a behaviour")]
-fn expected(behaviour: Behaviour) -> (Status, Option<Confidence>, MirrorOutcome, Vec<String>) {
-    use MirrorOutcome::{BytesChanged, CutOff, Identical, KeyDiffers, NotReached};
-    let stripped = Status::Stripped;
-    let (proven, corroborated) = (Some(Confidence::Proven), Some(Confidence::Corroborated));
-    let own =
-        |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).to_owned()).collect() };
-    let dropped = r"< '250-STARTTLS\r\n' -> ''";
-    let taken = r"> 'STARTTLS\r\n' -> ''";
-    let refused = |code: &str| {
-        let put = format!("< '' -> '{code}\\r\\n'");
-        (stripped, proven, BytesChanged, own(&[taken, dropped, &put]))
-    };
-    match behaviour {
-        Behaviour::Pass => (Status::Intact, None, Identical, Vec::new()),
-        Behaviour::DropKeyword => (stripped, proven, BytesChanged, own(&[dropped])),
-        Behaviour::DropKeywordRefuse(Refusal::Unrecognized) => {
-            refused("500 5.5.1 Command unrecognized")
-        }
-        Behaviour::DropKeywordRefuse(Refusal::BadParameter) => {
-            refused("501 5.5.4 Syntax error in parameters")
-        }
-        Behaviour::DropKeywordRefuse(Refusal::NotImplemented) => {
-            refused("502 5.5.1 Command not implemented")
-        }
-        Behaviour::DropKeywordRefuse(Refusal::Unavailable) => {
-            refused("454 4.7.0 TLS not available due to temporary reason")
-        }
-        Behaviour::DropKeywordRefuse(Refusal::Positive) => refused("200 2.0.0 OK"),
-        Behaviour::MaskKeyword => {
-            let masked = r"< '250-STARTTLS\r\n' -> '250-XXXXXXXA\r\n'";
-            (stripped, proven, BytesChanged, own(&[masked]))
-        }
-        Behaviour::MaskKeywordX => {
-            let masked = r"< '250-STARTTLS\r\n' -> '250-XXXXXXXX\r\n'";
-            (stripped, proven, BytesChanged, own(&[masked]))
-        }
-        Behaviour::MaskAll => {
-            let masked = [
-                r"> 'STARTTLS\r\n' -> 'XXXXXXXX\r\n'",
-                r"< '250-STARTTLS\r\n250-ENHANCEDSTATUSCODES\r\n' -> '250-XXXXXXXA\r\n250-XXXXXXXXXXXXXXXXXXB\r\n'",
-                r"< '250-SMTPUTF8\r\n250 CHUNKING\r\n' -> '250-XXXXXXXC\r\n250 XXXXXXXD\r\n'",
-            ];
-            (stripped, proven, BytesChanged, own(&masked))
-        }
-        Behaviour::RefuseEhlo => {
-            let refused = r"< '' -> '502 5.5.1 Command not implemented\r\n'";
-            let taken = r"> 'EHLO probe.example.org\r\n' -> ''";
-            (stripped, proven, BytesChanged, own(&[taken, refused]))
-        }
-        Behaviour::ResetAtStarttls | Behaviour::SilenceAfterStarttls => {
-            (stripped, corroborated, CutOff, own(&[r"> 'STARTTLS\r\n' -> '' lost"]))
-        }
-        Behaviour::ResetAfterStarttls
-        | Behaviour::ResetAtClientHello
-        | Behaviour::SilenceAtClientHello => (stripped, corroborated, CutOff, Vec::new()),
-        Behaviour::ForeignCertificate => (Status::Intercepted, proven, KeyDiffers, Vec::new()),
-        Behaviour::ForeignCertificateClear => {
-            // What we said inside TLS came in clear, in the place of the command.
-            let clear = [
-                r"> 'STARTTLS\r\n' -> 'EHLO probe.example.org\r\nQUIT\r\n'",
-                "< (the rest of the session in clear)",
-            ];
-            (Status::Intercepted, proven, KeyDiffers, own(&clear))
-        }
-        Behaviour::Relay => (Status::Intercepted, corroborated, NotReached, Vec::new()),
-        Behaviour::Inject => {
-            let put = r"< '' -> '250-injected.example.net\r\n250 AUTH PLAIN\r\n'";
-            (Status::Intact, None, BytesChanged, own(&[put]))
-        }
-        Behaviour::InjectCommand => {
-            (Status::Intact, None, BytesChanged, own(&[r"> '' -> 'NOOP\r\n'"]))
-        }
-    }
 }
 
 /// What a box of this behaviour is shown to have done, or a complaint.
@@ -264,29 +218,17 @@ async fn shown(behaviour: Behaviour) -> Option<String> {
         tokio::time::sleep(Duration::from_millis(2100)).await;
     }
     let report = stage.checked().await;
-    let (status, confidence, outcome, differences) = expected(behaviour);
+    let expected = expected(behaviour);
     let compared = &mirror(&report).compared;
-    let first = compared.first().unwrap();
-    let mut seen = lines(&first.differences);
-    // Each greeting has an id of its own.
-    seen.retain(|line| !line.starts_with("< '220 mirror.example.net ESMTP"));
-    if behaviour == Behaviour::ForeignCertificateClear {
-        seen.truncate(1);
-        seen.push("< (the rest of the session in clear)".to_owned());
-    }
-    // Whether the 220 before a reset is still read is a matter of chance.
-    if behaviour == Behaviour::ResetAfterStarttls {
-        seen.retain(|line| !line.ends_with("lost"));
-    }
     let found = (report.verdict.status, report.verdict.confidence);
-    let outcomes: Vec<_> = compared.iter().map(|session| session.outcome).collect();
+    let shown = |session: &ComparedSession| mirror_table::shown(behaviour, session);
+    let sessions: Vec<_> = compared.iter().map(shown).collect();
     let allowed = judge::CLAIMS.claims.iter().any(|ground| ground.allows(&report.verdict));
     let right = allowed
-        && found == (status, confidence)
-        && outcomes.iter().all(|it| *it == outcome)
-        && compared.len() >= 2
-        && seen == differences;
-    (!right).then(|| format!("{behaviour}: {found:?} {outcomes:?} {seen:#?} {:?}", first.tls))
+        && found == (expected.status, expected.confidence)
+        && sessions.iter().all(|it| *it == (expected.outcome, expected.differences.clone()))
+        && compared.len() >= 2;
+    (!right).then(|| format!("{behaviour}: {found:?} {sessions:#?}"))
 }
 
 #[tokio::test]
@@ -299,6 +241,77 @@ async fn every_item_of_the_menu_is_shown_byte_by_byte() {
     assert_eq!(outcomes.len(), Behaviour::ALL.len());
     let wrong: Vec<String> = outcomes.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a box on one of two paths is shown to have done, or a complaint.
+async fn shown_from_two(behaviour: Behaviour) -> Option<String> {
+    let stage = Stage::set(behaviour).await;
+    if behaviour == Behaviour::Relay {
+        tokio::time::sleep(Duration::from_millis(2100)).await;
+    }
+    let report = stage.checked_from(vec![stage.here(), stage.clean()]).await;
+    let expected = expected(behaviour);
+    // Another view came to the mirror at that very address and port.
+    let confidence = match behaviour {
+        Behaviour::Relay => Some(Confidence::Corroborated),
+        _ => expected.confidence,
+    };
+    let verdict = &report.verdict;
+    let told = verdict.because.as_deref() != Some("mirror")
+        || verdict.summary.contains("from clean every byte arrives as it was sent");
+    let views: Vec<Status> = report.views.iter().flatten().map(|it| it.verdict.status).collect();
+    let from = |vantage: &str| -> Vec<_> {
+        let is_from = |it: &&ComparedSession| {
+            let seen = report.observations.iter().find(|seen| seen.id == it.observation);
+            seen.is_some_and(|seen| seen.probe.vantage == vantage)
+        };
+        let compared = mirror(&report).compared.iter().filter(is_from);
+        compared.map(|it| mirror_table::shown(behaviour, it)).collect()
+    };
+    let is =
+        |sessions: &[_], wanted| !sessions.is_empty() && sessions.iter().all(|it| *it == wanted);
+    let (here, clean) = (from("local"), from("clean"));
+    let right = (verdict.status, verdict.confidence) == (expected.status, confidence)
+        && told
+        && views == [expected.status, Status::Intact]
+        && is(&here, (expected.outcome, expected.differences))
+        && is(&clean, (MirrorOutcome::Identical, Vec::new()));
+    (!right).then(|| format!("{behaviour}: {verdict:?} {views:?} {here:#?} {clean:#?}"))
+}
+
+#[tokio::test]
+async fn of_two_views_the_one_behind_the_box_is_shown_to_be_changed_and_the_other_is_cleared() {
+    let mut work = JoinSet::new();
+    for behaviour in Behaviour::ALL {
+        work.spawn(shown_from_two(behaviour));
+    }
+    let outcomes = work.join_all().await;
+    assert_eq!(outcomes.len(), Behaviour::ALL.len());
+    let wrong: Vec<String> = outcomes.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_mirror_that_is_gone_or_has_begun_anew_takes_nothing_away_and_claims_nothing() {
+    let mut stage = Stage::set(Behaviour::DropKeyword).await;
+    let evidence = stage.survey().await;
+    stage.work.abort_all();
+    let gone = stage.fetch(&stage.token, &evidence, &[starttls(), exchange()]).await;
+    assert_eq!((gone.source, gone.sessions.len()), (MirrorSource::None, 0));
+    let error = gone.error.clone().unwrap();
+    let report = judged(&Evidence { mirror: Some(gone), ..evidence.clone() });
+    let finding = report.findings.iter().find(|it| it.id == "mirror-unavailable").unwrap();
+    assert!(finding.explanation.contains(&error), "{finding:?}");
+    assert_ne!(report.verdict.because.as_deref(), Some("mirror"));
+
+    let anew = Stage::set(Behaviour::Pass).await;
+    let empty = anew.fetch(&anew.token, &evidence, &[exchange()]).await;
+    assert_eq!(empty.error, None);
+    let report = judged(&Evidence { mirror: Some(empty), ..evidence });
+    let outcomes = mirror(&report).compared.iter().map(|it| it.outcome);
+    assert!(outcomes.clone().count() > 0);
+    assert!(outcomes.into_iter().all(|it| it == MirrorOutcome::NotCompared));
+    assert_ne!(report.verdict.because.as_deref(), Some("mirror"));
 }
 
 #[tokio::test]
@@ -321,6 +334,8 @@ async fn each_difference_is_a_finding_and_reads_back_from_the_report() {
             error: None,
             clock_offset_ms: mirror(&read).clock_offset_ms,
             complete_since: mirror(&read).complete_since,
+            endpoint: mirror(&read).endpoint,
+            channel_is_shared: mirror(&read).channel_is_shared,
             sessions: mirror(&read).sessions.clone().unwrap(),
         }),
         ..stage.survey().await
@@ -381,7 +396,7 @@ async fn another_token_and_another_server_give_a_reason_and_no_transcripts() {
 }
 
 /// A request as a client makes it, in a session of its own behind STARTTLS.
-async fn asked(stage: &Stage, request: &str) -> String {
+pub(crate) async fn asked(stage: &Stage, request: &str) -> String {
     let mut stream = TcpStream::connect(stage.direct).await.unwrap();
     let mut said = Vec::new();
     for (line, end) in [("", "\r\n"), ("EHLO p\r\n", "CHUNKING\r\n"), ("STARTTLS\r\n", "TLS\r\n")] {
@@ -411,8 +426,15 @@ async fn a_stale_or_replayed_request_is_refused_and_a_stranger_learns_nothing() 
     assert!(asked(&stage, &first).await.starts_with("250-"));
     assert!(asked(&stage, &first).await.starts_with("554 5.7.7 This request was made before"));
     let outdated = request(now - 301, "fedcba9876543210").line(&stage.token);
-    assert!(asked(&stage, &outdated).await.starts_with("454 4.7.0 The time of this request"));
-    for stranger in ["XMXRAY", "XMXRAY 1 2 3 4", "XMXRAY \u{1b}[2J"] {
+    assert!(
+        asked(&stage, &outdated)
+            .await
+            .starts_with("454 4.7.0 The clock of this request is 301 s behind")
+    );
+    let newer = first.replacen("XMXRAY 1 ", "XMXRAY 2 ", 1);
+    let answer = asked(&stage, &newer).await;
+    assert_eq!(answer, "504 5.5.4 This version is not spoken here, but mxray/mirror/1\r\n");
+    for stranger in ["XMXRAY", "XMXRAY 1 1 2 3 4", "XMXRAY \u{1b}[2J"] {
         let answer = asked(&stage, stranger).await;
         assert!(answer.starts_with("501 5.5.4 "), "{answer}");
     }
@@ -456,6 +478,8 @@ async fn transcripts_travel_as_a_file_that_the_token_vouches_for() {
         error: None,
         clock_offset_ms: None,
         complete_since: None,
+        endpoint: None,
+        channel_is_shared: None,
         sessions,
     };
     let report = judged(&Evidence { mirror: Some(mirror), ..evidence });

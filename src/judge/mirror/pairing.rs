@@ -98,7 +98,7 @@ fn by_time<'m>(
     mirror: &'m MirrorEvidence,
 ) {
     let (open, elsewhere) = all_open(path, readings, told, mirror);
-    let free = free(path, readings, told, mirror);
+    let free = free(told, mirror);
     let may_be = |sessions: &[Open<'_, '_>], it| sessions.iter().any(|open| open.may_be(it));
     let mut named: Vec<&'m MirrorSession> =
         free.iter().copied().filter(|it| is_over(it, path.family) && may_be(&open, it)).collect();
@@ -143,27 +143,12 @@ fn all_open<'r, 'a>(
     open.into_iter().partition(|open| Path::of(open.reading) == *path)
 }
 
-/// The recordings that no session has yet, but for those from where the mirror saw sessions
-/// of another path come and none of this one.
-fn free<'m>(
-    path: &Path,
-    readings: &[Reading<'_>],
-    told: &[Pairing<'m>],
-    mirror: &'m MirrorEvidence,
-) -> Vec<&'m MirrorSession> {
-    let mut taken: BTreeSet<&str> = BTreeSet::new();
-    let (mut ours, mut theirs): (BTreeSet<IpAddr>, BTreeSet<IpAddr>) = Default::default();
-    for (reading, pair) in readings.iter().zip(told) {
-        let Pairing::Found(session, _) = pair else { continue };
-        taken.insert(&session.id);
-        let seen = if Path::of(reading) == *path { &mut ours } else { &mut theirs };
-        seen.insert(session.client.ip());
-    }
-    let may_be = |session: &&MirrorSession| {
-        let ip = session.client.ip();
-        !taken.contains(session.id.as_str()) && (ours.contains(&ip) || !theirs.contains(&ip))
+/// The recordings that no session has yet.
+fn free<'m>(told: &[Pairing<'m>], mirror: &'m MirrorEvidence) -> Vec<&'m MirrorSession> {
+    let is_taken = |session: &MirrorSession| {
+        told.iter().any(|pair| matches!(pair, Pairing::Found(it, _) if it.id == session.id))
     };
-    mirror.sessions.iter().filter(may_be).collect()
+    mirror.sessions.iter().filter(|session| !is_taken(session)).collect()
 }
 
 /// A session of ours without a recording yet.

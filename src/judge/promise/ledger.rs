@@ -1,10 +1,11 @@
 //! How each promise stands at each address and on each path.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::keeping::{self, Denial, Failed, Outcome, Trust};
 use super::{Demand, Force, Promise, Vow, lists_no_host, promises};
+use crate::judge::held::Circumstances;
 use crate::judge::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::probe::{Family, Mode};
@@ -59,6 +60,8 @@ pub(in crate::judge) struct Entry {
     pub(in crate::judge) evidence: Vec<String>,
     /// The keys proven here.
     pub(in crate::judge) keys: BTreeSet<String>,
+    /// When they were, and which names they gave.
+    pub(in crate::judge) circumstances: Circumstances,
 }
 
 /// One promise, and everything that speaks of it.
@@ -166,6 +169,8 @@ fn entries(promise: &Promise, readings: &[Reading<'_>], trust: Trust) -> Vec<Ent
     let here: Vec<&Reading<'_>> = readings
         .iter()
         .filter(|reading| reading.observation.probe.host == promise.host && asked.holds(reading))
+        // A record that was published later, or withdrawn before, binds no session.
+        .filter(|reading| promise.vow == Vow::MtaSts || reading.bound)
         .collect();
     let mut places: Vec<(IpAddr, Path)> = Vec::new();
     for reading in &here {
@@ -185,10 +190,14 @@ fn entries(promise: &Promise, readings: &[Reading<'_>], trust: Trust) -> Vec<Ent
     places.into_iter().filter_map(entry).collect()
 }
 
-/// The port that was asked, for which TLSA was looked up, and its mode and EHLO
-/// name: sessions with others are for comparison. MTA-STS speaks of relaying
-/// between servers by STARTTLS only (RFC 8461 §1).
-struct Asked<'a>(Option<&'a Reading<'a>>);
+/// The port that was asked, for which TLSA was looked up, and its mode; and of each
+/// vantage point the EHLO name that it gave first. Sessions with others are for
+/// comparison. MTA-STS speaks of relaying between servers by STARTTLS only
+/// (RFC 8461 §1).
+struct Asked<'a> {
+    first: Option<&'a Reading<'a>>,
+    names: BTreeMap<&'a str, &'a Option<String>>,
+}
 
 impl<'a> Asked<'a> {
     fn of(readings: &'a [Reading<'a>], vow: Vow) -> Self {
@@ -196,14 +205,21 @@ impl<'a> Asked<'a> {
             let probe = &first.observation.probe;
             vow != Vow::MtaSts || (probe.mode == Mode::Starttls && probe.port == 25)
         });
-        Self(first)
+        let mut names = BTreeMap::new();
+        for probe in readings.iter().map(|reading| &reading.observation.probe) {
+            names.entry(probe.vantage.as_str()).or_insert(&probe.ehlo_name);
+        }
+        Self { first, names }
     }
 
     fn holds(&self, reading: &Reading<'_>) -> bool {
-        self.0.is_some_and(|first| {
-            let (asked, probe) = (&first.observation.probe, &reading.observation.probe);
-            (asked.port, asked.mode, &asked.ehlo_name) == (probe.port, probe.mode, &probe.ehlo_name)
-        })
+        let probe = &reading.observation.probe;
+        let named = self.names.get(probe.vantage.as_str()) == Some(&&probe.ehlo_name);
+        named
+            && self.first.is_some_and(|first| {
+                let asked = &first.observation.probe;
+                (asked.port, asked.mode) == (probe.port, probe.mode)
+            })
     }
 }
 
@@ -235,6 +251,7 @@ fn entry(
         sessions: known.len(),
         evidence: known.iter().map(|(reading, _)| reading.id()).collect(),
         keys: keys.collect(),
+        circumstances: Circumstances::of(known.iter().map(|(reading, _)| *reading)),
     })
 }
 

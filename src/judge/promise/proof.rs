@@ -4,13 +4,16 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::Force;
 use super::keeping::Denial;
 use super::ledger::{Account, Entry, Ledger, Path, Settled};
+use super::{Force, Vow};
 use crate::judge::claim::Claim;
+use crate::judge::held::{Circumstances, Loose};
+use crate::judge::reading::Reading;
 use crate::judge::verdict::SESSIONS_FOR_KEYS;
 use crate::model::evidence::Evidence;
 use crate::model::operator::{network, operator};
+use crate::model::probe::Family;
 use crate::model::verdict::{Confidence, Place, Status};
 
 /// The word for a claim that rests on a promise.
@@ -34,6 +37,14 @@ pub(in crate::judge) struct Contradiction {
     pub(in crate::judge) elsewhere: Path,
     pub(in crate::judge) denial: Denial,
     pub(in crate::judge) confidence: Confidence,
+    /// Whether both sides have the repeats that it takes, and nothing but the path
+    /// differs between them.
+    steady: bool,
+    /// Whether another vantage point meets the same at the same addresses: then no path
+    /// near one of them explains it.
+    everywhere: bool,
+    /// What else differs.
+    pub(in crate::judge) loose: Vec<Loose>,
     /// The other destination that shows the same on this path.
     pub(in crate::judge) witness: Option<String>,
     pub(in crate::judge) evidence: Vec<String>,
@@ -55,19 +66,63 @@ impl Contradiction {
     }
 }
 
-/// Another destination whose promise is denied on one path and kept on another.
+/// Another destination, and what it shows of the paths.
 #[derive(Clone, Debug)]
 pub(in crate::judge) struct Witness {
     /// Its name.
     name: String,
-    found: Contradiction,
+    denied: Vec<Contradiction>,
+    /// Paths that nobody touches on the way to it.
+    clean: BTreeSet<Clean>,
 }
 
-/// What a destination shows of promises denied on one path.
-pub(in crate::judge) fn witnesses(evidence: &Evidence, ledger: &Ledger) -> Vec<Witness> {
-    let name = evidence.target.name();
-    let found = contradictions(ledger).into_iter();
-    found.map(|found| Witness { name: name.clone(), found }).collect()
+/// A vantage point and a family over which a destination has STARTTLS.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Clean {
+    vantage: String,
+    family: Family,
+    /// With a key that is promised, or that a trusted issuer vouches for.
+    is_vouched: bool,
+}
+
+impl Clean {
+    fn speaks_against(&self, found: &Contradiction) -> bool {
+        (&self.vantage, self.family) == (&found.on.vantage, found.on.family)
+            && (self.is_vouched || found.denial == Denial::Missing)
+    }
+}
+
+/// What a destination shows of promises denied on one path, and of paths that are
+/// clean.
+pub(in crate::judge) fn witness(
+    evidence: &Evidence,
+    readings: &[Reading<'_>],
+    ledger: &Ledger,
+) -> Witness {
+    let kept = ledger.accounts.iter().flat_map(|account| {
+        account.entries.iter().filter(|entry| entry.settled == Settled::Kept).map(|entry| Clean {
+            vantage: entry.path.vantage.clone(),
+            family: entry.path.family,
+            is_vouched: account.promise.vow != Vow::Encrypt,
+        })
+    });
+    // Another port is another path to a box.
+    let port = readings.first().map(|first| first.observation.probe.port);
+    let works = readings.iter().filter(|reading| {
+        reading.completed()
+            && reading.session.starttls.offered == Some(true)
+            && port == Some(reading.observation.probe.port)
+    });
+    let shown = works.map(|reading| Clean {
+        vantage: reading.observation.probe.vantage.clone(),
+        family: reading.observation.probe.family(),
+        is_vouched: reading.trusted() == Some(true),
+    });
+    Witness {
+        name: evidence.target.name(),
+        denied: contradictions(ledger),
+        clean: kept.chain(shown).collect(),
+    }
 }
 
 /// All promises of a target, beside those of the controls.
@@ -79,30 +134,40 @@ pub(in crate::judge) struct Promises {
 
 impl Promises {
     /// `beside` is what controls and other targets of the run show.
-    pub(in crate::judge) fn new(ledger: Ledger, beside: &[Witness]) -> Self {
+    pub(in crate::judge) fn new(ledger: Ledger, beside: &[&Witness]) -> Self {
         let mut all = contradictions(&ledger);
         let mut known = BTreeSet::new();
         all.retain(|found| known.insert((found.host.clone(), found.on.clone(), found.denial)));
         let own = all.clone();
         for found in &mut all {
-            // docs/detection.md §1 (a): two destinations with different operators.
-            let steady = found.confidence == Confidence::Corroborated;
-            let second = if let Some(witness) =
-                beside.iter().find(|witness| is_other_operator(&witness.found, found))
-            {
+            // docs/detection.md §1 (a): two destinations with different operators. Where
+            // a third is not touched, each of the two may have a machine of its own that
+            // breaks its promise.
+            let mut clean = beside.iter().flat_map(|witness| &witness.clean);
+            if clean.any(|clean| clean.speaks_against(found)) {
+                continue;
+            }
+            let other = beside.iter().find_map(|witness| {
+                let mut denied = witness.denied.iter();
+                Some((witness, denied.find(|other| is_other_operator(other, found))?))
+            });
+            let second = if let Some((witness, other)) = other {
                 found.witness = Some(witness.name.clone());
-                Some(&witness.found)
+                Some(other)
             } else {
                 own.iter().find(|other| is_other_operator(other, found))
             };
             let Some(second) = second else { continue };
+            found.everywhere = false;
             found.evidence.extend(second.evidence.clone());
             let mut known = BTreeSet::new();
             found.evidence.retain(|id| known.insert(id.clone()));
-            if steady {
+            if found.steady {
                 found.confidence = Confidence::Proven;
             }
         }
+        // What is left for one destination follows its machines: kept in part.
+        all.retain(|found| !found.everywhere);
         Self { ledger, contradictions: all }
     }
 
@@ -219,9 +284,18 @@ fn contradictions(ledger: &Ledger) -> Vec<Contradiction> {
 }
 
 fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contradiction> {
-    let kept = |path: &&&Path| account.settled(path) == Some(Settled::Kept);
-    let paths = account.paths();
-    let elsewhere = *paths.iter().find(kept)?;
+    let addresses = |path: &Path| account.on(path).map(|entry| entry.ip).collect::<BTreeSet<_>>();
+    let circumstances = |path: &Path| {
+        account.on(path).fold(Circumstances::default(), |all, one| all.and(&one.circumstances))
+    };
+    let loose = |path: &Path| circumstances(on).loose(&circumstances(path));
+    // The same machines, asked over another path at the same time, tell the most.
+    let same = |path: &Path| addresses(on).is_subset(&addresses(path));
+    let kept = account.paths().into_iter();
+    let kept = kept.filter(|path| account.settled(path) == Some(Settled::Kept));
+    // The first of the best.
+    let elsewhere =
+        kept.min_by_key(|path| (!loose(path).is_empty(), !same(path), (*path).clone()))?;
     let keys = |path: &Path| -> BTreeSet<String> {
         account.on(path).flat_map(|entry| entry.keys.iter().cloned()).collect()
     };
@@ -234,15 +308,40 @@ fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contrad
         Denial::Missing => SESSIONS,
         Denial::Foreign => SESSIONS_FOR_KEYS,
     };
-    let steady = both().all(|entry| entry.sessions >= wanted);
+    let loose = loose(elsewhere);
+    let steady = both().all(|entry| entry.sessions >= wanted) && loose.is_empty();
+    // A second machine that breaks its host's promise is more common than a box that
+    // picks one destination: only the same address, kept elsewhere, rules it out.
+    let sure = steady && same(elsewhere);
     Some(Contradiction {
         host: account.promise.host.clone(),
         on: on.clone(),
         elsewhere: elsewhere.clone(),
         denial,
-        confidence: if steady { Confidence::Corroborated } else { Confidence::Suspected },
+        confidence: if sure { Confidence::Corroborated } else { Confidence::Suspected },
+        steady,
+        everywhere: is_everywhere(account, on, denial),
+        loose,
         witness: None,
         evidence: both().flat_map(|entry| entry.evidence.clone()).collect(),
-        addresses: account.on(on).map(|entry| entry.ip).collect(),
+        addresses: addresses(on),
+    })
+}
+
+/// Whether each address of this path is as bad, or shows the same key, to another
+/// vantage point, and good to none.
+fn is_everywhere(account: &Account, on: &Path, denial: Denial) -> bool {
+    account.on(on).all(|here| {
+        let others = || {
+            account
+                .entries
+                .iter()
+                .filter(|there| there.ip == here.ip && there.path.vantage != here.path.vantage)
+        };
+        let alike = |there: &Entry| {
+            let shown = denial == Denial::Missing || !there.keys.is_disjoint(&here.keys);
+            there.settled == here.settled && shown
+        };
+        others().next().is_some() && others().all(alike)
     })
 }

@@ -8,6 +8,7 @@ use super::keeping::{self, Denial, Failed, NOT_SUPPORTED, Outcome, Trust};
 use super::ledger::{Account, Entry, Ledger, Path, Settled};
 use super::proof::{self, Promises, Witness};
 use super::{Force, Promise, Vow};
+use crate::judge::held::Circumstances;
 use crate::judge::reading::Reading;
 use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
@@ -76,7 +77,7 @@ fn said(
         Some((status, reasons)) => judged(facts, status, reasons),
         None => facts,
     });
-    keeping::outcome(&Reading { observation: &observation, session, tls }, vow, trust)
+    keeping::outcome(&Reading { observation: &observation, session, tls, bound: true }, vow, trust)
 }
 
 fn judged(facts: TlsFacts, status: DaneStatus, reasons: &[PkixReason]) -> TlsFacts {
@@ -191,7 +192,9 @@ fn entry(ip: &str, settled: Settled, sessions: usize) -> Entry {
     let word = (settled != Settled::Kept).then_some(NOT_SUPPORTED);
     let evidence = vec![format!("o-{ip}")];
     let keys = BTreeSet::new();
-    Entry { ip, path, settled, words: word.into_iter().collect(), sessions, evidence, keys }
+    let words = word.into_iter().collect();
+    let circumstances = Circumstances::default();
+    Entry { ip, path, settled, words, sessions, evidence, keys, circumstances }
 }
 
 fn account(host: &str, vow: Vow, force: Force, entries: Vec<Entry>) -> Account {
@@ -205,7 +208,7 @@ fn ledger(accounts: Vec<Account>) -> Ledger {
 }
 
 /// Another destination of the run.
-fn witness(account: Account) -> Vec<Witness> {
+fn witness(account: Account) -> Witness {
     let evidence = Evidence {
         target: "control.example.com".parse().unwrap(),
         routes: Vec::new(),
@@ -216,13 +219,13 @@ fn witness(account: Account) -> Vec<Witness> {
         elsewhere: std::collections::BTreeMap::new(),
         mirror: None,
     };
-    proof::witnesses(&evidence, &ledger(vec![account]))
+    proof::witness(&evidence, &[], &ledger(vec![account]))
 }
 
 /// The claim given, on all hosts.
 fn claimed(
     accounts: Vec<Account>,
-    beside: &[Witness],
+    beside: &[&Witness],
 ) -> Option<(Status, Option<Confidence>, Option<Place>)> {
     let hosts: Vec<String> = accounts.iter().map(|one| one.promise.host.clone()).collect();
     let promises = Promises::new(ledger(accounts), beside);
@@ -238,11 +241,40 @@ fn split(host: &str, [v4, v6]: [&str; 2], sessions: usize) -> Account {
 }
 
 #[test]
-fn one_destination_corroborates_and_without_repeats_it_is_a_suspicion() {
+fn one_destination_over_one_family_is_a_suspicion_and_the_same_address_elsewhere_corroborates() {
     let at = |sessions| claimed(vec![split("mx.example.net", [V4, V6], sessions)], &[]);
     let stripped = |confidence| Some((Status::Stripped, Some(confidence), Some(Place::FamilyPath)));
-    assert_eq!(at(2), stripped(Confidence::Corroborated));
+    // A second machine that breaks the host's promise does the same.
+    assert_eq!(at(2), stripped(Confidence::Suspected));
     assert_eq!(at(1), stripped(Confidence::Suspected));
+    let seen = |ip, sessions| {
+        let mut one = split("mx.example.net", [V4, V6], sessions);
+        let mut kept = entry(ip, Settled::Kept, sessions);
+        kept.path.vantage = "berlin".into();
+        one.entries.push(kept);
+        claimed(vec![one], &[])
+    };
+    let from_there = |confidence| Some((Status::Stripped, Some(confidence), None));
+    assert_eq!(seen(V4, 2), from_there(Confidence::Corroborated));
+    assert_eq!(seen(V4, 1), from_there(Confidence::Suspected));
+    // Led to another address, it saw another machine.
+    assert_eq!(seen("203.0.113.9", 2).unwrap().1, Some(Confidence::Suspected));
+}
+
+#[test]
+fn where_a_third_destination_is_clean_on_the_path_two_prove_nothing() {
+    let far = ["198.51.100.1", "2001:db8:100::1"];
+    let denied = witness(split("mx.example.com", far, 2));
+    let third = |ip| {
+        let kept = vec![entry(ip, Settled::Kept, 1)];
+        witness(account("mx.example.org", Vow::Dane, Force::Binding, kept))
+    };
+    let confidence = |ip| {
+        let own = vec![split("mx.example.net", [V4, V6], 2)];
+        claimed(own, &[&denied, &third(ip)]).and_then(|claim| claim.1)
+    };
+    assert_eq!(confidence("192.0.2.9"), Some(Confidence::Suspected));
+    assert_eq!(confidence("2001:db8:9::9"), Some(Confidence::Proven), "clean on the other path");
 }
 
 #[test]
@@ -252,17 +284,17 @@ fn two_operators_prove_and_one_of_them_may_be_a_control() {
     let own = || split("mx.example.net", [V4, V6], 2);
     let proven = |place| Some((Status::Stripped, Some(Confidence::Proven), Some(place)));
     let control = witness(split("mx.example.com", far, 1));
-    assert_eq!(claimed(vec![own()], &control), proven(Place::NearVantage));
+    assert_eq!(claimed(vec![own()], &[&control]), proven(Place::NearVantage));
     let both = |host, addresses| claimed(vec![own(), split(host, addresses, 2)], &[]);
     assert_eq!(both("mx.example.com", far), proven(Place::FamilyPath));
     let confidence = |claim: Option<(_, Option<Confidence>, _)>| claim.and_then(|claim| claim.1);
     // One registrable domain, or one network, is one operator.
-    let one = Some(Confidence::Corroborated);
+    let one = Some(Confidence::Suspected);
     assert_eq!(confidence(both("mx2.example.net", far)), one);
     assert_eq!(confidence(both("mx.example.com", near)), one);
     // Denied on the other path, it is no second witness.
     let turned = witness(split("mx.example.com", [far[1], far[0]], 1));
-    assert_eq!(confidence(claimed(vec![own()], &turned)), one);
+    assert_eq!(confidence(claimed(vec![own()], &[&turned])), one);
 }
 
 #[test]

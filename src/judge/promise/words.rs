@@ -6,6 +6,7 @@ use super::keeping::Denial;
 use super::ledger::Account;
 use super::proof::{Contradiction, NOT_LISTED, Promises};
 use super::{Demand, Force, Vow};
+use crate::judge::held::Loose;
 use crate::policy::dane::{Failure, Requirement};
 
 impl Vow {
@@ -41,8 +42,23 @@ pub(in crate::judge) fn denied(name: &str, promises: &Promises) -> String {
     }
 }
 
-/// One promise on two paths.
+/// What explains a promise denied at one time or to one name, and not of the path.
+pub(in crate::judge) fn innocent(found: &Contradiction) -> Vec<String> {
+    let innocent = |loose: &Loose| match (loose, found.denial) {
+        (Loose::Time(_), Denial::Missing) => "STARTTLS was switched on or off meanwhile",
+        (Loose::Time(_), Denial::Foreign) => "the key or its record was renewed meanwhile",
+        (Loose::EhloName, _) => "the server treats EHLO names differently",
+    };
+    found.loose.iter().map(innocent).map(str::to_owned).collect()
+}
+
+/// One promise on two paths, and what else differs between them.
 pub(in crate::judge) fn contrast(found: &Contradiction) -> String {
+    let loose = found.loose.iter().map(|loose| loose.words());
+    std::iter::once(difference(found)).chain(loose).collect::<Vec<_>>().join("; ")
+}
+
+fn difference(found: &Contradiction) -> String {
     let (here, there) = (place(found, true), place(found, false));
     let host = &found.host;
     match found.denial {

@@ -58,7 +58,9 @@ fn denied(found: &Contradiction) -> Finding {
     );
     // Two operators at once leave no innocent explanation (docs/detection.md §1 (a)).
     let proven = found.confidence == crate::model::verdict::Confidence::Proven;
-    let alternatives = if proven { Vec::new() } else { finding.alternatives.clone() };
+    let own = finding.alternatives.iter().cloned();
+    let alternatives =
+        if proven { Vec::new() } else { words::innocent(found).into_iter().chain(own).collect() };
     with_confidence(Finding { alternatives, ..finding }, found.confidence)
 }
 

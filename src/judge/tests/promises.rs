@@ -11,6 +11,7 @@ use crate::model::tls::DaneStatus;
 
 const HOST: &str = "mx1.example.net";
 const FAR: [&str; 2] = ["198.51.100.1", "2001:db8:100::1"];
+const THIRD: [&str; 2] = ["192.0.2.1", "2001:db8:c000::1"];
 
 /// A destination whose one host, with such addresses, shows this over each family,
 /// twice, and has TLSA records in answers of this status.
@@ -52,14 +53,17 @@ fn context(roots: &Roots) -> Context<'_> {
 fn a_promise_denied_on_one_family_is_said_of_host_and_address_and_earns_a_second_look() {
     let evidence = split(("example.net", HOST), [V4, V6]);
     let report = judged(&evidence, &[]);
-    assert_eq!(claim(&report), (Status::Stripped, Some(Confidence::Corroborated)));
+    assert_eq!(claim(&report), (Status::Stripped, Some(Confidence::Suspected)));
     let host = &report.hosts[0];
     assert_eq!(host.verdict.status, Status::Stripped);
     let status = |address: &AddressReport| address.verdict.status;
     let all: Vec<Status> = host.addresses.iter().map(status).collect();
     assert_eq!(all, [Status::Stripped, Status::Intact]);
-    let found: &Finding = &report.findings[0];
-    assert_eq!((found.id.as_str(), found.severity), ("promise-denied", Severity::Critical));
+    // That senders do not deliver there is a fact; that it is the path's doing is none.
+    assert_eq!(report.findings[0].id, "starttls-not-supported");
+    let denied = report.findings.iter().find(|found| found.id == "promise-denied");
+    let found: &Finding = denied.unwrap();
+    assert_eq!(found.severity, Severity::Warning);
     assert_eq!(found.evidence, ["o1", "o3", "o2", "o4"], "where it is denied first");
     assert!(!found.alternatives.is_empty() && found.explanation.starts_with("Over IPv4 mx1"));
     let dane = report.observations[1].tls.as_ref().unwrap().dane.as_ref().unwrap();
@@ -73,16 +77,35 @@ fn two_targets_of_one_run_prove_for_each_other() {
     let targets = [
         split(("example.net", HOST), [V4, V6]),
         split(("example.com", "mx.example.com"), FAR),
-        promising(("example.org", "mx.example.org"), FAR, [GOOD, GOOD], Dnssec::Secure),
+        promising(("example.org", "mx.example.org"), THIRD, [BAD, BAD], Dnssec::Secure),
     ];
     let reports = judge_all(&targets, &[], context(&roots));
     let proven = (Status::Stripped, Some(Confidence::Proven));
     let claims: Vec<_> = reports.iter().map(claim).collect();
-    assert_eq!(claims, [proven, proven, (Status::Intact, None)]);
+    assert_eq!(claims, [proven, proven, (Status::PolicyFailed, None)]);
     assert!(reports[0].verdict.summary.contains("example.com"), "{}", reports[0].verdict.summary);
     assert!(reports[0].findings[0].alternatives.is_empty());
     let alone = judge_all(&targets[..1], &[], context(&roots));
     assert_eq!(alone[0], judged(&targets[0], &[]));
+}
+
+/// Of many targets some have a second machine that breaks their promise.
+#[test]
+fn two_targets_prove_nothing_where_a_third_is_clean_on_the_same_path() {
+    let roots = Roots::webpki();
+    let third = promising(("example.org", "mx.example.org"), THIRD, [GOOD, GOOD], Dnssec::Secure);
+    let targets = [
+        split(("example.net", HOST), [V4, V6]),
+        split(("example.com", "mx.example.com"), FAR),
+        third,
+    ];
+    let reports = judge_all(&targets, &[], context(&roots));
+    let suspected = (Status::Stripped, Some(Confidence::Suspected));
+    let claims: Vec<_> = reports.iter().map(claim).collect();
+    assert_eq!(claims, [suspected, suspected, (Status::Intact, None)]);
+    let control = Evidence { role: Role::Control, ..targets[2].clone() };
+    let reports = judge_all(&targets[..2], &[control], context(&roots));
+    assert_eq!(claim(&reports[0]), suspected);
 }
 
 #[test]
@@ -111,7 +134,7 @@ fn tlsa_without_a_secure_mx_tells_and_does_not_bind() {
     let report = of([BAD, BAD]);
     assert_eq!(claim(&report), (Status::NotOffered, None));
     assert!(ids(&report).contains(&"tlsa-without-secure-mx"));
-    assert_eq!(claim(&of([BAD, GOOD])), (Status::Stripped, Some(Confidence::Corroborated)));
+    assert_eq!(claim(&of([BAD, GOOD])), (Status::Stripped, Some(Confidence::Suspected)));
 }
 
 #[test]

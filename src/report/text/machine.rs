@@ -86,7 +86,12 @@ fn recorded_fact(vantage: &Vantage) -> Option<Line> {
     let file = if from.file == "-" { "standard input" } else { &from.file };
     let made = from.started_at.strftime("%Y-%m-%d %H:%M:%S UTC");
     let line = Line::new().plain(&vantage.id).plain(": read from ").plain(file);
-    Some(line.plain(&format!(", made {made} by {}.", vantage.tool)))
+    let sources: Vec<String> = vantage.sources.iter().map(ToString::to_string).collect();
+    let sources = match sources.as_slice() {
+        [] => String::new(),
+        _ => format!(" from {}", sources.join(" and ")),
+    };
+    Some(line.plain(&format!(", made {made}{sources} by {}.", vantage.tool)))
 }
 
 fn resolver_fact(vantage: &Vantage) -> Option<Line> {

@@ -198,6 +198,8 @@ mod tests {
             error: None,
             clock_offset_ms: Some(3),
             complete_since: None,
+            endpoint: None,
+            channel_is_shared: None,
             compared: vec![
                 session(&id, MirrorOutcome::BytesChanged, &[difference]),
                 session(&id, MirrorOutcome::Identical, &[]),
