@@ -118,7 +118,7 @@ async fn observer(named: &NamedVantage, terminal: &Terminal) -> Observer {
             named.name
         ));
     }
-    Observer::Command(agent)
+    Observer::Command(Box::new(agent))
 }
 
 /// Runs the survey and shows what it is doing.

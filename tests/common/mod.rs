@@ -143,7 +143,7 @@ async fn outcome_until(
             Elsewhere::Clean => running.clean_endpoints(),
             Elsewhere::Same => running.endpoints().clone(),
         };
-        let observer = Observer::Local(local(endpoints));
+        let observer = Observer::Local(Box::new(local(endpoints)));
         vantages.push(VantagePoint { id: ELSEWHERE.to_owned(), observer });
     }
     let names = [Some(EHLO_NAME), beside.second_name].into_iter().flatten();

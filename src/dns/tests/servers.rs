@@ -39,7 +39,7 @@ async fn a_silent_server_beside_another_neither_stops_nor_hides_it() {
 }
 
 #[tokio::test]
-async fn a_firstthat_is_not_there_fails_fast() {
+async fn a_first_server_that_is_not_there_fails_fast() {
     let closed = { std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
     let started = Instant::now();
     let resolver = Resolver::new(settings(&[closed], NO_ANCHOR)).unwrap();
@@ -51,7 +51,7 @@ async fn a_firstthat_is_not_there_fails_fast() {
 }
 
 #[tokio::test]
-async fn a_silent_firstis_told_once_and_times_out() {
+async fn a_silent_first_server_is_told_once_and_times_out() {
     let server = Server::twisted(unsigned(), |_, _| None).await;
     let notices = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&notices);

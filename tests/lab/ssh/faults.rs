@@ -23,7 +23,7 @@ pub(super) const HANGING: &str = "'exec cat >/dev/null'";
 
 const KEY: &str = "it asks for a password, and nobody is asked for one here: let it use a key (ssh -o BatchMode=yes host true says whether it does)";
 
-pub(super) const CASES: [Case; 11] = [
+pub(super) const CASES: [Case; 12] = [
     Case {
         title: "there is no such command",
         command: |_, agent| format!("/no/such/ssh clean mxray {agent}"),
@@ -78,6 +78,14 @@ pub(super) const CASES: [Case; 11] = [
         title: "a page in the place of an agent",
         command: |far, _| far.ssh("quiet", "'yes \\<p\\>Welcome'"),
         words: &[r#"it talks garbage: it began with "<p>Welcome" and never said who it is"#],
+    },
+    Case {
+        title: "a terminal at the far side",
+        command: |far, agent| far.ssh("-tt quiet", &format!("mxray {agent}")),
+        words: &[
+            "it talks garbage: it sends back what it is asked, as a terminal does: let it run \
+             without one (ssh -T; docker exec -i, not -it)",
+        ],
     },
     Case {
         title: "another version",
