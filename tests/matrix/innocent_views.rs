@@ -398,7 +398,7 @@ async fn surveyed(views: Vec<(String, &Running, bool)>, ehlo_name: &str, roots: 
         if id == "local" {
             return VantagePoint::here(local);
         }
-        VantagePoint { id, observer: Observer::Local(local) }
+        VantagePoint { id, observer: Observer::Local(Box::new(local)) }
     };
     let vantages: Vec<VantagePoint> = views.into_iter().map(point).collect();
     let beside = Beside { controls: CONTROLS.to_vec(), ..Beside::default() };
