@@ -13,7 +13,7 @@ use crate::process::{self, Outcome};
 use crate::sandbox;
 use crate::topology::{CLEAN, CLIENT, RESOLVER, SOURCES};
 use crate::views_table::Claim;
-use crate::world::World;
+use crate::world::{SILENCE, World};
 
 /// What tells the second view from the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ impl Second {
 pub(super) struct Asking {
     pub(super) domain: &'static str,
     pub(super) controls: bool,
+    /// Whether sessions meet with silence.
+    pub(super) silent: bool,
     pub(super) second: Second,
 }
 
@@ -105,6 +107,9 @@ impl Asking {
         let mut words = vec!["check", self.domain, "--json"];
         for ip in sources.iter().filter(|_| self.second == Second::Source) {
             words.extend(["--source", *ip]);
+        }
+        if self.silent {
+            words.extend(SILENCE);
         }
         for domain in DOMAINS.iter().filter(|_| self.controls) {
             words.extend(["--control", *domain]);
