@@ -175,6 +175,7 @@ impl Full {
             limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
             repeats: 0,
             other_ports: false,
+            second_look: false,
             closer: Closer::default(),
         };
         let route = Route::of_address(&target, "local").unwrap();

@@ -284,3 +284,49 @@ fn the_evidence_page_of_the_demo() {
     let lines: Vec<String> = page.lines().map(without_time).collect();
     insta::assert_snapshot!("demo-evidence", lines.join("\n"));
 }
+
+#[test]
+fn a_mirror_on_unprivileged_ports_is_asked_by_the_command_that_it_prints() {
+    use std::io::BufRead as _;
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("the token");
+    let (log, saved) = (folder.path().join("mirror.log"), folder.path().join("proof.json"));
+    fs::write(&token, "0123456789abcdefghij\n").unwrap();
+    let mut mirror = Command::new(env!("CARGO_BIN_EXE_mxray"))
+        .args(["mirror", "--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
+        .args(["--exchange", "127.0.0.1:0", "--name", "mirror.test"])
+        .args(["--token-file".as_ref(), token.as_os_str(), "--log".as_ref(), log.as_os_str()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(mirror.stderr.take().unwrap()).lines();
+    let mut invited = lines.map_while(Result::ok).filter(|line| line.contains("elsewhere: "));
+    let (check, later) = (invited.next().unwrap(), invited.next().unwrap());
+    // The listeners were open before it was said.
+    let command = check.split_once("elsewhere: ").unwrap().1.split("  (").next().unwrap();
+    let quoted = format!("'{}'", token.display());
+    let command = command.replace("mirror.test", "127.0.0.1").replace("'the token'", &quoted);
+    let command = command.replace("mxray", env!("CARGO_BIN_EXE_mxray"));
+    let asked = |more: &str| Command::new("sh").args(["-c", &format!("{command} {more}")]).output();
+    let options = "--no-controls --canary none --ehlo probe.example.org";
+    let seen = asked(&format!("{options} --save {}", saved.display())).unwrap();
+    let text = String::from_utf8(seen.stdout).unwrap();
+    mirror.kill().unwrap();
+    mirror.wait().unwrap();
+    assert!(text.contains("every byte arrived as it was sent"), "{check}\n{text}");
+    assert!(text.contains("vouched for by the token"), "{text}");
+    assert!(!text.contains("could read it"), "nobody stands between: {text}");
+    // The same from its file, which outlives it.
+    let report = format!(
+        "{} report {} --mirror-log '{}' --token-file {quoted}",
+        env!("CARGO_BIN_EXE_mxray"),
+        saved.display(),
+        log.display()
+    );
+    assert!(later.contains("--mirror-log") && later.contains("mirror.log"), "{later}");
+    let again = Command::new("sh").args(["-c", &report]).output().unwrap();
+    let text = String::from_utf8(again.stdout).unwrap();
+    assert!(text.contains("Read from the mirror's file"), "{text}");
+    assert!(text.contains("every byte arrived as it was sent"), "{text}");
+}

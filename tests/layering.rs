@@ -64,7 +64,7 @@ fn code(path: &Path) -> String {
 
 fn is_test(path: &Path) -> bool {
     let names = path.iter().filter_map(|part| part.to_str());
-    names.into_iter().any(|name| matches!(name, "tests" | "tests.rs" | "testing.rs" | "samples.rs"))
+    names.into_iter().any(|name| matches!(name, "tests" | "tests.rs" | "testing.rs" | "samples"))
 }
 
 fn files_of(module: &str) -> Vec<PathBuf> {

@@ -27,6 +27,9 @@ const PRIVATE_NAMES: [&str; 7] =
 /// Addresses that stand for any other (RFC 5737, RFC 3849), and loopback.
 const DOCUMENTATION: [&str; 5] = ["192.0.2.", "198.51.100.", "203.0.113.", "2001:db8:", "127."];
 
+/// Most lines of a file of `src` before its tests, its module comment left out.
+const LONGEST_FILE: usize = 400;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -156,6 +159,30 @@ fn no_line_names_a_place_that_only_one_machine_has() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Lines of a file of code before its tests, without its module comment.
+fn lines_of_code(text: &str) -> usize {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    code.lines().filter(|line| !line.starts_with("//!")).count()
+}
+
+#[test]
+fn no_file_of_code_is_long() {
+    let texts = texts();
+    let code = texts.iter().filter(|(path, _)| {
+        path.starts_with("src") && path.extension().is_some_and(|end| end == "rs")
+    });
+    let of_code = code.filter(|(path, _)| {
+        let mut parts = path.iter().filter_map(|part| part.to_str());
+        !parts.any(|part| matches!(part, "tests" | "tests.rs" | "testing.rs" | "samples"))
+    });
+    let long: Vec<String> = of_code
+        .map(|(path, text)| (path, lines_of_code(text)))
+        .filter(|(_, lines)| *lines > LONGEST_FILE)
+        .map(|(path, lines)| format!("{}: {lines} lines", path.display()))
+        .collect();
+    assert!(long.is_empty(), "split by subject: {long:#?}");
+}
+
 /// The functions of these files that are marked as tests.
 fn tests_of(texts: &[(PathBuf, String)]) -> BTreeSet<&str> {
     let code = texts.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "rs"));
@@ -249,6 +276,7 @@ fn every_dependency_is_explained_with_its_licence() {
 
 #[test]
 fn the_rules_see_what_they_look_for() {
+    assert_eq!(lines_of_code("//! Owns.\nfn a() {}\n\n#[cfg(test)]\nmod tests {\n}\n"), 2);
     let line = "as docs/detection.md §12 (b) and [SECURITY.md](SECURITY.md) say, not a.mdb";
     let cited = [("docs/detection.md", Some("12")), ("SECURITY.md", None), ("SECURITY.md", None)];
     assert_eq!(citations(line), cited);

@@ -76,7 +76,10 @@ pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::internal(format!("cannot wait for sockets: {error}")))?;
-    Ok(runtime.block_on(future))
+    let output = runtime.block_on(future);
+    // A read of standard input that is under way cannot be ended, and is not waited for.
+    runtime.shutdown_background();
+    Ok(output)
 }
 
 /// Every certificate that was presented, once, as PEM with a comment that says by whom.

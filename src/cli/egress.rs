@@ -70,13 +70,14 @@ fn exit(report: &EgressReport) -> Exit {
 
 async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<EgressReport, Failure> {
     let (started_at, clock) = (Timestamp::now(), Instant::now());
+    let public = public(&arguments.public)?;
     let postfix = postconf::read(&arguments.postfix_config).await;
     // Without them every address that Postfix binds to would look foreign.
     let own = observe::own_addresses()
         .ok_or_else(|| Failure::internal("the addresses of this machine cannot be listed"))?;
     let host_name = postfix.helo_name().or_else(host_name::fully_qualified);
     let mut settings = Settings::for_egress(arguments, host_name)?;
-    let machine = Machine { own: &own, postfix: &postfix.configurations, public: &[] };
+    let machine = Machine { own: &own, postfix: &postfix.configurations, public: &public };
     let mut sources = sources(&settings.intent.sources, machine, settings.asked, terminal)?;
     let level = postfix.configurations.first().and_then(|one| one.level_word(None));
     let mut gathered = Gathered::default();
@@ -100,11 +101,30 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
         sources,
         postfix: postfix.configurations.iter().map(Configuration::describe).collect(),
         postfix_error: postfix.error,
+        not_read: postconf::others(),
         findings: Vec::new(),
     };
     let ours: Vec<IpAddr> = own.iter().map(|own| own.ip).collect();
     report.findings = egress::findings(&report, &postfix.configurations, &ours);
     Ok(report)
+}
+
+/// The addresses by which others know this machine, as typed.
+fn public(typed: &[IpAddr]) -> Result<Vec<IpAddr>, Failure> {
+    if let Some(ip) = typed.iter().find(|ip| is_private(**ip)) {
+        return Err(Failure::usage(
+            format!("--public {ip} is a private address"),
+            "name the one that others see: the provider's console shows it",
+        ));
+    }
+    let of = |family| typed.iter().filter(|ip| Family::of(**ip) == family).count();
+    if of(Family::Ipv4) > 1 || of(Family::Ipv6) > 1 {
+        return Err(Failure::usage(
+            "--public: more than one address of a family",
+            "run once for each source: mxray egress --source IP --public IP",
+        ));
+    }
+    Ok(typed.to_vec())
 }
 
 /// The rounds of questions, or why nobody is asked.

@@ -118,7 +118,7 @@ async fn observer(named: &NamedVantage, terminal: &Terminal) -> Observer {
             named.name
         ));
     }
-    Observer::Command(agent)
+    Observer::Command(Box::new(agent))
 }
 
 /// Runs the survey and shows what it is doing.
@@ -136,22 +136,30 @@ pub(crate) async fn surveyed(
         controls: settings.controls.clone(),
         roots: settings.roots.clone(),
     };
-    let absent: Vec<String> = absent(&survey.vantages).map(|absent| absent.id.clone()).collect();
-    let said_before = |event: &Event| matches!(event, Event::VantageFault { vantage, .. } if absent.contains(vantage));
     let targets = settings.targets.clone();
+    let absent: Vec<String> = absent(&survey.vantages).map(|absent| absent.id.clone()).collect();
+    let told = |event: &Event| is_fault_of(event, &absent);
     let mut survey = std::pin::pin!(survey::run(survey, targets, events, interrupted()));
     let mut progress = terminal.progress();
-    loop {
+    let outcome = loop {
         tokio::select! {
-            outcome = &mut survey => return outcome,
-            Some(event) = happening.recv() => {
-                if !said_before(&event) {
-                    progress.show(&event);
-                }
-            }
+            outcome = &mut survey => break outcome,
+            Some(event) = happening.recv() => if !told(&event) { progress.show(&event) },
             Some(notice) = said.recv() => progress.warn(&words(&notice)),
         }
+    };
+    // What failed last is said too; the rest was progress.
+    while let Ok(event) = happening.try_recv() {
+        if matches!(event, Event::VantageFault { .. }) && !told(&event) {
+            progress.show(&event);
+        }
     }
+    outcome
+}
+
+/// Whether an event is the fault of one of these vantage points.
+fn is_fault_of(event: &Event, ids: &[String]) -> bool {
+    matches!(event, Event::VantageFault { vantage, .. } if ids.contains(vantage))
 }
 
 /// Agents that never began.

@@ -2,6 +2,8 @@
 //!
 //! Owns sockets to listen at, files that were named, and what is said meanwhile.
 
+mod invitation;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -25,6 +27,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interruption::interrupted;
 use crate::cli::terminal::Terminal;
 use crate::cli::{host_name, mirrored};
+use invitation::invitation;
 
 /// Port of SMTP between mail servers.
 const SMTP: u16 = 25;
@@ -32,6 +35,8 @@ const SMTP: u16 = 25;
 const BACKLOG: i32 = 128;
 /// The name where this host has none.
 const UNNAMED: &str = "mirror.invalid";
+/// Most characters of what a stranger said that are shown.
+const SHOWN: usize = 300;
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
@@ -100,6 +105,14 @@ async fn serve(
     }
     let fingerprint = settings.identity.sha256();
     terminal.remark("mirror", &format!("{}, certificate SHA-256 {fingerprint}", settings.host));
+    let at = |wanted| {
+        let mut these = listeners.iter().filter(move |(_, mode)| *mode == wanted);
+        these.find_map(|(listener, _)| listener.local_addr().ok())
+    };
+    let ends = (at(Mode::Starttls), at(Mode::ImplicitTls));
+    for line in invitation(&settings.host, ends, arguments) {
+        terminal.remark("elsewhere", &line);
+    }
     let (notices, mut happening) = mpsc::unbounded_channel();
     let mirror = Mirror::new(settings, notices);
     let mut serving = JoinSet::new();
@@ -197,5 +210,8 @@ fn summary(session: &MirrorSession) -> String {
         Speaker::Path => entry.event.as_deref().filter(|event| event.starts_with("tls")),
     });
     let said: Vec<&str> = said.collect();
-    format!("{} from {}: {}", session.id, session.client, said.join(", "))
+    let said = said.join(", ");
+    let shown: String = said.chars().take(SHOWN).collect();
+    let more = if shown.len() < said.len() { " …" } else { "" };
+    format!("{} from {}: {shown}{more}", session.id, session.client)
 }

@@ -69,14 +69,44 @@ fn negotiated(observation: &ObservationReport) -> Option<String> {
 pub(super) fn findings(source: &Source, report: &EgressReport) -> Vec<EgressFinding> {
     let mut found = Vec::new();
     found.extend(no_route(source));
-    found.extend(closed(source));
+    found.extend(if is_relayed(report) { relay_unreached(source) } else { closed(source) });
     found.extend(path(source));
     found.extend(not_offered(source, report));
-    found.extend(unknown_outside(source, report));
+    found.extend(unknown_outside(source));
+    let outside = found.len();
     found.extend(source.reverse.as_ref().and_then(|answer| reverse(source, answer)));
     found.extend(source.ehlo.as_ref().and_then(|ehlo| ehlo_name(source, ehlo)));
     found.extend(source.spf.as_ref().and_then(|spf| sender_policy(source, spf)));
+    // Receivers see the relay's address, not this one.
+    if is_relayed(report) {
+        for finding in found.iter_mut().skip(outside) {
+            finding.severity = finding.severity.min(Severity::Notice);
+        }
+    }
     found
+}
+
+/// Whether all mail goes to a relay, as far as Postfix's settings tell.
+fn is_relayed(report: &EgressReport) -> bool {
+    !report.postfix.is_empty() && report.postfix.iter().all(|one| one.relayhost.is_some())
+}
+
+/// Nobody greets at the relay, which is asked first.
+fn relay_unreached(source: &Source) -> Option<EgressFinding> {
+    let relay = *tried(source).first()?;
+    if relay.reached > 0 || is_our_fault(relay) {
+        return None;
+    }
+    let text = format!(
+        "From {}, the relayhost {} could not be reached: {}",
+        source.ip, relay.target, relay.summary
+    );
+    Some(finding(source, "relay-unreachable", Severity::Critical, text, None))
+}
+
+/// Whether nothing was learned for a reason on this side.
+fn is_our_fault(view: &DestinationView) -> bool {
+    ["local-error", "interrupted"].iter().any(|why| view.because.as_deref() == Some(why))
 }
 
 /// A finding on a source. What no mail goes out by breaks nothing yet.
@@ -124,8 +154,7 @@ fn closed(source: &Source) -> Option<EgressFinding> {
     if tried.is_empty() || tried.iter().any(|view| view.reached > 0) {
         return None;
     }
-    let ours = ["local-error", "interrupted"];
-    if tried.iter().any(|view| view.because.as_deref().is_some_and(|why| ours.contains(&why))) {
+    if tried.iter().any(|view| is_our_fault(view)) {
         return None;
     }
     let (first, ip) = (tried.first()?, source.ip);
@@ -226,25 +255,33 @@ fn not_offered(source: &Source, report: &EgressReport) -> Option<EgressFinding> 
     Some(finding(source, "starttls-not-offered", severity, text, Some(remedy)))
 }
 
-fn unknown_outside(source: &Source, report: &EgressReport) -> Option<EgressFinding> {
-    if source.public == Some(source.ip) {
+/// What is known of an address that is translated on the way.
+fn unknown_outside(source: &Source) -> Option<EgressFinding> {
+    const SAY: &str = "Say which one others see: --public IP";
+    if source.public == Some(source.ip) || !source.routed {
         return None;
     }
     let ip = source.ip;
-    let (id, text) = match source.public {
-        Some(public) => {
-            ("behind-nat", format!("{ip} is translated on the way: destinations see {public}"))
-        }
-        None if report.not_asked.is_some() || source.destinations.is_empty() => return None,
-        None => (
-            "public-address-unknown",
-            format!(
-                "{ip} is a private address, and no destination says which public one it sees: \
-                 reverse DNS, the EHLO name and SPF cannot be looked at"
-            ),
-        ),
+    let Some(public) = source.public else {
+        let text = format!(
+            "{ip} is a private address, and nobody says which public one others see: whether that \
+             has reverse DNS, the EHLO name leads to it and SPF lists it is not known"
+        );
+        return Some(finding(source, "public-address-unknown", Severity::Notice, text, Some(SAY)));
     };
-    Some(finding(source, id, Severity::Notice, text, None))
+    match address_seen(source).filter(|seen| *seen != public) {
+        Some(seen) => {
+            let text = format!(
+                "{ip} is translated on the way, and destinations see {seen}, not {public}: reverse \
+                 DNS, the EHLO name and SPF were held against {public}"
+            );
+            Some(finding(source, "public-address-differs", Severity::Warning, text, None))
+        }
+        None => {
+            let text = format!("{ip} is translated on the way: others see {public}");
+            Some(finding(source, "behind-nat", Severity::Notice, text, None))
+        }
+    }
 }
 
 /// Large receivers refuse mail from an address without a name that leads back to it.

@@ -12,7 +12,7 @@ use crate::model::egress::{PostfixInstance, Transport};
 use crate::model::probe::Family;
 
 /// The parameters whose effective values are wanted, defaults included.
-pub const WANTED: [&str; 24] = [
+pub const WANTED: [&str; 27] = [
     "default_transport",
     "disable_dns_lookups",
     "inet_interfaces",
@@ -31,7 +31,10 @@ pub const WANTED: [&str; 24] = [
     "smtp_host_lookup",
     "smtp_tls_CAfile",
     "smtp_tls_CApath",
+    "smtp_tls_cert_file",
+    "smtp_tls_chain_files",
     "smtp_tls_enforce_peername",
+    "smtp_tls_key_file",
     "smtp_tls_loglevel",
     "smtp_tls_policy_maps",
     "smtp_tls_security_level",
@@ -55,6 +58,34 @@ const TELLING: [&str; 12] = [
     "smtp_use_tls",
 ];
 
+/// Settings that name files without which Postfix sends without TLS.
+pub const TLS_FILES: [&str; 4] =
+    ["smtp_tls_CAfile", "smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_chain_files"];
+
+/// A lookup table in a file (DATABASE_README).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// `type:path`, as typed.
+    pub typed: String,
+    /// The file that Postfix opens.
+    pub file: String,
+    /// Whether `postmap` makes that file.
+    pub is_compiled: bool,
+}
+
+impl Table {
+    fn of(typed: &str) -> Option<Self> {
+        let (kind, path) = typed.split_once(':').filter(|(_, path)| path.starts_with('/'))?;
+        let (file, is_compiled) = match kind {
+            "hash" | "btree" => (format!("{path}.db"), true),
+            "lmdb" | "cdb" => (format!("{path}.{kind}"), true),
+            "texthash" | "regexp" | "pcre" | "cidr" => (path.to_owned(), false),
+            _ => return None,
+        };
+        Some(Self { typed: typed.to_owned(), file, is_compiled })
+    }
+}
+
 /// One instance, as `postconf` prints it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
@@ -66,6 +97,8 @@ pub struct Configuration {
     pub effective: BTreeMap<String, String>,
     /// The services of master.cf (`postconf -M`).
     pub services: Vec<Service>,
+    /// Those of [`Configuration::files`] that are not there.
+    pub absent: Vec<String>,
     /// Why parts of it could not be read.
     pub problem: Option<String>,
 }
@@ -260,6 +293,23 @@ impl Configuration {
         let mut addresses = list(interfaces).filter_map(parsed);
         let only = addresses.next().filter(|_| addresses.next().is_none());
         only.filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+    }
+
+    /// Every file that outgoing TLS needs, as far as it can be told: certificates, keys
+    /// and the tables of `smtp_tls_policy_maps`.
+    pub fn files(&self) -> Vec<String> {
+        let named = TLS_FILES.iter().filter_map(|name| self.value(name)).flat_map(list);
+        let named = named.filter(|path| path.starts_with('/')).map(ToOwned::to_owned);
+        let tables = self.policy_tables().into_iter().map(|table| table.file);
+        named.chain(tables).collect()
+    }
+
+    /// The tables of `smtp_tls_policy_maps` that are files.
+    pub fn policy_tables(&self) -> Vec<Table> {
+        let maps = self.value("smtp_tls_policy_maps").unwrap_or_default();
+        // A table may hold others in braces: pipemap, unionmap, inline.
+        let maps = if maps.contains(['{', '$']) { "" } else { maps };
+        list(maps).filter_map(Table::of).collect()
     }
 
     /// Every address of a family that mail is bound to, by main.cf or a transport.

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::postconf::{Configuration, Service, bind_setting};
+use super::postconf::{Configuration, Service, TLS_FILES, Table, bind_setting};
 use crate::model::egress::EgressFinding;
 use crate::model::finding::Severity;
 use crate::model::probe::Family;
@@ -54,6 +54,8 @@ pub(super) fn findings(configuration: &Configuration, ours: &[IpAddr]) -> Vec<Eg
     findings.extend(requirements(configuration));
     findings.extend(log_level(configuration));
     findings.extend(policy_maps(configuration));
+    findings.extend(absent_files(configuration));
+    findings.extend(absent_tables(configuration));
     findings.extend(binding(configuration, None, ours));
     for service in configuration.transports() {
         findings.extend(transport(configuration, service));
@@ -183,6 +185,53 @@ fn log_level(configuration: &Configuration) -> Option<EgressFinding> {
     let mut found = finding(configuration, "tls-loglevel-zero", Severity::Warning, text);
     found.lines.push(edit(configuration, "smtp_tls_loglevel = 1"));
     Some(found)
+}
+
+/// Postfix sends without TLS where it cannot load one of these.
+fn absent_files(configuration: &Configuration) -> Vec<EgressFinding> {
+    let level = configuration.level_word(None).unwrap_or_default();
+    if level == "none" {
+        return Vec::new();
+    }
+    let effect = match level.as_str() {
+        "may" => "all mail goes in clear text",
+        _ => "mail that must be encrypted is deferred, and other mail goes in clear text",
+    };
+    // The default of one names the other: what main.cf sets is said once.
+    let is_set = |name: &&&str| configuration.set.contains_key(**name);
+    let is_absent = |name: &&&str| {
+        let value = configuration.value(name).unwrap_or_default();
+        configuration.absent.iter().any(|path| value.split([',', ' ']).any(|word| word == path))
+    };
+    let absent = TLS_FILES.iter().filter(is_set).filter(is_absent).map(|name| {
+        let value = configuration.value(name).unwrap_or_default();
+        let text =
+            format!("{name} is {value}, which is not there: Postfix disables TLS, and {effect}");
+        let mut found = finding(configuration, "tls-file-absent", Severity::Critical, text);
+        let bundle = "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
+        let setting =
+            if name.ends_with("CAfile") { bundle.to_owned() } else { format!("{name} =") };
+        found.lines.push(edit(configuration, &setting));
+        found
+    });
+    absent.collect()
+}
+
+/// A table that cannot be opened defers all mail.
+fn absent_tables(configuration: &Configuration) -> Vec<EgressFinding> {
+    let tables = configuration.policy_tables().into_iter();
+    let absent = tables.filter(|table| configuration.absent.contains(&table.file)).map(|table| {
+        let Table { typed, file, is_compiled } = table;
+        let text = format!(
+            "smtp_tls_policy_maps names {typed}, and {file} is not there: Postfix defers all mail"
+        );
+        let mut found = finding(configuration, "policy-map-absent", Severity::Critical, text);
+        if is_compiled {
+            found.lines.push(format!("postmap {typed}"));
+        }
+        found
+    });
+    absent.collect()
 }
 
 fn policy_maps(configuration: &Configuration) -> Option<EgressFinding> {
@@ -318,6 +367,35 @@ mod tests {
                 setting.map(|setting| format!("postconf -e '{setting}'")).into_iter().collect();
             assert_eq!(only(main, ""), (id.to_owned(), severity, lines), "{main}");
         }
+    }
+
+    #[test]
+    fn files_that_are_not_there_are_named_once_each() {
+        let main = "smtp_tls_security_level = may\nsmtp_tls_loglevel = 1\n\
+            smtp_tls_cert_file = /etc/cert.pem\nsmtp_tls_CAfile = /etc/ca.pem\n\
+            smtp_tls_policy_maps = hash:/etc/tls, texthash:/etc/more, socketmap:inet:x:1:y";
+        let mut configuration = Configuration {
+            set: parameters(main),
+            effective: parameters(&format!("{main}\nsmtp_tls_key_file = /etc/cert.pem")),
+            ..Configuration::default()
+        };
+        let all = ["/etc/ca.pem", "/etc/cert.pem", "/etc/cert.pem", "/etc/tls.db", "/etc/more"];
+        assert_eq!(configuration.files(), all);
+        configuration.absent = configuration.files();
+        let found = findings(&configuration, &[]).into_iter();
+        let graves = found.filter(|one| one.severity == Severity::Critical);
+        let graves: Vec<_> = graves.map(|one| (one.id, one.lines)).collect();
+        let file =
+            |line: &str| ("tls-file-absent".to_owned(), vec![format!("postconf -e '{line}'")]);
+        let map = |lines| ("policy-map-absent".to_owned(), lines);
+        let bundle = "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
+        let expected = [
+            file(bundle),
+            file("smtp_tls_cert_file ="),
+            map(vec!["postmap hash:/etc/tls".to_owned()]),
+            map(vec![]),
+        ];
+        assert_eq!(graves, expected);
     }
 
     #[test]

@@ -80,6 +80,7 @@ fn report(sources: Vec<Source>) -> EgressReport {
         sources,
         postfix: Vec::new(),
         postfix_error: None,
+        not_read: Vec::new(),
         findings: Vec::new(),
     }
 }
@@ -226,6 +227,37 @@ fn an_address_behind_nat_is_known_by_what_destinations_see() {
     let unknown = vec![("public-address-unknown".to_owned(), Severity::Notice)];
     assert_eq!(found(vec![natted.clone()]), unknown);
     assert!(is_undetermined(&report(vec![natted])));
+}
+
+#[test]
+fn what_the_user_says_of_nat_is_held_against_what_destinations_see() {
+    let mut natted = Source { public: "203.0.113.7".parse().ok(), ..source("10.0.0.5") };
+    assert_eq!(found(vec![natted.clone()]), [("behind-nat".to_owned(), Severity::Notice)]);
+    natted.destinations[0].client_address_seen = vec!["198.51.100.7".to_owned()];
+    let differs = ("public-address-differs".to_owned(), Severity::Warning);
+    assert_eq!(found(vec![natted]), [differs]);
+    let unasked = Source { public: None, destinations: Vec::new(), ..source("10.0.0.5") };
+    let unknown = ("public-address-unknown".to_owned(), Severity::Notice);
+    assert_eq!(found(vec![unasked]), [unknown], "also where no destination was asked");
+}
+
+#[test]
+fn behind_a_relay_the_way_to_it_counts_and_names_do_not() {
+    let mut report = report(vec![source(IPV4)]);
+    let configuration = postfix("relayhost = [relay.example.net]");
+    report.postfix = vec![configuration.describe()];
+    let found = |report: &EgressReport| -> Vec<(String, Severity)> {
+        let found = findings(report, std::slice::from_ref(&configuration), &[]).into_iter();
+        found.map(|one| (one.id, one.severity)).collect()
+    };
+    let relay = ("relayhost-set".to_owned(), Severity::Notice);
+    assert_eq!(found(&report), [relay.clone()]);
+    report.sources[0].reverse = Some(names(&[]));
+    let nameless = ("no-reverse-dns".to_owned(), Severity::Notice);
+    assert_eq!(found(&report), [relay.clone(), nameless.clone()]);
+    report.sources[0].destinations = vec![silent("[relay.example.net]")];
+    let unreached = ("relay-unreachable".to_owned(), Severity::Critical);
+    assert_eq!(found(&report), [relay, unreached, nameless]);
 }
 
 fn postfix(main: &str) -> Configuration {

@@ -9,7 +9,8 @@ use crate::model::verdict::{Confidence, Place, Status};
 use super::catalogue::CATALOGUE;
 
 /// Everything that may be claimed.
-pub const CLAIMS: Catalogue = Catalogue { meanings: MEANINGS, claims: GROUNDS, entries: CATALOGUE };
+pub const CLAIMS: Catalogue =
+    Catalogue { meanings: MEANINGS, claims: GROUNDS, families: CATALOGUE };
 
 const fn meaning(status: Status, means: &'static str, never: &'static str) -> Meaning {
     Meaning { status, means, never }
@@ -93,6 +94,9 @@ const MEANINGS: &[Meaning] = &[
 const ANYWHERE: &[Place] =
     &[Place::NearVantage, Place::NearDestination, Place::FamilyPath, Place::Node];
 
+/// Both ends of an address are known to be in order.
+const BY_PATH: &[Place] = &[Place::NearVantage, Place::NearDestination, Place::FamilyPath];
+
 /// Which of an address's views is worse off.
 const BY_VIEW: &[Place] = &[Place::NearVantage, Place::FamilyPath];
 
@@ -118,7 +122,8 @@ const GROUNDS: &[Ground] = &[
         PROVEN,
         "(a) promises of two destinations with different operators (the target and a control or \
          another target of the run, or two hosts of the target) are denied over this path and kept over another in the same \
-         run, steady over repeats at the target; here by no offer or a refusal of the command",
+         hour, steady over repeats at the target, no control and no other promise being clean on this path; here by \
+         no offer or a refusal of the command",
         ON_A_PATH,
     ),
     ground(
@@ -131,8 +136,8 @@ const GROUNDS: &[Ground] = &[
         Status::Stripped,
         CORROBORATED,
         "a promise is denied over this path at every address of every host that made one, and \
-         kept over another at every address of its host, steady over repeats; here by no offer or \
-         a refusal of the command",
+         another vantage point or source sees the same addresses keep it in the same hour, steady \
+         over repeats; here by no offer or a refusal of the command",
         ON_A_PATH,
     ),
     ground(
@@ -145,15 +150,15 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Stripped,
         SUSPECTED,
-        "a promise denied over this path and kept over another, by no offer or a refusal, without \
-         repeats that agree",
+        "a promise denied over this path and kept over another, by no offer or a refusal: over the \
+         other family, where a second machine may break the host's promise; at another time or to \
+         another EHLO name; or without repeats that agree",
         ON_A_PATH,
     ),
     ground(
         Status::Intercepted,
         SUSPECTED,
-        "a promise denied over this path and kept over another, by a foreign key, without repeats \
-         that agree",
+        "the same, by a foreign key, or in fewer sessions",
         ON_A_PATH,
     ),
     ground(
@@ -178,14 +183,14 @@ const GROUNDS: &[Ground] = &[
         "(e) the transcripts of both ends of a session with a mirror: TLS was completed with another \
          certificate than the one that the mirror presents, without proof of its key, or at the \
          mirror's end alone",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Stripped,
         PROVEN,
         "(e) the same: bytes were changed, taken out or put in on the way, and the mirror's offer or \
          TLS did not come about",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Intercepted,
@@ -193,28 +198,28 @@ const GROUNDS: &[Ground] = &[
         "a 220 greeting at the address of a mirror in every session, two at least, while the mirror, \
          whose record is complete, had none of them, and from another view that address and port lead \
          to it",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Intercepted,
         SUSPECTED,
         "the same in one session, or not in all; or where only another port of that address is known \
          to lead to the mirror",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Stripped,
         CORROBORATED,
         "every session with an address of a mirror, two at least, was cut off at STARTTLS or in the \
          handshake, and neither end did it; not where our ClientHello arrived and silence followed",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Stripped,
         SUSPECTED,
         "the same in one session, of one; or by silence after our ClientHello arrived, as on a path \
          that loses large packets",
-        ANYWHERE,
+        BY_PATH,
     ),
     ground(
         Status::Stripped,
@@ -234,20 +239,22 @@ const GROUNDS: &[Ground] = &[
         PROVEN,
         "(c) at the same address: offered at one vantage point or source, hidden but accepted at \
          another with the same proven key, steady over repeats on both sides, and controls of two \
-         other operators, none being clean there, hidden in the same way at that view and not at the other",
+         other operators, none being clean there, hidden in the same way at that view and not at the other, in the same hour",
         BY_VIEW,
     ),
     ground(
         Status::Stripped,
         CORROBORATED,
         "at the same address: STARTTLS works at one vantage point or source and does not at another, in a \
-         way that a path can cause and by more than silence in handshakes, steady over repeats on both sides",
+         way that a path can cause and by more than silence in handshakes, steady over repeats on both sides, \
+         in the same hour and with the same EHLO name",
         BY_VIEW,
     ),
     ground(
         Status::Stripped,
         SUSPECTED,
-        "the same, without repeats that agree, or by silence in handshakes",
+        "the same, without repeats that agree, or by silence in handshakes; by 454 or an alert, as one \
+         node's dead key has it; at another time, when the server may have been another; to another EHLO name",
         BY_VIEW,
     ),
     ground(
@@ -255,10 +262,17 @@ const GROUNDS: &[Ground] = &[
         CORROBORATED,
         "at the same address: one vantage point or source meets one key that no trusted issuer \
          vouches for, another meets one other key that is trusted, in three sessions that agree \
-         on each side",
+         on each side and in the same hour, and at a control the two meet such a difference too, \
+         none being trusted there over that family",
+        &[Place::NearVantage],
+    ),
+    ground(
+        Status::Intercepted,
+        SUSPECTED,
+        "the same without such a control, as where each client is led to its own node of a farm; in \
+         fewer sessions; or at another time, after a renewal",
         BY_VIEW,
     ),
-    ground(Status::Intercepted, SUSPECTED, "the same, in fewer sessions", BY_VIEW),
     ground(
         Status::Stripped,
         CORROBORATED,

@@ -13,8 +13,15 @@ pub struct Catalogue {
     pub meanings: &'static [Meaning],
     /// What each claim rests on.
     pub claims: &'static [Ground],
-    /// Every kind of finding.
-    pub entries: &'static [Entry],
+    /// Every kind of finding, a table a family.
+    pub families: &'static [&'static [Entry]],
+}
+
+impl Catalogue {
+    /// Every kind of finding, in the order of its family.
+    pub fn entries(&self) -> impl Iterator<Item = &'static Entry> + use<> {
+        self.families.iter().copied().flatten()
+    }
 }
 
 /// What a verdict's word means.

@@ -41,6 +41,9 @@ pub struct EgressReport {
     pub postfix: Vec<PostfixInstance>,
     /// Why Postfix could not be read; `None` where it was, or where there is none.
     pub postfix_error: Option<String>,
+    /// Other mail servers that are installed, whose settings are not read.
+    #[serde(default)]
+    pub not_read: Vec<String>,
     /// What is wrong, the gravest first.
     pub findings: Vec<EgressFinding>,
 }
@@ -61,8 +64,8 @@ pub struct Source {
     pub temporary: Option<bool>,
     /// Whether there is a route from it to the internet.
     pub routed: bool,
-    /// The address by which others know it: itself, or behind NAT what the
-    /// destinations say that they see; `None` where nobody says.
+    /// The address by which others know it: itself, or behind NAT what the user says,
+    /// or what the destinations say that they see; `None` where nobody says.
     pub public: Option<IpAddr>,
     /// What each destination showed from here.
     pub destinations: Vec<DestinationView>,

@@ -111,18 +111,22 @@ pub struct Route {
 impl Route {
     /// The route of a target that needs no DNS at all: an address.
     pub fn of_address(target: &Target, vantage: &str) -> Option<Self> {
-        let TargetKind::Address { ip, .. } = target.kind else { return None };
-        let (ipv4, ipv6) = match ip {
-            IpAddr::V4(ip) => (vec![ip], vec![]),
-            IpAddr::V6(ip) => (vec![], vec![ip]),
-        };
+        match target.kind {
+            TargetKind::Address { ip, .. } => Self::of_addresses(&[ip], vantage),
+            TargetKind::Domain(_) | TargetKind::Host { .. } => None,
+        }
+    }
+
+    /// The route of one machine at these addresses, named after the first of them;
+    /// `None` where there is none.
+    pub fn of_addresses(addresses: &[IpAddr], vantage: &str) -> Option<Self> {
         let exchange = Exchange {
-            host: ip.to_string(),
+            host: addresses.first()?.to_string(),
             preference: None,
             cname: Vec::new(),
             cname_dnssec: None,
-            ipv4: AddressAnswer::named(ipv4),
-            ipv6: AddressAnswer::named(ipv6),
+            ipv4: AddressAnswer::named(addresses.iter().filter_map(ipv4).collect()),
+            ipv6: AddressAnswer::named(addresses.iter().filter_map(ipv6).collect()),
             tlsa: None,
         };
         Some(Self {
@@ -135,6 +139,20 @@ impl Route {
             null_mx_beside_others: false,
             exchanges: vec![exchange],
         })
+    }
+}
+
+fn ipv4(ip: &IpAddr) -> Option<Ipv4Addr> {
+    match ip {
+        IpAddr::V4(ip) => Some(*ip),
+        IpAddr::V6(_) => None,
+    }
+}
+
+fn ipv6(ip: &IpAddr) -> Option<Ipv6Addr> {
+    match ip {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => Some(*ip),
     }
 }
 

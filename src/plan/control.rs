@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use super::first::{Breadth, Intent, first_probes};
 pub use crate::model::operator::BUILT_IN_CONTROLS;
-use crate::model::probe::{Family, Probe, Role};
+use crate::model::probe::{Probe, Role};
 use crate::model::report::Families;
-use crate::model::route::{AddressAnswer, Dnssec, Exchange, Route, RouteKind};
+use crate::model::route::Route;
 use crate::model::target::{Target, TargetKind};
 
 /// Controls that have to have been measured before no further one is asked.
@@ -37,35 +37,7 @@ pub fn control_probes(
 /// control's: silence is what is expected of it.
 pub fn canary(addresses: &[IpAddr], vantage: &str) -> Option<(Target, Route)> {
     let first = *addresses.first()?;
-    let pick =
-        |wanted: Family| addresses.iter().copied().filter(move |ip| Family::of(*ip) == wanted);
-    let ipv4 = pick(Family::Ipv4).filter_map(|ip| match ip {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
-    });
-    let ipv6 = pick(Family::Ipv6).filter_map(|ip| match ip {
-        IpAddr::V6(ip) => Some(ip),
-        IpAddr::V4(_) => None,
-    });
-    let exchange = Exchange {
-        host: first.to_string(),
-        preference: None,
-        cname: Vec::new(),
-        cname_dnssec: None,
-        ipv4: AddressAnswer::named(ipv4.collect()),
-        ipv6: AddressAnswer::named(ipv6.collect()),
-        tlsa: None,
-    };
-    let route = Route {
-        vantage: vantage.to_owned(),
-        kind: RouteKind::Address,
-        dnssec: Dnssec::Indeterminate,
-        error: None,
-        error_detail: None,
-        cname: Vec::new(),
-        null_mx_beside_others: false,
-        exchanges: vec![exchange],
-    };
+    let route = Route::of_addresses(addresses, vantage)?;
     let target = Target {
         input: first.to_string(),
         kind: TargetKind::Address { ip: first, port: None },

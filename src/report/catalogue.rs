@@ -31,7 +31,7 @@ pub fn findings(catalogue: &Catalogue) -> String {
          | finding | severity | what must be seen | could also be | what to do | see |\n\
          |---|---|---|---|---|---|\n",
     );
-    catalogue.entries.iter().for_each(|entry| push_entry(&mut text, entry));
+    catalogue.entries().for_each(|entry| push_entry(&mut text, entry));
     text
 }
 

@@ -83,7 +83,7 @@ impl Turns {
     }
 }
 
-/// Serves one client until its stream ends.
+/// Serves one client until either stream ends.
 ///
 /// # Errors
 /// The client's stream broke, or it sent a line that is too long. Whatever else it
@@ -102,7 +102,12 @@ where
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
     let mut work = JoinSet::new();
     let ended = loop {
-        let line = match wire::line(&mut from, LONGEST_REQUEST).await {
+        let line = tokio::select! {
+            line = wire::line(&mut from, LONGEST_REQUEST) => line,
+            // Nobody hears the answers, whoever may still be asking.
+            () = lines.closed() => break Ok(()),
+        };
+        let line = match line {
             Ok(Some(line)) => line,
             Ok(None) => break Ok(()),
             Err(LineError::Io(error)) => break Err(error),

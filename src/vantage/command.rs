@@ -37,6 +37,15 @@ const RESOLVE_PATIENCE: Duration = Duration::from_mins(1);
 /// How long the answer to a small question may take.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Bytes of a line that a message quotes.
+const EXCERPT: usize = 80;
+
+/// Characters that are kept of what an agent says of itself, or of why it refuses.
+const MOST_WORDS: usize = 300;
+
+/// Addresses of its own that an agent is believed to have.
+const MOST_SOURCES: usize = 16;
+
 /// How often an agent that is being waited for is asked a small question, to tell one
 /// that works from one that hangs.
 const PULSE: Duration = Duration::from_secs(5);
@@ -130,7 +139,7 @@ impl Agent {
             }
         };
         if hello.protocol != PROTOCOL {
-            return Err(Fault::Protocol { found: hello.protocol });
+            return Err(Fault::Protocol { found: shortened(&hello.protocol) });
         }
         let (line, queue) = Line::new();
         let line = Arc::new(line);
@@ -264,7 +273,7 @@ impl Line {
         let answered = answered.await;
         self.pending().remove(&id);
         match answered {
-            Ok(Some(Say::Refused(why))) => Err(Fault::Refused(why)),
+            Ok(Some(Say::Refused(why))) => Err(Fault::Refused(shortened(&why))),
             Ok(Some(say)) => Ok(say),
             Ok(None) => Err(self.fault().unwrap_or_else(|| Fault::Died(Ending::default()))),
             Err(_) => Err(self.failed(Fault::Hangs(patience.as_secs()))),
@@ -328,8 +337,22 @@ async fn hello(
 fn greeting(line: &[u8]) -> Option<Hello> {
     const BEGINNING: &[u8] = br#"{"hello":"#;
     let at = line.windows(BEGINNING.len()).position(|window| window == BEGINNING)?;
-    let Greeting { hello } = serde_json::from_slice(line.get(at..)?).ok()?;
+    let Greeting { mut hello } = serde_json::from_slice(line.get(at..)?).ok()?;
+    hello.tool = shortened(&hello.tool);
+    hello.sources.truncate(MOST_SOURCES);
     Some(hello)
+}
+
+/// What is wrong with a line that is no answer.
+fn garbage(line: &[u8]) -> Fault {
+    if serde_json::from_slice::<Request>(line).is_ok() {
+        return Fault::Garbage(
+            "it sends back what it is asked, as a terminal does: let it run without one (ssh -T; \
+             docker exec -i, not -it)"
+                .into(),
+        );
+    }
+    Fault::Garbage(format!("{:?}", excerpt(line)))
 }
 
 async fn write(mut queue: mpsc::UnboundedReceiver<Request>, mut to: ChildStdin) {
@@ -355,7 +378,7 @@ async fn listen(mut output: BufReader<ChildStdout>, mut complaints: Complaints, 
             Err(error) => break Fault::Garbage(error.to_string()),
         };
         let Ok(Answer { id, say }) = serde_json::from_slice(&said) else {
-            break Fault::Garbage(format!("{:?}", excerpt(&said)));
+            break garbage(&said);
         };
         // An answer that came too late is dropped.
         if let Some(waiting) = line.pending().get(&id) {
@@ -367,5 +390,10 @@ async fn listen(mut output: BufReader<ChildStdout>, mut complaints: Complaints, 
 
 /// The beginning of a line, for a message.
 fn excerpt(line: &[u8]) -> String {
-    String::from_utf8_lossy(line.get(..80).unwrap_or(line)).trim_end().to_owned()
+    String::from_utf8_lossy(line.get(..EXCERPT).unwrap_or(line)).trim_end().to_owned()
+}
+
+/// As much of an agent's words as a message or a report has room for.
+fn shortened(words: &str) -> String {
+    words.chars().take(MOST_WORDS).collect()
 }

@@ -427,7 +427,7 @@ mod tests {
             clock_offset_ms: Some(offset),
             complete_since: Some(Timestamp::UNIX_EPOCH),
             endpoint: None,
-            channel_is_shared: None,
+            channel_is_shared: Some(true),
             compared: Vec::new(),
             sessions: Some(sessions.iter().map(session).collect()),
         }

@@ -39,9 +39,9 @@ pub struct VantagePoint {
 /// Who observes.
 pub enum Observer {
     /// This process.
-    Local(Local),
+    Local(Box<Local>),
     /// An agent behind a command.
-    Command(command::Agent),
+    Command(Box<command::Agent>),
     /// This process through a SOCKS5 proxy, which is only handed addresses.
     Socks5(Proxy),
     /// An agent that never began, and why: the others look all the same.
@@ -51,7 +51,7 @@ pub enum Observer {
 impl VantagePoint {
     /// This process.
     pub fn here(local: Local) -> Self {
-        Self { id: LOCAL.to_owned(), observer: Observer::Local(local) }
+        Self { id: LOCAL.to_owned(), observer: Observer::Local(Box::new(local)) }
     }
 
     /// What kind it is, for the report.

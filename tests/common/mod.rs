@@ -88,7 +88,7 @@ pub(crate) enum Elsewhere {
 }
 
 impl Beside {
-    fn settings(&self) -> ControlSettings {
+    pub(crate) fn settings(&self) -> ControlSettings {
         ControlSettings {
             named: self.controls.iter().map(|name| name.parse().unwrap()).collect(),
             built_in: false,
@@ -143,7 +143,7 @@ async fn outcome_until(
             Elsewhere::Clean => running.clean_endpoints(),
             Elsewhere::Same => running.endpoints().clone(),
         };
-        let observer = Observer::Local(local(endpoints));
+        let observer = Observer::Local(Box::new(local(endpoints)));
         vantages.push(VantagePoint { id: ELSEWHERE.to_owned(), observer });
     }
     let names = [Some(EHLO_NAME), beside.second_name].into_iter().flatten();
@@ -172,7 +172,7 @@ async fn outcome_until(
     survey::run(survey, targets, events, stop).await
 }
 
-fn resolver(running: &Running) -> Resolver {
+pub(crate) fn resolver(running: &Running) -> Resolver {
     let anchor = running.trust_anchor().map(|text| TrustAnchor::parse(text).unwrap());
     let settings = ResolverSettings {
         servers: vec![running.resolver()],

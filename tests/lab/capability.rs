@@ -10,7 +10,7 @@ use std::process::Stdio;
 use crate::sandbox;
 
 /// Programs out of the tree that `.ci/lab-install` makes, or of this machine.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 16] = [
     "knotd",
     "keymgr",
     "kdig",
@@ -22,6 +22,11 @@ const PROGRAMS: [&str; 11] = [
     "smtpd",
     "nginx",
     "curl",
+    "ssh",
+    "sshd",
+    "ssh-keygen",
+    "script",
+    "ss",
 ];
 
 /// What the sandbox will do, tried where it leaves no trace.

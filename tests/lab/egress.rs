@@ -58,9 +58,11 @@ type Trial = fn(&World) -> Result<()>;
 
 /// One trial a thing that is shown.
 pub(crate) fn plays() -> Vec<Play> {
-    let all: [(&str, Trial); 6] = [
+    let all: [(&str, Trial); 8] = [
         ("nothing is wrong with a sound Postfix", sound),
         ("each planted mistake is named, and mended by its lines", broken),
+        ("each mistake alone is named once, and mended by its lines", each),
+        ("a private address is known by what destinations see", natted),
         ("a transport in clear is named, and mended by its line", transport),
         ("port 25 is closed at one family only", closed),
         ("SPF that loops, and SPF that is not there", policies),
@@ -110,6 +112,7 @@ fn sound(world: &World) -> Result<()> {
         let ehlo = source.ehlo.as_ref().context("no EHLO name")?;
         ensure!((ehlo.name.as_str(), ehlo.resolves) == (HELO, Some(true)), "{outcome}");
         for view in &source.destinations {
+            ensure!(view.observations.len() == 1, "one session is enough\n{outcome}");
             ensure!(view.postfix == ["tls"] && view.reached > 0, "{outcome}");
             ensure!(view.tls.iter().all(|tls| tls.starts_with("TLSv1.3 ")), "{outcome}");
         }
@@ -179,6 +182,85 @@ fn transport(world: &World) -> Result<()> {
     type_lines(&report)?;
     let (outcome, report) = measured(world, &words)?;
     expect(&outcome, &report, 0, &[])
+}
+
+/// A mistake in main.cf beside what is sound, its finding, and what is a fact after
+/// its lines were typed.
+const MISTAKES: [(&str, &str, &[&str]); 12] = [
+    ("smtp_tls_security_level =\nsmtpd_use_tls = yes", "tls-level-empty", &[]),
+    ("smtp_tls_security_level = none", "tls-level-none", &[]),
+    ("smtp_tls_security_level =\nsmtp_use_tls = yes", "tls-level-obsolete", &[]),
+    ("smtp_tls_security_level = yes", "tls-level-invalid", &[]),
+    ("smtp_dns_support_level = enabled", "dane-without-dnssec", &[]),
+    ("smtp_host_lookup = native", "dane-without-dnssec", &[]),
+    ("smtp_tls_security_level = secure", "no-ca", &[]),
+    ("smtp_tls_CAfile = /nonexistent/ca.pem", "tls-file-absent", &[]),
+    ("smtp_tls_loglevel = 0", "tls-loglevel-zero", &[]),
+    ("mine = 203.0.113.99\nsmtp_bind_address = $mine", "bind-address-not-ours", &[]),
+    ("smtp_bind_address6 = 2001:db8::99", "bind-address-not-ours", &[]),
+    ("relayhost = [relay.egress.test]", "relayhost-set", &["relayhost-set"]),
+];
+
+/// Only Postfix's settings: no destination is asked, so that nothing else is known.
+fn each(world: &World) -> Result<()> {
+    // What is expanded is sound too.
+    let variable = "of_mine = dane\nsmtp_tls_security_level = $of_mine";
+    for (place, (main, id, left)) in
+        [(variable, "", [].as_slice())].into_iter().chain(MISTAKES).enumerate()
+    {
+        let main = format!("{SOUND}{main}\n");
+        let name = format!("egress-alone-{place}");
+        let folder = configured(&name, &main, "")?.display().to_string();
+        let words = ["--source", IPV4, "--no-controls", "--postfix-config", &folder];
+        let (outcome, report) = measured(world, &words)?;
+        let ids: Vec<&str> = report.findings.iter().map(|one| one.id.as_str()).collect();
+        let expected = if id.is_empty() { vec![] } else { vec![id] };
+        ensure!(ids == expected, "{main}: {ids:?}\n{outcome}");
+        type_lines(&report)?;
+        let (outcome, report) = measured(world, &words)?;
+        let ids: Vec<&str> = report.findings.iter().map(|one| one.id.as_str()).collect();
+        ensure!(ids == left, "{main}, mended: {ids:?}\n{outcome}");
+    }
+    Ok(())
+}
+
+/// The client translates its own private address, as a provider's network does.
+fn natted(world: &World) -> Result<()> {
+    const PRIVATE: &str = "10.9.8.7";
+    let interface = format!("{PRIVATE}/32");
+    let address = |word| {
+        process::run(process::command(CLIENT, "ip").args(["addr", word, &interface, "dev", "lo"]))
+    };
+    let nft = |ruleset: &str| process::run(process::command(CLIENT, "nft").arg(ruleset));
+    address("add")?;
+    let rule = format!(
+        "table ip egress {{ chain out {{ type nat hook postrouting priority 100; \
+         ip saddr {PRIVATE} snat to {IPV4}; }}\n}}\n"
+    );
+    let folder = configured("egress-natted", SOUND, "")?.display().to_string();
+    let postfix = ["--source", PRIVATE, "--from", FROM, "--postfix-config", &folder];
+    let seen = nft(&rule).and_then(|_| {
+        let asked = measured(world, &[postfix.as_slice(), &["--control", "exim.test"]].concat())?;
+        let silent = measured(world, &[postfix.as_slice(), &["--no-controls"]].concat())?;
+        let typed = ["--no-controls", "--public", IPV4];
+        let typed = measured(world, &[postfix.as_slice(), &typed].concat())?;
+        Ok([asked, silent, typed])
+    });
+    nft("delete table ip egress")?;
+    address("del")?;
+    let [(asked, first), (silent, second), (typed, third)] = seen?;
+    expect(&asked, &first, 0, &["behind-nat@10.9.8.7"])?;
+    expect(&silent, &second, 3, &["public-address-unknown@10.9.8.7"])?;
+    expect(&typed, &third, 3, &["behind-nat@10.9.8.7"])?;
+    for (outcome, report) in [(&asked, &first), (&typed, &third)] {
+        let source = report.sources.first().context("no source")?;
+        ensure!(source.public.map(|ip| ip.to_string()).as_deref() == Some(IPV4), "{outcome}");
+        let spf = source.spf.as_ref().map(|spf| spf.result);
+        ensure!(spf == Some(SpfResult::Pass), "{outcome}");
+        let resolves = source.ehlo.as_ref().and_then(|ehlo| ehlo.resolves);
+        ensure!(resolves == Some(true), "{outcome}");
+    }
+    Ok(())
 }
 
 /// A route back that is not there: nothing answers over IPv6.

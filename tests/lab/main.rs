@@ -17,6 +17,7 @@ mod forwarder;
 mod injection;
 mod innocent;
 mod levels;
+mod lies;
 mod middlebox;
 mod mirror;
 #[path = "../common/mirror_table.rs"]
@@ -31,6 +32,7 @@ mod range;
 mod sandbox;
 mod scenarios;
 mod shard;
+mod ssh;
 mod sts;
 mod topology;
 mod vantages;

@@ -1,10 +1,11 @@
 //! The box: redirection in a router, and this binary run again as the box.
 //!
 //! It stands in `isp`, before the client alone, or at the destination's edge, in
-//! `core`, before every vantage point. nftables redirects connections to port 25
-//! of the chosen addresses; the box asks the kernel where each was going and dials
-//! on with the client's own address, so that the server sees, and echoes, what it
-//! would see without a box.
+//! `core`, before every vantage point. nftables hands connections to port 25 of the
+//! chosen addresses to the box, which is for the client the address that it asked
+//! for (`tproxy`), and dials on with the client's own address, so that the server
+//! sees, and echoes, what it would see without a box. No connection is tracked: an
+//! entry left by one box could misdirect a connection past the next.
 //!
 //! Owns redirection, counting and dialling. Refuses to know what is done to a
 //! conversation: `mxray::sim::middlebox` does that.
@@ -23,7 +24,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::process::{self, Daemon};
@@ -31,15 +32,14 @@ use crate::topology::{self, CLEAN, CLIENT, CORE, ISP, MX};
 
 /// The first argument of this binary when it is the box.
 pub(crate) const ARGUMENT: &str = "--middlebox";
-/// Where connections are redirected to.
+/// Where the box listens.
 const PORT: u16 = 2525;
 /// What the box says when it listens.
 const READY: &str = "ready";
-/// Local ports of the box, apart from the client's, whose address it borrows: a
-/// connection from the same port to the same server would meet the client's own
-/// in the connection table.
+/// Local ports of the box, apart from the client's, whose address it borrows: two
+/// connections from the same port to the same server would be one.
 const PORTS: &str = "net.ipv4.ip_local_port_range=20000 29999";
-/// Sends answers to the borrowed address to the box instead of the client.
+/// Gives the box what is for the addresses that it borrows.
 const WAY_BACK: [&str; 4] = [
     "rule add fwmark 1 lookup 100",
     "route add local 0.0.0.0/0 dev lo table 100",
@@ -167,10 +167,13 @@ fn redirect(taken: Taken<'_>) -> Result<()> {
             [] => String::new(),
             own => format!("{family} saddr {{ {} }} ", own.join(", ")),
         };
-        format!(
-            "iifname {{ {inward} }} {from}{family} daddr {{ {} }} tcp dport 25 \
-             counter name redirected redirect to :{PORT}",
+        let taken = format!(
+            "iifname {{ {inward} }} {from}{family} daddr {{ {} }} tcp dport 25",
             to.join(", ")
+        );
+        format!(
+            "{taken} tcp flags & (syn | ack) == syn counter name redirected\n\
+             {taken} tproxy {family} to :{PORT} meta mark set 1 accept"
         )
     });
     let ruleset = format!(
@@ -206,7 +209,8 @@ async fn serve(behaviour: Behaviour, ca: &Path) -> Result<()> {
         };
         let middlebox = Arc::clone(&middlebox);
         tokio::spawn(async move {
-            let upstream = original_destination(&client).map(|to| dial(from.ip(), to));
+            // What the client asked for is the box's own end.
+            let upstream = client.local_addr().map(|to| dial(from.ip(), to));
             let upstream = async move { upstream?.await };
             if let Err(error) = middlebox.serve(client, upstream).await {
                 // Said for a failure's log only.
@@ -218,6 +222,7 @@ async fn serve(behaviour: Behaviour, ca: &Path) -> Result<()> {
 
 fn listener(domain: Domain, any: IpAddr) -> Result<TcpListener> {
     let socket = Socket::new(domain, Type::STREAM, None)?;
+    set_transparent(&socket, any)?;
     if domain == Domain::IPV6 {
         socket.set_only_v6(true)?;
     }
@@ -228,23 +233,18 @@ fn listener(domain: Domain, any: IpAddr) -> Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into())?)
 }
 
-fn original_destination(client: &TcpStream) -> io::Result<SocketAddr> {
-    let socket = SockRef::from(client);
-    let address = if client.local_addr()?.is_ipv4() {
-        socket.original_dst_v4()?
-    } else {
-        socket.original_dst_v6()?
-    };
-    address.as_socket().ok_or_else(|| io::Error::other("the destination is no IP address"))
+/// Allows addresses that are not this machine's.
+fn set_transparent(socket: &Socket, ip: IpAddr) -> io::Result<()> {
+    match ip {
+        IpAddr::V4(_) => socket.set_ip_transparent_v4(true),
+        IpAddr::V6(_) => socket.set_ip_transparent_v6(true),
+    }
 }
 
-/// Connects with an address that is not this machine's (`IP_TRANSPARENT`).
+/// Connects with the client's address.
 async fn dial(source: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
-    match source {
-        IpAddr::V4(_) => socket.set_ip_transparent_v4(true)?,
-        IpAddr::V6(_) => socket.set_ip_transparent_v6(true)?,
-    }
+    set_transparent(&socket, source)?;
     socket.bind(&SocketAddr::new(source, 0).into())?;
     socket.set_nonblocking(true)?;
     TcpSocket::from_std_stream(socket.into()).connect(to).await

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::sandbox;
 
 /// The longest that a command may take, in seconds, as `timeout` spells it.
-const COMMAND_SECONDS: &str = "60";
+const COMMAND_SECONDS: &str = "120";
 /// The longest that a daemon may take to serve.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_mins(1);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Lines of a log that a failure shows.
@@ -53,12 +53,22 @@ impl fmt::Display for Outcome {
 pub(crate) fn observe(command: &mut Command) -> Result<Outcome> {
     let line = spelled(command);
     let output = command.output().with_context(|| format!("cannot start: {line}"))?;
-    Ok(Outcome {
+    Ok(outcome(line, output))
+}
+
+/// Waits for the end of one that was started with its output piped.
+pub(crate) fn ended(child: Child) -> Result<Outcome> {
+    let line = format!("process {}", child.id());
+    Ok(outcome(line, child.wait_with_output()?))
+}
+
+fn outcome(line: String, output: Output) -> Outcome {
+    Outcome {
         line,
         status: output.status,
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    }
 }
 
 /// Runs to the end, and a failure of the command is an error; gives what it printed.
@@ -99,7 +109,7 @@ impl Daemon {
     }
 
     /// Waits until `serving` holds. A daemon that ends before, or takes longer
-    /// than 30 s, is an error that shows its log.
+    /// than a minute, is an error that shows its log.
     pub(crate) fn await_serving(
         &mut self,
         mut serving: impl FnMut(&str) -> Result<bool>,

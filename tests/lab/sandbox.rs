@@ -26,13 +26,14 @@ const INSIDE: &str = "MXRAY_LAB_INSIDE";
 /// Where `.ci/lab-install` unpacks what the lab runs, below the package's folder.
 const TREE: &str = "target/lab/tree";
 
-/// Users that the mail servers want, one number each for user and group.
-const USERS: [(&str, u32); 5] = [
+/// Users that the servers want, one number each for user and group.
+const USERS: [(&str, u32); 6] = [
     ("postfix", 8801),
     ("postdrop", 8802),
     ("Debian-exim", 8803),
     ("opensmtpd", 8804),
     ("opensmtpq", 8805),
+    ("sshd", 8806),
 ];
 
 /// A folder for the files of one part.
@@ -110,6 +111,23 @@ fn add_users() -> Result<()> {
     let groups = |(name, id)| format!("{name}:x:{id}:\n");
     append("/etc/passwd", &USERS.map(users))?;
     append("/etc/group", &USERS.map(groups))
+}
+
+/// Adds a user who may log in, with a folder of his own.
+pub(crate) fn add_account(name: &str, id: u32, home: &Path) -> Result<()> {
+    fs::create_dir_all(home)?;
+    let home = home.display();
+    append("/etc/passwd", &[format!("{name}:x:{id}:{id}::{home}:/bin/bash\n")])?;
+    append("/etc/group", &[format!("{name}:x:{id}:\n")])
+}
+
+/// Shows a file at another place too, whoever may enter the folders of its own.
+pub(crate) fn show(file: &Path, at: &Path) -> Result<()> {
+    if !at.exists() {
+        File::create(at)?;
+        mount(&["--bind", &file.display().to_string(), &at.display().to_string()])?;
+    }
+    Ok(())
 }
 
 /// Adds the lines whose first field is not there yet.

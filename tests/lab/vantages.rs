@@ -22,7 +22,7 @@ use crate::world::{Play, World};
 /// A domain whose IPv4 listener has no STARTTLS, and its addresses.
 const LISTENERS: (&str, [&str; 2]) = ("listeners.test", ["203.0.113.126", "2001:db8:203::126"]);
 
-/// One trial a box, a place and a choice of controls, and two that have a name.
+/// One trial a box, a place and a choice of controls, and those that have a name.
 /// Waiting for silence takes longest, so it begins first.
 pub(crate) fn plays() -> Vec<Play> {
     let mut cases: Vec<Case> = Behaviour::ALL
@@ -39,9 +39,11 @@ pub(crate) fn plays() -> Vec<Play> {
     let cleared = "vantages: an IPv4 listener that really lacks STARTTLS is cleared by the second";
     let both = "vantages: a path stripped over both families is not-offered from one, \
                 stripped from two";
-    let named: [Play; 2] = [
+    let once = "vantages: a saved report with one session at each address leaves a suspicion";
+    let named: [Play; 3] = [
         (cleared.to_owned(), Box::new(listener_is_cleared)),
         (both.to_owned(), Box::new(stripped_over_both)),
+        (once.to_owned(), Box::new(looked_once)),
     ];
     menu.chain(named).collect()
 }
@@ -76,11 +78,7 @@ impl Case {
     /// Each view by a run of its own, both runs compared, and both views in one run.
     fn play(self, world: &World) -> Result<()> {
         let placed = self.placed(world)?;
-        let asking = Asking {
-            domain: mta::POSTFIX.domain,
-            controls: self.controls == Controls::Asked,
-            second: if self.site == Site::OneSource { Second::Source } else { Second::Machine },
-        };
+        let asking = self.asking();
         let expected = ViewsTable::read().expected(self.site, self.controls, self.behaviour);
         let log = || placed.log();
         let mut counted = 0;
@@ -92,7 +90,7 @@ impl Case {
         };
         says(&asking.client(world)?, expected.one).with_context(log)?;
         is_on_path(true).context("from the client")?;
-        let second = asking.second(world)?;
+        let second = asking.second_twice(world)?;
         is_on_path(self.is_edge()).context("from the second view")?;
         if !self.is_edge() {
             says(&second, INTACT).context("a clean path")?;
@@ -101,6 +99,14 @@ impl Case {
         is_on_path(false).context("a comparison")?;
         says(&asking.together(world)?, expected.two).context("from two").with_context(log)?;
         is_on_path(true).context("from two")
+    }
+
+    fn asking(self) -> Asking {
+        Asking {
+            domain: mta::POSTFIX.domain,
+            controls: self.controls == Controls::Asked,
+            second: if self.site == Site::OneSource { Second::Source } else { Second::Machine },
+        }
     }
 
     /// Puts the box where the table has it.
@@ -143,7 +149,7 @@ fn listener_is_cleared(world: &World) -> Result<()> {
     for controls in [false, true] {
         let asking = Asking { domain, controls, second: Second::Machine };
         says(&asking.client(world)?, suspected)?;
-        says(&asking.second(world)?, suspected)?;
+        says(&asking.second_twice(world)?, suspected)?;
         says(&Asking::saved()?, cleared).context("saved")?;
         says(&asking.together(world)?, cleared).context("from two")?;
     }
@@ -163,4 +169,15 @@ fn stripped_over_both(world: &World) -> Result<()> {
         case.play(world)?;
     }
     Ok(())
+}
+
+/// Without a second look on the clean path nothing there is steady.
+fn looked_once(world: &World) -> Result<()> {
+    let behaviour = Behaviour::DropKeywordRefuse(Refusal::NotImplemented);
+    let case = Case { behaviour, site: Site::TargetBoth, controls: Controls::NotAsked };
+    let _placed = case.placed(world)?;
+    let asking = case.asking();
+    says(&asking.client(world)?, (Status::NotOffered, None, None))?;
+    says(&asking.second(world)?, INTACT)?;
+    says(&Asking::saved()?, (Status::Stripped, Some(Confidence::Suspected), None))
 }

@@ -17,6 +17,7 @@ use crate::egress;
 use crate::injection;
 use crate::innocent;
 use crate::levels::{self, Sender};
+use crate::lies;
 use crate::middlebox;
 use crate::mirror;
 use crate::mta::Servers;
@@ -27,6 +28,7 @@ use crate::process::{self, Daemon, Outcome};
 use crate::range;
 use crate::scenarios;
 use crate::shard;
+use crate::ssh;
 use crate::sts;
 use crate::topology::{self, CLEAN, CLIENT, RESOLVER};
 use crate::vantages::{self, References};
@@ -61,6 +63,7 @@ fn plays() -> Vec<Play> {
     let more = more.chain(mirror::plays());
     let closer = injection::plays().into_iter().chain(range::plays());
     let more = more.chain(egress::plays()).chain(innocent::plays()).chain(vantages::plays());
+    let more = more.chain(ssh::plays()).chain(lies::plays());
     premises.chain(closer).chain(scenarios).chain(more).collect()
 }
 
@@ -117,6 +120,7 @@ impl World {
         innocent::publish(&mut records);
         let references = References::issue(&authority).context("references")?;
         references.publish(&mut records);
+        lies::publish(&mut records);
         let dns = Dns::start(&records).context("dns")?;
         let listeners = dane.listeners()
             + &sts.listener()
@@ -150,12 +154,13 @@ impl World {
 
     /// The command of a second vantage point, with no box on its path.
     pub(crate) fn clean_agent(&self) -> String {
-        let program = env!("CARGO_BIN_EXE_mxray");
+        format!("ip netns exec {CLEAN} {} {}", env!("CARGO_BIN_EXE_mxray"), self.agent_words())
+    }
+
+    /// What the program is told there.
+    pub(crate) fn agent_words(&self) -> String {
         let anchor = self.dns.trust_anchor.display();
-        format!(
-            "ip netns exec {CLEAN} {program} agent --stdio --allow-special --resolver {RESOLVER} \
-             --trust-anchor {anchor}"
-        )
+        format!("agent --stdio --allow-special --resolver {RESOLVER} --trust-anchor {anchor}")
     }
 
     /// Runs a command of mxray that probes, at the client; gives what it did.
@@ -181,7 +186,8 @@ impl World {
         process::observe(mxray.arg("--trust-anchor").arg(&self.dns.trust_anchor))
     }
 
-    fn command(&self, namespace: &str, words: &[&str], resolver: &str) -> Command {
+    /// That command in a namespace, for whoever wants to start it himself.
+    pub(crate) fn command(&self, namespace: &str, words: &[&str], resolver: &str) -> Command {
         let mut mxray = process::command(namespace, env!("CARGO_BIN_EXE_mxray"));
         mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
         mxray.args(["--canary", "none"]);

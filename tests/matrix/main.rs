@@ -6,7 +6,8 @@
 //! 2. `world` surveys them, all rows once for all tests.
 //! 3. `score` compares, `page` keeps the result in docs/detection.md.
 //! 4. `properties` holds what is true of every row.
-//! 5. `views` has the menu once more, from two views, and `saved` from two reports.
+//! 5. `views` has the menu once more, from two views, `saved` from two reports, and
+//!    `innocent_views` what is innocent, from two and three.
 
 #![expect(clippy::unwrap_used, reason = "a pretend internet that does not start fails the test")]
 #![expect(clippy::indexing_slicing, reason = "a row that is not there fails the test")]
@@ -19,6 +20,7 @@ mod views_table;
 
 mod blocking;
 mod innocent;
+mod innocent_views;
 mod menu;
 mod page;
 mod promises;

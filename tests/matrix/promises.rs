@@ -138,7 +138,7 @@ fn keys() -> Vec<Row> {
     };
     let nodes = [Flaw::None, Flaw::SelfSigned, Flaw::None].map(|flaw| postfix(flaw).into());
     let farm = Script::Farm(nodes.to_vec());
-    let other = |status, why| Permitted::sure(status, Confidence::Corroborated, why);
+    let other = |status, why| Permitted::sure(status, Confidence::Suspected, why);
     vec![
         case("DANE, expired", dane(postfix(Flaw::Expired), Published::EveryKey), kept()),
         case("DANE, wrong name", dane(postfix(Flaw::WrongName), Published::EveryKey), kept()),
@@ -221,11 +221,7 @@ fn policies() -> Vec<Row> {
     let enforced = |internet| sts(internet, "enforce", HOST);
     let not_offered = || Permitted::plain(Status::NotOffered, "no promise binds");
     let doubted = |status| {
-        Permitted::sure(
-            status,
-            Confidence::Corroborated,
-            "a second machine breaks the host's promise",
-        )
+        Permitted::sure(status, Confidence::Suspected, "a second machine breaks the host's promise")
     };
     vec![
         case("MTA-STS, expired", enforced(all(postfix(Flaw::Expired))), policy_failed())

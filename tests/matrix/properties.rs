@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
+use mxray::model::finding::Severity;
 use mxray::model::observation::Observation;
 use mxray::model::policy::PolicyEvidence;
 use mxray::model::report::TargetReport;
@@ -15,6 +16,7 @@ use mxray::plan::budget;
 use mxray::sim::internet::Path;
 use mxray::sim::middlebox::{Behaviour, Scope};
 use mxray::sim::pki::{Flaw, TlsRange};
+use mxray::sim::published::Published;
 use mxray::sim::server::{Greeting, Profile, Software, Starttls};
 use mxray::smtp;
 use proptest::prelude::*;
@@ -23,12 +25,17 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use crate::common::HOST;
+use crate::innocent_views::{
+    Evidenced, OF_THE_PATH, Sight, Together, again, all_looked, led_to, sight,
+};
 use crate::page::line;
 use crate::promises::{By, promised};
 use crate::world::{Row, Seen, seen, surveyed, target, with_controls};
 
 /// Servers that chance makes.
 const GENERATED: usize = 40;
+/// Innocent worlds that chance makes, each from two or three views.
+const VIEWED: usize = 60;
 
 /// Findings that say that something took STARTTLS away.
 const STRIPPING: [&str; 6] = [
@@ -304,4 +311,113 @@ fn a_box_that_changes_nothing_raises_no_stripping_finding_over_any_server() {
         assert!(!matches!(status, Status::Stripped | Status::Intercepted), "{profile:#?}");
         assert_ne!(seen.report.verdict.confidence, Some(Confidence::Proven), "{profile:#?}");
     }
+}
+
+/// How a view differs from the one before it.
+#[derive(Clone, Debug)]
+enum Led {
+    /// It does not.
+    Alike,
+    /// It has no IPv6.
+    WithoutIpv6,
+    /// DNS leads it to other servers of the host.
+    Elsewhere(Box<Profile>),
+    /// It is turned away.
+    TurnedAway(u16),
+}
+
+fn leads() -> impl Strategy<Value = Vec<Led>> {
+    let led = prop_oneof![
+        Just(Led::Alike),
+        Just(Led::WithoutIpv6),
+        profiles().prop_map(|profile| Led::Elsewhere(Box::new(profile))),
+        select(vec![421, 450, 554]).prop_map(Led::TurnedAway),
+    ];
+    proptest::collection::vec(led, 1..3)
+}
+
+/// A server for everybody, with or without a promise that is kept or not, and what
+/// the views after the first have of it.
+fn views(profile: &Profile, leads: Vec<Led>, number: usize) -> Vec<Sight> {
+    let world = |last: u8, profile: Profile| {
+        let internet = led_to(last, profile);
+        match number % 3 {
+            0 => internet,
+            1 => internet.tlsa(HOST, Published::EveryKey),
+            _ => internet.tlsa(HOST, Published::OldKey),
+        }
+    };
+    let mut last = 11;
+    let mut sights = vec![sight(world(last, profile.clone()))];
+    for led in leads {
+        last += 1;
+        sights.push(match led {
+            Led::Alike => again(),
+            Led::WithoutIpv6 => again().without_ipv6(),
+            Led::Elsewhere(other) => sight(world(last, *other)),
+            Led::TurnedAway(code) => {
+                let greeting = Greeting { code, ..Greeting::default() };
+                sight(world(11, Profile { greeting, ..profile.clone() }))
+            }
+        });
+    }
+    sights
+}
+
+/// The same without what one vantage point was told and saw.
+fn without_view(evidence: &Evidence, vantage: &str) -> Evidence {
+    let mut less = evidence.clone();
+    less.routes.retain(|route| route.vantage != vantage);
+    less.observations.retain(|seen| seen.probe.vantage != vantage);
+    less
+}
+
+fn one_view_less(seen: &Evidenced) -> Vec<(String, TargetReport)> {
+    let context = Context { roots: &seen.roots, verify_name: None };
+    let vantages = seen.target.routes.iter().map(|route| route.vantage.clone());
+    let less = vantages.map(|vantage| {
+        let less = |evidence: &Evidence| without_view(evidence, &vantage);
+        let controls: Vec<Evidence> = seen.controls.iter().map(less).collect();
+        let report = judge::judge(&less(&seen.target), &controls, context);
+        (vantage, report)
+    });
+    less.collect()
+}
+
+#[test]
+fn nobody_is_blamed_for_any_innocent_world_from_any_views_and_one_view_less_is_no_surer() {
+    let mut runner = TestRunner::deterministic();
+    let mut made = Vec::new();
+    for number in 0..VIEWED {
+        let profile = profiles().new_tree(&mut runner).unwrap().current();
+        let leads = leads().new_tree(&mut runner).unwrap().current();
+        let together = if number % 2 == 0 { Together::Live } else { Together::Saved };
+        made.push((profile, leads, together));
+    }
+    let plans = made.iter().enumerate().map(|(number, (profile, leads, together))| {
+        (views(profile, leads.clone(), number), *together)
+    });
+    let all = all_looked(plans.collect());
+    let mut wrong = Vec::new();
+    for (number, (seen, world)) in all.iter().zip(&made).enumerate() {
+        let report = seen.judged();
+        let verdict = &report.verdict;
+        let grave = |found: &&mxray::model::finding::Finding| {
+            found.severity == Severity::Critical && OF_THE_PATH.contains(&found.id.as_str())
+        };
+        let alarm = report.findings.iter().find(grave);
+        if verdict.confidence > Some(Confidence::Suspected) || alarm.is_some() {
+            wrong.push(format!("{number}: {verdict:?} {alarm:?}\n{world:#?}"));
+        }
+        for (gone, less) in one_view_less(seen) {
+            // What everybody breaks is a fact, and goes before a suspicion.
+            let fact = verdict.confidence.is_none() && verdict.status == Status::PolicyFailed;
+            let suspicion = less.verdict.confidence == Some(Confidence::Suspected);
+            if less.verdict.confidence > verdict.confidence && !(fact && suspicion) {
+                let less = less.verdict;
+                wrong.push(format!("{number} without {gone}: {less:?}\n{verdict:?}\n{world:#?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}: {}", wrong.len(), wrong.join("\n"));
 }

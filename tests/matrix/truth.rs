@@ -109,12 +109,12 @@ pub(crate) fn permitted_with_promises(
             Proven,
             "(a) promises of two operators, denied here and kept over the other family",
         ),
+        _ if without.confidence == Some(Corroborated) => without,
         (Extent::Target, 1) => Permitted::sure(
             status,
-            Corroborated,
-            "a promise, denied here and kept over the other family",
+            Confidence::Suspected,
+            "a promise kept over the other family, and clean controls",
         ),
-        _ if without.confidence == Some(Corroborated) => without,
         _ => Permitted::plain(Status::PolicyFailed, "no path tried keeps the promise"),
     }
 }

@@ -12,6 +12,8 @@ use mxray::vantage::command::Agent;
 use mxray::vantage::fault::Fault;
 use mxray::vantage::wire::{Resolve, Wanted};
 
+use tokio::io::AsyncWriteExt as _;
+
 use crate::common::{DOMAIN, HOST, addresses};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_mxray");
@@ -178,6 +180,25 @@ async fn an_agent_that_hangs_is_told_from_one_that_works() {
     let fault = agent.observe(probe, &|_| {}).await.unwrap_err();
     assert_eq!(fault, Fault::Hangs(10));
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_agent_that_nobody_hears_ends() {
+    let mut agent = tokio::process::Command::new(AGENT)
+        .args(["agent", "--stdio"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut asks = agent.stdin.take().unwrap();
+    drop(agent.stdout.take());
+    let ended = tokio::time::timeout(Duration::from_secs(10), async {
+        // Its input stays open.
+        let _ = asks.write_all(b"{\"id\":1,\"ask\":\"clock\"}\n").await;
+        agent.wait().await
+    });
+    assert!(ended.await.is_ok_and(|ended| ended.is_ok()));
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ impl Stage {
     fn clean(&self) -> VantagePoint {
         let endpoints = HashMap::from([(SocketAddr::new(MIRROR, 25), self.direct)]);
         let dialler = Dialler::pretend(endpoints, vec![[192, 0, 2, 130].into()]);
-        let observer = Observer::Local(Local { resolver: None, dialler });
+        let observer = Observer::Local(Box::new(Local { resolver: None, dialler }));
         VantagePoint { id: "clean".to_owned(), observer }
     }
 

@@ -4,6 +4,7 @@
 //! instances are asked for. Only reads: every call is one of `-n`, `-x`, `-M`. Refuses
 //! to know what a setting means.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,22 @@ const MOST_PRINTED: u64 = 1 << 20;
 const MOST_INSTANCES: usize = 32;
 /// Where it is, beside `PATH`: users who are not root often lack these.
 const PLACES: [&str; 3] = ["postconf", "/usr/sbin/postconf", "/usr/local/sbin/postconf"];
+
+/// Programs of other mail servers, and whose they are.
+const OTHERS: [(&str, &str); 5] = [
+    ("/usr/sbin/exim4", "Exim"),
+    ("/usr/sbin/exim", "Exim"),
+    ("/usr/sbin/smtpctl", "OpenSMTPD"),
+    ("/usr/local/sbin/exim", "Exim"),
+    ("/usr/local/sbin/smtpctl", "OpenSMTPD"),
+];
+
+/// Other mail servers that are installed here, each once.
+pub(super) fn others() -> Vec<String> {
+    let there = OTHERS.iter().filter(|(path, _)| Path::new(path).exists());
+    let names: BTreeSet<&str> = there.map(|(_, name)| *name).collect();
+    names.into_iter().map(str::to_owned).collect()
+}
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -96,13 +113,18 @@ async fn instance(directory: Option<&str>) -> Result<Configuration, Fault> {
             String::new()
         })
     };
-    Ok(Configuration {
+    let mut configuration = Configuration {
         directory: directory.map(str::to_owned),
         set: parameters(&set),
         effective: parameters(&keep(effective)),
         services: services(&keep(master)),
+        absent: Vec::new(),
         problem: (!problems.is_empty()).then(|| problems.join("; ")),
-    })
+    };
+    // What may not be looked at is not absent.
+    let is_absent = |path: &String| matches!(Path::new(path).try_exists(), Ok(false));
+    configuration.absent = configuration.files().into_iter().filter(is_absent).collect();
+    Ok(configuration)
 }
 
 /// Runs it with these arguments; what it prints.

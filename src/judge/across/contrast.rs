@@ -128,7 +128,10 @@ fn lost(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     let steady = here.address.steady() && there.address.steady() && !here.address.falls_silent();
     // docs/detection.md §1: one node's dead key, unless controls have it as well.
     let declines = here.address.declines() && lost.is_empty();
-    let confidence = match steady && !declines && loose(here, there).is_empty() {
+    let confidence = match steady && !declines {
+        // Nothing that changes at a server leaves X's.
+        true if is_unmasked(here, there) => Confidence::Proven,
+        true if !loose(here, there).is_empty() => Confidence::Suspected,
         true if is_proof(here, there) => Confidence::Proven,
         true => Confidence::Corroborated,
         false => Confidence::Suspected,
@@ -140,13 +143,26 @@ fn lost(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     }
 }
 
-/// docs/detection.md §1 (b): what stands under a mask here, with STARTTLS accepted
-/// behind it, can be read there, at the same key. (c): hidden but accepted here,
-/// offered there, with the same proven key, and controls of different operators
-/// hidden in the same way. After HELO nothing is hidden: nothing can be offered.
-fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
+/// Hidden but accepted here, with the key that is proven there. After HELO nothing is
+/// hidden: nothing can be offered.
+fn is_same_server(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
     let (own, other) = (here.address, there.address);
-    let family = own.family();
+    own.hidden()
+        && own.standing == Standing::Secured
+        && !own.fell_to_helo()
+        && !own.keys().is_disjoint(&other.keys())
+}
+
+/// docs/detection.md §1 (b): what stands under a mask here, with STARTTLS accepted
+/// behind it, can be read there, at the same key.
+fn is_unmasked(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
+    is_same_server(here, there) && mask::decoded(here.address, std::slice::from_ref(there.address))
+}
+
+/// docs/detection.md §1 (c): hidden but accepted here, offered there, with the same
+/// proven key, and controls of different operators hidden in the same way.
+fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
+    let family = here.address.family();
     let hides = |control: &&Control<'_>| {
         let hidden = |address: &Address<'_>| {
             address.family() == family && address.hidden() && !address.offered()
@@ -157,12 +173,7 @@ fn is_proof(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
     };
     let controls = &here.side.scene.controls;
     let hiding: Vec<_> = controls.all.iter().filter(hides).collect();
-    let both = !controls.clean_on(family) && different_operators(&hiding) >= 2;
-    own.hidden()
-        && own.standing == Standing::Secured
-        && !own.fell_to_helo()
-        && !own.keys().is_disjoint(&other.keys())
-        && (both || mask::decoded(own, std::slice::from_ref(other)))
+    is_same_server(here, there) && !controls.clean_on(family) && different_operators(&hiding) >= 2
 }
 
 fn foreign(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {

@@ -89,12 +89,15 @@ fn of_addresses<A: Display + Ord + Copy>(
     let set = |answer: &AddressAnswer<A>| answer.addresses.iter().copied().collect::<BTreeSet<A>>();
     let (ours, theirs) = (set(left), set(right));
     let of = format!("the {kind} records of {host}");
+    let status = of_status(&of, left.dnssec, right.dnssec);
     let failed = [left.error, right.error].into_iter().flatten().any(|error| !error.is_denial());
     if ours != theirs && !failed {
         let words = |set: &BTreeSet<A>| if set.is_empty() { "none".into() } else { joined(set) };
-        return Some(format!("{of} are {}, and {}", words(&ours), words(&theirs)));
+        let told = format!("{of} are {}, and {}", words(&ours), words(&theirs));
+        // Which of them is forged is what their signatures tell.
+        return Some([Some(told), status].into_iter().flatten().collect::<Vec<_>>().join("; "));
     }
-    of_status(&of, left.dnssec, right.dnssec)
+    status
 }
 
 /// Where validation was not to be had, nothing is known.

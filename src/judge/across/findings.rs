@@ -116,6 +116,10 @@ fn is_overturned(across: &Across<'_, '_>, side: &Side<'_>, finding: &Finding) ->
         let claim = across.by_family(side, |_| true);
         return claim.is_some_and(|claim| claim.because.as_deref() == Some(EVERYWHERE));
     }
+    if finding.id == catalogue::PROMISE_DENIED.id {
+        let all = &across.whole.promises.contradictions;
+        return all.iter().all(|found| Some(&found.host) != finding.subject.host.as_ref());
+    }
     if finding.id != catalogue::STARTTLS_LOST_NEAR_VANTAGE.id {
         return false;
     }

@@ -94,6 +94,117 @@ fn an_end_that_is_missing_is_a_suspicion_once_and_no_proof_however_often() {
     assert!(once.findings.iter().all(|it| it.severity < crate::model::finding::Severity::Critical));
 }
 
+/// A session that came to its end, and was the same at both.
+fn whole_here() -> Vec<EventKind> {
+    let offer = [up(), heard(GREETING), said(EHLO), heard(KEYWORDS), said("QUIT\r\n")];
+    [&offer[..], &[over(Ended::ByUs)]].concat()
+}
+
+fn whole_there() -> Vec<EventKind> {
+    let offer = [said(GREETING), heard(EHLO), said(KEYWORDS), heard("QUIT\r\n")];
+    [&offer[..], &[over(Ended::ByUs)]].concat()
+}
+
+/// Sessions of ours, each with its recording of another id.
+fn several(pairs: Vec<(Vec<EventKind>, Vec<EventKind>)>) -> TargetReport {
+    let named = |kinds: Vec<EventKind>, id: &str| -> Vec<EventKind> {
+        let own = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(ID, id);
+        let renamed = |kind| match kind {
+            EventKind::Sent(bytes) => said(&own(&bytes)),
+            EventKind::Received(bytes) => heard(&own(&bytes)),
+            kind => kind,
+        };
+        kinds.into_iter().map(renamed).collect()
+    };
+    let ids = (0..pairs.len()).map(|number| format!("{number:016x}"));
+    let (ours, theirs) = pairs
+        .into_iter()
+        .zip(ids)
+        .map(|((ours, theirs), id)| (named(ours, &id), recorded(&id, named(theirs, &id))))
+        .unzip();
+    report(ours, theirs)
+}
+
+#[test]
+fn a_path_that_loses_packets_is_no_suspicion() {
+    let cut = || (cut_here(Ended::Timeout), cut_there(Ended::Timeout));
+    let whole = || (whole_here(), whole_there());
+    let by_mirror = |report: &TargetReport| report.verdict.because.as_deref() == Some(MIRROR);
+    // Each time at STARTTLS: a box does that.
+    let each = several(vec![cut(), cut()]);
+    assert_eq!(outcomes(&each), [MirrorOutcome::CutOff; 2]);
+    assert_eq!(each.verdict.confidence, Some(Confidence::Corroborated));
+    assert!(by_mirror(&each));
+    // Once of twice, or once somewhere else: packets are lost like that.
+    let once = several(vec![cut(), whole()]);
+    assert_eq!(outcomes(&once), [MirrorOutcome::CutOff, MirrorOutcome::Identical]);
+    let early = || {
+        let ours = vec![up(), heard(GREETING), said(EHLO), over(Ended::Timeout)];
+        (ours, vec![said(GREETING), over(Ended::Timeout)])
+    };
+    for report in [once, several(vec![cut(), early()]), several(vec![early(), early()])] {
+        assert!(!by_mirror(&report), "{:?}", report.verdict);
+        let finding = report.findings.iter().find(|it| it.id == "mirror-cut-off").unwrap();
+        assert!(finding.severity <= crate::model::finding::Severity::Warning, "{finding:?}");
+    }
+}
+
+#[test]
+fn silence_behind_a_client_hello_that_arrived_may_be_a_path_that_loses_large_packets() {
+    let failed = || EventKind::HandshakeFailed(Box::default());
+    let hello = |arrived: bool| {
+        let mut ours = cut_here(Ended::Timeout);
+        ours.pop();
+        ours.extend([heard("220 go\r\n"), failed(), over(Ended::Timeout)]);
+        let mut theirs = cut_there(Ended::Timeout);
+        theirs.pop();
+        theirs.extend([heard("STARTTLS\r\n"), said("220 go\r\n"), failed(), over(Ended::Timeout)]);
+        let id = format!("{ID}{arrived}");
+        let ours: Vec<_> = ours
+            .into_iter()
+            .map(|kind| match kind {
+                EventKind::Received(bytes) => {
+                    heard(&String::from_utf8_lossy(&bytes).replace(ID, &id))
+                }
+                kind => kind,
+            })
+            .collect();
+        theirs[0] = said(&GREETING.replace(ID, &id));
+        (ours, MirrorSession { client_hello: Some(arrived), ..recorded(&id, theirs) })
+    };
+    for (arrived, sure) in [(true, Confidence::Suspected), (false, Confidence::Corroborated)] {
+        let (ours, theirs) = hello(arrived);
+        let report = report(vec![ours.clone(), ours], vec![theirs]);
+        assert_eq!(outcomes(&report), [MirrorOutcome::CutOff; 2]);
+        assert_eq!(report.verdict.confidence, Some(sure), "{arrived}");
+    }
+}
+
+#[test]
+fn an_address_that_nobody_knows_to_be_the_mirrors_is_no_suspicion() {
+    // Something else greets at it, every time.
+    let other = || vec![up(), heard("220 mx\r\n"), said(EHLO), heard(KEYWORDS), over(Ended::ByUs)];
+    let ours: Vec<_> = [other(), other()].map(transcript).into();
+    let asked = |endpoint: Option<&str>| {
+        let endpoint = endpoint.map(|text| text.parse().unwrap());
+        let mirror = Some(MirrorEvidence { endpoint, ..mirror(Vec::new()) });
+        let evidence = Evidence { mirror, ..mirrored_evidence(ours.clone()) };
+        judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None })
+    };
+    for (fetched_at, claimed) in [
+        (None, None),
+        (Some("[2001:db8::5]:25"), None),
+        (Some("203.0.113.62:465"), Some(Confidence::Suspected)),
+        (Some("203.0.113.62:25"), Some(Confidence::Corroborated)),
+    ] {
+        let report = asked(fetched_at);
+        assert_eq!(outcomes(&report), [MirrorOutcome::NotReached; 2]);
+        let by_mirror = report.verdict.because.as_deref() == Some(MIRROR);
+        let claim = report.verdict.confidence.filter(|_| by_mirror);
+        assert_eq!(claim, claimed, "{fetched_at:?} {:?}", report.verdict);
+    }
+}
+
 #[test]
 fn who_stopped_reading_lost_nothing() {
     // We gave up by ourselves, before the mirror's answer came.
@@ -228,4 +339,42 @@ proptest! {
         let report = report(vec![ours], vec![recorded(ID, theirs)]);
         prop_assert_eq!(outcomes(&report), [MirrorOutcome::BytesChanged]);
     }
+}
+
+/// Two vantage points whose sessions begin at the same time.
+fn two_views(ours: [Vec<EventKind>; 2], theirs: Vec<MirrorSession>) -> TargetReport {
+    let mut evidence = mirrored_evidence(ours.map(transcript).into());
+    evidence.observations[1].probe.vantage = "berlin".into();
+    let other =
+        crate::model::route::Route { vantage: "berlin".into(), ..evidence.routes[0].clone() };
+    evidence.routes.push(other);
+    evidence.mirror = Some(mirror(theirs));
+    judge(&evidence, &[], Context { roots: &Roots::webpki(), verify_name: None })
+}
+
+#[test]
+fn recordings_hold_the_sessions_of_every_view_and_none_is_taken_for_anothers() {
+    let masked = || {
+        let ours = [up(), heard("220 ****\r\n"), said(EHLO), heard(KEYWORDS), over(Ended::ByUs)];
+        let theirs = [said(GREETING), heard(EHLO), said(KEYWORDS), over(Ended::ByUs)];
+        (ours.to_vec(), theirs.to_vec())
+    };
+    let (ours, theirs) = masked();
+    // The other view is known by its greeting: what is left is of this one.
+    let told = two_views(
+        [ours.clone(), whole_here()],
+        vec![recorded("ff", theirs.clone()), recorded(ID, whole_there())],
+    );
+    assert_eq!(outcomes(&told), [MirrorOutcome::BytesChanged, MirrorOutcome::Identical]);
+    let views = told.views.unwrap();
+    assert_eq!(views[1].verdict.status, Status::Inconclusive, "by its own session alone");
+    // Both are masked, at the same time and with one name: neither is told.
+    let both = two_views(
+        [ours.clone(), ours.clone()],
+        vec![recorded("ee", theirs.clone()), recorded("ff", theirs.clone())],
+    );
+    assert_eq!(outcomes(&both), [MirrorOutcome::NotCompared; 2]);
+    // One that never came there is not taken for missing while the other may be meant.
+    let one = two_views([ours.clone(), ours], vec![recorded("ee", theirs)]);
+    assert_eq!(outcomes(&one), [MirrorOutcome::NotCompared; 2]);
 }

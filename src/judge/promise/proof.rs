@@ -40,6 +40,9 @@ pub(in crate::judge) struct Contradiction {
     /// Whether both sides have the repeats that it takes, and nothing but the path
     /// differs between them.
     steady: bool,
+    /// Whether another vantage point meets the same at the same addresses: then no path
+    /// near one of them explains it.
+    everywhere: bool,
     /// What else differs.
     pub(in crate::judge) loose: Vec<Loose>,
     /// The other destination that shows the same on this path.
@@ -155,6 +158,7 @@ impl Promises {
                 own.iter().find(|other| is_other_operator(other, found))
             };
             let Some(second) = second else { continue };
+            found.everywhere = false;
             found.evidence.extend(second.evidence.clone());
             let mut known = BTreeSet::new();
             found.evidence.retain(|id| known.insert(id.clone()));
@@ -162,6 +166,8 @@ impl Promises {
                 found.confidence = Confidence::Proven;
             }
         }
+        // What is left for one destination follows its machines: kept in part.
+        all.retain(|found| !found.everywhere);
         Self { ledger, contradictions: all }
     }
 
@@ -314,9 +320,28 @@ fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contrad
         denial,
         confidence: if sure { Confidence::Corroborated } else { Confidence::Suspected },
         steady,
+        everywhere: is_everywhere(account, on, denial),
         loose,
         witness: None,
         evidence: both().flat_map(|entry| entry.evidence.clone()).collect(),
         addresses: addresses(on),
+    })
+}
+
+/// Whether each address of this path is as bad, or shows the same key, to another
+/// vantage point, and good to none.
+fn is_everywhere(account: &Account, on: &Path, denial: Denial) -> bool {
+    account.on(on).all(|here| {
+        let others = || {
+            account
+                .entries
+                .iter()
+                .filter(|there| there.ip == here.ip && there.path.vantage != here.path.vantage)
+        };
+        let alike = |there: &Entry| {
+            let shown = denial == Denial::Missing || !there.keys.is_disjoint(&here.keys);
+            there.settled == here.settled && shown
+        };
+        others().next().is_some() && others().all(alike)
     })
 }

@@ -185,6 +185,18 @@ fn notes(source: &Source, style: &Style) -> Vec<Line> {
                      from a lasting one";
         notes.push(Line::of(Tone::Doubtful, words).sentence());
     }
+    if let Some(public) = source.public.filter(|public| *public != source.ip) {
+        notes.push(Line::of(Tone::Faint, &format!("Others see {public}")).sentence());
+    }
+    if source.public.is_none() {
+        let words = "Which public address others see is not known: --public IP tells it";
+        notes.push(Line::of(Tone::Doubtful, words).sentence());
+    }
+    if let Some(spf) = source.spf.as_ref().filter(|spf| spf.result == SpfResult::Temperror) {
+        let why = spf.problem.as_deref().unwrap_or("DNS failed");
+        let line = Line::of(Tone::Doubtful, "SPF could not be evaluated now: ").plain(why);
+        notes.push(line.sentence());
+    }
     if !source.used {
         notes.push(Line::of(Tone::Faint, "No mail goes out by it as things are set").sentence());
     }
@@ -279,6 +291,11 @@ fn write_remarks(page: &mut Page, report: &EgressReport) {
         None => Line::new().plain("Asked: ").plain(&report.controls.join(", ")),
     };
     page.hanging(0, 2, &line.sentence());
+    if !report.not_read.is_empty() {
+        let line = Line::of(Tone::Doubtful, &report.not_read.join(" and "))
+            .plain(" is installed here too; only Postfix's settings are read");
+        page.hanging(0, 2, &line.sentence());
+    }
     if report.sources.iter().any(|source| source.preferred) {
         let words = "* The operating system's own choice of its family";
         page.hanging(0, 2, &Line::of(Tone::Faint, words).sentence());

@@ -18,7 +18,7 @@ pub fn list(catalogue: &Catalogue, style: &Style) -> String {
         page.hanging(2, 4, &line);
     }
     page.heading("Findings");
-    for entry in catalogue.entries {
+    for entry in catalogue.entries() {
         let (tone, severity) = words::severity(entry.severity);
         let line = Line::of(tone, severity)
             .plain(" ")
@@ -38,7 +38,7 @@ pub fn one(catalogue: &Catalogue, name: &str, style: &Style) -> Option<String> {
     let meaning = catalogue.meanings.iter().find(|one| words::status(one.status) == name);
     match meaning {
         Some(meaning) => verdict(&mut page, meaning, catalogue.claims),
-        None => finding(&mut page, catalogue.entries.iter().find(|entry| entry.id == name)?),
+        None => finding(&mut page, catalogue.entries().find(|entry| entry.id == name)?),
     }
     Some(page.finish())
 }
@@ -46,7 +46,7 @@ pub fn one(catalogue: &Catalogue, name: &str, style: &Style) -> Option<String> {
 /// Every name that can be explained.
 pub fn names(catalogue: &Catalogue) -> Vec<&'static str> {
     let words = catalogue.meanings.iter().map(|meaning| words::status(meaning.status));
-    words.chain(catalogue.entries.iter().map(|entry| entry.id)).collect()
+    words.chain(catalogue.entries().map(|entry| entry.id)).collect()
 }
 
 fn verdict(page: &mut Page, meaning: &Meaning, grounds: &[Ground]) {

@@ -199,7 +199,7 @@ mod tests {
             clock_offset_ms: Some(3),
             complete_since: None,
             endpoint: None,
-            channel_is_shared: Some(true),
+            channel_is_shared: None,
             compared: vec![
                 session(&id, MirrorOutcome::BytesChanged, &[difference]),
                 session(&id, MirrorOutcome::Identical, &[]),

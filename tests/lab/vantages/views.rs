@@ -25,6 +25,15 @@ pub(super) enum Second {
     Source,
 }
 
+impl Second {
+    fn namespace(self) -> &'static str {
+        match self {
+            Self::Machine => CLEAN,
+            Self::Source => CLIENT,
+        }
+    }
+}
+
 /// A domain, and how it is asked about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asking {
@@ -45,28 +54,21 @@ impl Asking {
     /// The client's view alone, saved.
     pub(super) fn client(self, world: &World) -> Result<Said> {
         let [_, other] = SOURCES;
-        self.alone(world, CLIENT, other, "client")
+        alone(world, CLIENT, "client", self.words(&[other]))
     }
 
-    /// The second view alone, saved.
+    /// The second view alone, saved. It looks once where nothing looks odd, and that
+    /// often is too little for a comparison.
     pub(super) fn second(self, world: &World) -> Result<Said> {
-        let namespace = if self.second == Second::Machine { CLEAN } else { CLIENT };
         let [own, _] = SOURCES;
-        self.alone(world, namespace, own, "second")
+        alone(world, self.second.namespace(), "second", self.words(&[own]))
     }
 
-    fn alone(
-        self,
-        world: &World,
-        namespace: &str,
-        source: &'static str,
-        name: &str,
-    ) -> Result<Said> {
-        let file = file(name)?;
-        let words = [self.words(&[source]).as_slice(), &["--save", &file]].concat();
-        let said = read(world.mxray_in(namespace, &words, RESOLVER)?)?;
-        ensure!(said.views.is_empty(), "more than one view: {:?}", said.views);
-        Ok(said)
+    /// The same with a second look, whatever it met.
+    pub(super) fn second_twice(self, world: &World) -> Result<Said> {
+        let [own, _] = SOURCES;
+        let words = [self.words(&[own]), vec!["--second-look"]].concat();
+        alone(world, self.second.namespace(), "second", words)
     }
 
     /// What `mxray compare` makes of both saved reports.
@@ -109,6 +111,15 @@ impl Asking {
         }
         words
     }
+}
+
+/// One view by a process of its own.
+fn alone(world: &World, namespace: &str, name: &str, words: Vec<&str>) -> Result<Said> {
+    let file = file(name)?;
+    let words = [words.as_slice(), &["--save", &file]].concat();
+    let said = read(world.mxray_in(namespace, &words, RESOLVER)?)?;
+    ensure!(said.views.is_empty(), "more than one view: {:?}", said.views);
+    Ok(said)
 }
 
 /// Where the report of a view is kept; compared, the view is called after it.
