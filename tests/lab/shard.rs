@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::sandbox;
 
-/// Worlds at once. Docs/lab.md has the measurement.
+/// Worlds at once; docs/lab.md has the measurement.
 pub(crate) const SHARDS: usize = 4;
 
 thread_local! {
