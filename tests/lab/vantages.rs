@@ -25,12 +25,14 @@ const LISTENERS: (&str, [&str; 2]) = ("listeners.test", ["203.0.113.126", "2001:
 /// One trial a box, a place and a choice of controls, and those that have a name.
 /// Waiting for silence takes longest, so it begins first.
 pub(crate) fn plays() -> Vec<Play> {
+    let table = ViewsTable::read();
     let mut cases: Vec<Case> = Behaviour::ALL
         .into_iter()
         .flat_map(|behaviour| Site::ALL.map(|site| (behaviour, site)))
         .flat_map(|(behaviour, site)| {
             [Controls::Asked, Controls::NotAsked].map(|controls| Case { behaviour, site, controls })
         })
+        .filter(|case| !case.is_waited_for_twice(&table))
         .collect();
     cases.sort_by_key(|case| !is_silent(case.behaviour));
     let menu = cases
@@ -63,6 +65,14 @@ impl Case {
             Controls::NotAsked => "no control asked",
         };
         format!("vantages: {}, {}, {controls}", self.behaviour, self.site.words())
+    }
+
+    /// Whether the same silence, which lasts half a minute, is waited for with controls
+    /// already, and the table has it in the same row.
+    fn is_waited_for_twice(self, table: &ViewsTable) -> bool {
+        let [asked, not_asked] =
+            [Controls::Asked, Controls::NotAsked].map(|it| table.letter(self.site, it));
+        is_silent(self.behaviour) && self.controls == Controls::NotAsked && asked == not_asked
     }
 
     /// Whether the second view has the box on its path, too.
