@@ -1,11 +1,6 @@
 //! Saved reports load for ever: those of each earlier program say today what they said.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a failed helper fails its test"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed helper fails its test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -105,8 +105,8 @@ fn breach(printed: Printed, object: &Value) -> Option<String> {
     closed(&mut schema);
     let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
     compiler.add_resource("schema.json", schema).unwrap();
-    let compiled = compiler.compile("schema.json", &mut schemas).unwrap();
-    schemas.validate(object, compiled).err().map(|error| format!("{error:#}"))
+    let index = compiler.compile("schema.json", &mut schemas).unwrap();
+    schemas.validate(object, index).err().map(|error| format!("{error:#}"))
 }
 
 /// Each object of a text, held against its schema; how many there were.
@@ -141,17 +141,16 @@ fn what_is_not_as_the_schema_says_is_found() {
     let whole: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(breach(Printed::Report, &whole), None);
     assert!(breach(Printed::Tlsa, &whole).is_some());
-    type Change = fn(&mut Value);
-    let changes: [Change; 4] = [
+    let changes: [fn(&mut Value); 4] = [
         |report| report["run"]["duration_ms"] = "12".into(),
         |report| report["targets"][0]["verdict"]["status"] = "fine".into(),
         |report| report["targets"][0]["weather"] = "fine".into(),
         |report| _ = report.as_object_mut().unwrap().remove("targets"),
     ];
     for (number, change) in changes.into_iter().enumerate() {
-        let mut changed = whole.clone();
-        change(&mut changed);
-        assert!(breach(Printed::Report, &changed).is_some(), "change {number}");
+        let mut report = whole.clone();
+        change(&mut report);
+        assert!(breach(Printed::Report, &report).is_some(), "change {number}");
     }
 }
 

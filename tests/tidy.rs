@@ -222,21 +222,26 @@ fn every_rule_that_peers_get_wrong_has_its_tests() {
 
 /// Every direct dependency with its licence, alternatives in order, as cargo has it.
 fn licences() -> BTreeMap<String, String> {
-    let metadata = Command::new(env!("CARGO"))
+    let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(root())
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&metadata.stderr);
-    assert!(metadata.status.success(), "{text}");
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    let named = |name: &str| packages.iter().find(|package| package["name"] == name).unwrap();
-    let wanted = named("mxray")["dependencies"].as_array().unwrap().iter();
-    let names = wanted.map(|one| one["name"].as_str().unwrap());
-    names
-        .map(|name| (name.to_owned(), in_order(named(name)["license"].as_str().unwrap())))
-        .collect()
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata.get("packages").and_then(serde_json::Value::as_array).unwrap();
+    let word = |package: &serde_json::Value, key: &str| {
+        package.get(key).and_then(serde_json::Value::as_str).unwrap().to_owned()
+    };
+    let named = |name: &str| packages.iter().find(|package| word(package, "name") == name).unwrap();
+    let direct = named("mxray").get("dependencies").and_then(serde_json::Value::as_array).unwrap();
+    let licence = |one: &serde_json::Value| {
+        let name = word(one, "name");
+        let licence = in_order(&word(named(&name), "license"));
+        (name, licence)
+    };
+    direct.iter().map(licence).collect()
 }
 
 /// `MIT/Apache-2.0` and `Apache-2.0 OR MIT` are one.

@@ -145,7 +145,7 @@ fn rounds(
     let relay = postfix.first().and_then(Configuration::relay).and_then(|it| it.parse().ok());
     let named: Vec<Target> = relay.into_iter().chain(settings.targets.iter().cloned()).collect();
     if !named.is_empty() {
-        return Ok(rounds::named(named));
+        return Ok(rounds::named(&named));
     }
     if routed().any(reaches_the_public) { Ok(rounds::built_in()) } else { Err(NOT_PUBLIC) }
 }

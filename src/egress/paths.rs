@@ -269,19 +269,15 @@ fn unknown_outside(source: &Source) -> Option<EgressFinding> {
         );
         return Some(finding(source, "public-address-unknown", Severity::Notice, text, Some(SAY)));
     };
-    match address_seen(source).filter(|seen| *seen != public) {
-        Some(seen) => {
-            let text = format!(
-                "{ip} is translated on the way, and destinations see {seen}, not {public}: reverse \
-                 DNS, the EHLO name and SPF were held against {public}"
-            );
-            Some(finding(source, "public-address-differs", Severity::Warning, text, None))
-        }
-        None => {
-            let text = format!("{ip} is translated on the way: others see {public}");
-            Some(finding(source, "behind-nat", Severity::Notice, text, None))
-        }
+    if let Some(seen) = address_seen(source).filter(|seen| *seen != public) {
+        let text = format!(
+            "{ip} is translated on the way, and destinations see {seen}, not {public}: reverse \
+             DNS, the EHLO name and SPF were held against {public}"
+        );
+        return Some(finding(source, "public-address-differs", Severity::Warning, text, None));
     }
+    let text = format!("{ip} is translated on the way: others see {public}");
+    Some(finding(source, "behind-nat", Severity::Notice, text, None))
 }
 
 /// Large receivers refuse mail from an address without a name that leads back to it.

@@ -250,10 +250,8 @@ impl<'a> Evaluation<'a> {
     }
 
     fn expanded(&self, typed: &str, domain: &str) -> Result<String, Stop> {
-        let validated = match expand::needs_validated(typed) {
-            true => self.validated_name(domain)?,
-            false => "",
-        };
+        let needed = expand::needs_validated(typed);
+        let validated = if needed { self.validated_name(domain)? } else { "" };
         let values = Values { client: self.client, domain, validated };
         expand::expand(typed, values).map_err(permanent)
     }

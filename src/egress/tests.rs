@@ -251,7 +251,7 @@ fn behind_a_relay_the_way_to_it_counts_and_names_do_not() {
         found.map(|one| (one.id, one.severity)).collect()
     };
     let relay = ("relayhost-set".to_owned(), Severity::Notice);
-    assert_eq!(found(&report), [relay.clone()]);
+    assert_eq!(found(&report), std::slice::from_ref(&relay));
     report.sources[0].reverse = Some(names(&[]));
     let nameless = ("no-reverse-dns".to_owned(), Severity::Notice);
     assert_eq!(found(&report), [relay.clone(), nameless.clone()]);

@@ -195,6 +195,9 @@ mod tests {
         let none = answer(LookupError::Nxdomain);
         assert_eq!(addressless("h", &none, &none), "h has no address");
         let failed = answer(LookupError::Servfail);
-        assert!(addressless("h", &none, &failed).ends_with("could not be looked up (servfail)"));
+        assert!(
+            addressless("h", &none, &failed)
+                .ends_with("could not be looked up: the resolver failed (SERVFAIL)")
+        );
     }
 }

@@ -50,8 +50,8 @@ const MOST_SOURCES: usize = 16;
 /// that works from one that hangs.
 const PULSE: Duration = Duration::from_secs(5);
 
-/// From this offset on a clock makes good signatures seem bad: they are valid for
-/// days, and clocks that are kept differ by less (RFC 6781 §4.4.2).
+/// From this offset on a clock makes good signatures seem bad: they hold from one time to
+/// another (RFC 4035 §5.3.1), and clocks that are kept differ by less than minutes.
 const MISLEADING_OFFSET: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a session may take beyond its own limits: the way to the agent and back,

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -121,19 +122,14 @@ fn labels(saved: &[Saved]) -> Vec<String> {
     // The name of this machine in a run of its own.
     let mut taken = BTreeSet::from([LOCAL.to_owned()]);
     let label = |Saved { file, .. }: &Saved| {
-        let stem = match file.rsplit_once('.') {
-            _ if file == "-" => "stdin",
-            Some((stem, ending))
-                if !stem.is_empty() && !stem.ends_with('/') && !ending.contains('/') =>
-            {
-                stem
-            }
-            _ => file,
+        let stem = match file.as_str() {
+            "-" => "stdin".to_owned(),
+            file => Path::new(file).with_extension("").to_string_lossy().into_owned(),
         };
         let numbered = (2..).map(|number: usize| format!("{stem}-{number}"));
-        let mut names = std::iter::once(stem.to_owned()).chain(numbered);
+        let mut names = std::iter::once(stem.clone()).chain(numbered);
         let free = names.find(|name| taken.insert(name.clone()));
-        free.unwrap_or_else(|| stem.to_owned())
+        free.unwrap_or(stem)
     };
     saved.iter().map(label).collect()
 }

@@ -93,9 +93,8 @@ fn is_raw(word: &str) -> bool {
     if word.contains('.') || SPELLED_SO.iter().any(|name| word.starts_with(name)) {
         return false;
     }
-    let letters: Vec<char> = word.chars().collect();
-    let turns = letters.windows(2).filter(|pair| pair[0].is_lowercase() && pair[1].is_uppercase());
-    turns.count() > 0 || OF_THE_JSON.contains(word)
+    let mut pairs = word.chars().zip(word.chars().skip(1));
+    pairs.any(|(one, next)| one.is_lowercase() && next.is_uppercase()) || OF_THE_JSON.contains(word)
 }
 
 /// Every sentence of a report on a target is for people.

@@ -4,6 +4,7 @@
 //! answer in a signed zone is known for one by its signature; in an unsigned zone
 //! only the other view tells.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
@@ -115,8 +116,8 @@ fn liar() -> Result<Daemon> {
         format!(include_str!("etc/unbound.conf"), address = LIAR, folder = folder.display());
     text.push_str("server:\n");
     for (name, lie) in LIES {
-        text.push_str(&format!("    local-zone: \"{name}\" typetransparent\n"));
-        text.push_str(&format!("    local-data: \"{lie}\"\n"));
+        let _ = writeln!(text, "    local-zone: \"{name}\" typetransparent");
+        let _ = writeln!(text, "    local-data: \"{lie}\"");
     }
     fs::write(&path, text)?;
     let command = ["unbound", "-d", "-p", "-c", &path.display().to_string()];

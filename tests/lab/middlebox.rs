@@ -58,6 +58,11 @@ pub(crate) fn prepare() -> Result<()> {
     Ok(())
 }
 
+/// Whether a session behind such a box ends by nothing but a limit.
+pub(crate) fn is_silent(behaviour: Behaviour) -> bool {
+    matches!(behaviour, Behaviour::SilenceAfterStarttls | Behaviour::SilenceAtClientHello)
+}
+
 /// The router that a box is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Router {

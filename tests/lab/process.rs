@@ -53,16 +53,16 @@ impl fmt::Display for Outcome {
 pub(crate) fn observe(command: &mut Command) -> Result<Outcome> {
     let line = spelled(command);
     let output = command.output().with_context(|| format!("cannot start: {line}"))?;
-    Ok(outcome(line, output))
+    Ok(outcome(line, &output))
 }
 
 /// Waits for the end of one that was started with its output piped.
 pub(crate) fn ended(child: Child) -> Result<Outcome> {
     let line = format!("process {}", child.id());
-    Ok(outcome(line, child.wait_with_output()?))
+    Ok(outcome(line, &child.wait_with_output()?))
 }
 
-fn outcome(line: String, output: Output) -> Outcome {
+fn outcome(line: String, output: &Output) -> Outcome {
     Outcome {
         line,
         status: output.status,

@@ -9,11 +9,11 @@ use mxray::sim::middlebox::{Behaviour, Refusal};
 use serde_json::Value;
 
 use crate::dns;
-use crate::middlebox::Placed;
+use crate::middlebox::{self, Placed};
 use crate::mta::{self, Site};
 use crate::oracle::{self, Handshake};
 use crate::topology::{CLIENT, RESOLVER, STRIPPING_RESOLVER};
-use crate::world::World;
+use crate::world::{SILENCE, World};
 
 /// What the report must say: JSON pointers, and the words found there.
 type Facts = &'static [(&'static str, &'static str)];
@@ -182,7 +182,7 @@ impl Scenario {
     /// Plays it to its end.
     pub(crate) fn play(&self, world: &World) -> Result<()> {
         let Some((behaviour, addresses)) = &self.on_path else {
-            return self.probe(world, self.expected, &[]);
+            return self.probe(world, self.expected, &[], &[]);
         };
         self.through_box(world, Behaviour::Pass, addresses, INTACT)?;
         self.through_box(world, *behaviour, addresses, self.expected)
@@ -197,7 +197,8 @@ impl Scenario {
     ) -> Result<()> {
         let placed = Placed::on_path(behaviour, addresses, &world.authority.file)?;
         let before = placed.redirected()?;
-        self.probe(world, expected, addresses)
+        let options = if middlebox::is_silent(behaviour) { &SILENCE[..] } else { &[] };
+        self.probe(world, expected, addresses, options)
             .with_context(|| format!("the box: {behaviour}\n{}", placed.log()))?;
         ensure!(placed.redirected()? > before, "the box {behaviour} was not on the path");
         Ok(())
@@ -205,8 +206,14 @@ impl Scenario {
 
     /// Probes, and compares what is reported with what is expected; the address
     /// whose path is not among `boxed`, where others are, must be intact.
-    fn probe(&self, world: &World, expected: Facts, boxed: &[&str]) -> Result<()> {
-        let (outcome, report) = world.probe(self.domain, self.resolver)?;
+    fn probe(
+        &self,
+        world: &World,
+        expected: Facts,
+        boxed: &[&str],
+        options: &[&str],
+    ) -> Result<()> {
+        let (outcome, report) = world.probe_with(self.domain, self.resolver, options)?;
         let agrees = self.agrees(world, &report, expected, boxed);
         agrees.with_context(|| outcome.to_string())
     }

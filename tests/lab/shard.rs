@@ -15,8 +15,8 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::sandbox;
 
-/// Worlds at once. Docs/lab.md has the measurement.
-pub(crate) const SHARDS: usize = 3;
+/// Worlds at once; docs/lab.md has the measurement.
+pub(crate) const SHARDS: usize = 4;
 
 thread_local! {
     /// The sandbox of this thread; the kernel ends it with the thread at the latest.

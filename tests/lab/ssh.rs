@@ -99,8 +99,9 @@ fn forced(world: &World) -> Result<()> {
         ensure!(outcome.status.code() == Some(0), "{asked}\n{outcome}\n{}", far.log());
         ensure!(word(&report, "/targets/0/views/1/verdict/status") == Some("intact"), "{outcome}");
     }
-    let port = ["--port", "22", "--vantage", &format!("clean={}", far.ssh("forced", "x"))];
-    let (outcome, report) = world.probe_with("[203.0.113.62]:22", RESOLVER, &port[2..])?;
+    let vantage = format!("clean={}", far.ssh("forced", "mxray agent --allow-port 22"));
+    let words = ["--vantage", vantage.as_str()];
+    let (outcome, report) = world.probe_with("[203.0.113.62]:22", RESOLVER, &words)?;
     let error = word(&report, "/run/vantages/1/error").unwrap_or_default();
     ensure!(error.contains("it refuses: port 22 is not allowed at this agent"), "{outcome}");
     processes::none_left()

@@ -12,7 +12,7 @@ use mxray::sim::middlebox::{Behaviour, Refusal};
 
 pub(crate) use self::references::References;
 use self::views::{Asking, Said, Second};
-use crate::middlebox::{Placed, Router, Taken};
+use crate::middlebox::{Placed, Router, Taken, is_silent};
 use crate::mta;
 use crate::oracle;
 use crate::topology::{CLEAN, CLIENT, REFERENCES, SOURCES};
@@ -32,7 +32,7 @@ pub(crate) fn plays() -> Vec<Play> {
             [Controls::Asked, Controls::NotAsked].map(|controls| Case { behaviour, site, controls })
         })
         .collect();
-    cases.sort_by_key(|case| !case.is_silent());
+    cases.sort_by_key(|case| !is_silent(case.behaviour));
     let menu = cases
         .into_iter()
         .map(|case| -> Play { (case.title(), Box::new(move |world| case.play(world))) });
@@ -63,11 +63,6 @@ impl Case {
             Controls::NotAsked => "no control asked",
         };
         format!("vantages: {}, {}, {controls}", self.behaviour, self.site.words())
-    }
-
-    fn is_silent(self) -> bool {
-        let silent = [Behaviour::SilenceAfterStarttls, Behaviour::SilenceAtClientHello];
-        silent.contains(&self.behaviour)
     }
 
     /// Whether the second view has the box on its path, too.
@@ -105,6 +100,7 @@ impl Case {
         Asking {
             domain: mta::POSTFIX.domain,
             controls: self.controls == Controls::Asked,
+            silent: is_silent(self.behaviour),
             second: if self.site == Site::OneSource { Second::Source } else { Second::Machine },
         }
     }
@@ -147,7 +143,7 @@ fn listener_is_cleared(world: &World) -> Result<()> {
     let suspected = claim(Status::Stripped, Place::FamilyPath);
     let cleared = claim(Status::Inconsistent, Place::NearDestination);
     for controls in [false, true] {
-        let asking = Asking { domain, controls, second: Second::Machine };
+        let asking = Asking { domain, controls, silent: false, second: Second::Machine };
         says(&asking.client(world)?, suspected)?;
         says(&asking.second_twice(world)?, suspected)?;
         says(&Asking::saved()?, cleared).context("saved")?;

@@ -35,8 +35,11 @@ use crate::vantages::{self, References};
 
 /// What every run says in EHLO.
 const EHLO_NAME: &str = "probe.example.org";
-/// Limit of a session in seconds: what is silent here stays silent.
-const TIMEOUT: &str = "3";
+/// Limit of a session in seconds, for a busy machine: a healthy one takes a moment.
+const TIMEOUT: &str = "15";
+/// Where a session meets with silence: it would stay silent for ever, and the healthy
+/// ones beside it still have many times what they need.
+pub(crate) const SILENCE: [&str; 2] = ["--timeout", "3"];
 
 /// Everything that is running.
 pub(crate) struct World {
@@ -189,8 +192,10 @@ impl World {
     /// That command in a namespace, for whoever wants to start it himself.
     pub(crate) fn command(&self, namespace: &str, words: &[&str], resolver: &str) -> Command {
         let mut mxray = process::command(namespace, env!("CARGO_BIN_EXE_mxray"));
-        mxray.args(words).args(["--ehlo", EHLO_NAME, "--timeout", TIMEOUT]);
-        mxray.args(["--canary", "none"]);
+        mxray.args(words).args(["--ehlo", EHLO_NAME, "--canary", "none"]);
+        if !words.contains(&"--timeout") {
+            mxray.args(["--timeout", TIMEOUT]);
+        }
         if !words.contains(&"--control") {
             mxray.arg("--no-controls");
         }

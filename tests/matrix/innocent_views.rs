@@ -459,9 +459,9 @@ pub(crate) async fn looked(sights: Vec<Sight>, together: Together) -> Evidenced 
         roots = roots.with_pem(running.ca_pem().as_bytes()).unwrap();
     }
     if together == Together::Live {
-        let rooms = std::iter::once("local").chain(ROOMS);
+        let ids = std::iter::once("local").chain(ROOMS);
         let seen =
-            rooms.zip(&views).map(|(id, (running, _, _, v6))| (id.to_owned(), &**running, *v6));
+            ids.zip(&views).map(|(id, (running, _, _, v6))| (id.to_owned(), &**running, *v6));
         let outcome = surveyed(seen.collect(), EHLO_NAME, &roots).await;
         let target = outcome.evidence.into_iter().next().unwrap();
         return Evidenced { target, controls: outcome.controls, roots };

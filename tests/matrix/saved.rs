@@ -45,10 +45,10 @@ fn theirs(evidence: &Evidence, site: Site) -> Evidence {
         is_theirs(&seen.probe.vantage) && is_clean
     });
     for route in &mut evidence.routes {
-        route.vantage = LOCAL.to_owned();
+        LOCAL.clone_into(&mut route.vantage);
     }
     for seen in &mut evidence.observations {
-        seen.probe.vantage = LOCAL.to_owned();
+        LOCAL.clone_into(&mut seen.probe.vantage);
     }
     evidence
 }

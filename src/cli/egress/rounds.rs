@@ -51,9 +51,12 @@ impl Round {
 
 /// Destinations that somebody named: each is asked, and at a second address of each
 /// where nobody greeted.
-pub(super) fn named(targets: Vec<Target>) -> Vec<Round> {
-    let round =
-        |place, when| Round { targets: targets.clone(), breadth: Breadth::OneAFamily(place), when };
+pub(super) fn named(targets: &[Target]) -> Vec<Round> {
+    let round = |place, when| Round {
+        targets: targets.to_vec(),
+        breadth: Breadth::OneAFamily(place),
+        when,
+    };
     vec![round(0, When::Always), round(1, When::Unreached)]
 }
 

@@ -13,7 +13,7 @@ use crate::process::{self, Outcome};
 use crate::sandbox;
 use crate::topology::{CLEAN, CLIENT, RESOLVER, SOURCES};
 use crate::views_table::Claim;
-use crate::world::World;
+use crate::world::{SILENCE, World};
 
 /// What tells the second view from the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ impl Second {
 pub(super) struct Asking {
     pub(super) domain: &'static str,
     pub(super) controls: bool,
+    /// Whether sessions meet with silence.
+    pub(super) silent: bool,
     pub(super) second: Second,
 }
 
@@ -54,21 +56,21 @@ impl Asking {
     /// The client's view alone, saved.
     pub(super) fn client(self, world: &World) -> Result<Said> {
         let [_, other] = SOURCES;
-        alone(world, CLIENT, "client", self.words(&[other]))
+        alone(world, CLIENT, "client", &self.words(&[other]))
     }
 
     /// The second view alone, saved. It looks once where nothing looks odd, and that
     /// often is too little for a comparison.
     pub(super) fn second(self, world: &World) -> Result<Said> {
         let [own, _] = SOURCES;
-        alone(world, self.second.namespace(), "second", self.words(&[own]))
+        alone(world, self.second.namespace(), "second", &self.words(&[own]))
     }
 
     /// The same with a second look, whatever it met.
     pub(super) fn second_twice(self, world: &World) -> Result<Said> {
         let [own, _] = SOURCES;
         let words = [self.words(&[own]), vec!["--second-look"]].concat();
-        alone(world, self.second.namespace(), "second", words)
+        alone(world, self.second.namespace(), "second", &words)
     }
 
     /// What `mxray compare` makes of both saved reports.
@@ -106,6 +108,9 @@ impl Asking {
         for ip in sources.iter().filter(|_| self.second == Second::Source) {
             words.extend(["--source", *ip]);
         }
+        if self.silent {
+            words.extend(SILENCE);
+        }
         for domain in DOMAINS.iter().filter(|_| self.controls) {
             words.extend(["--control", *domain]);
         }
@@ -114,9 +119,9 @@ impl Asking {
 }
 
 /// One view by a process of its own.
-fn alone(world: &World, namespace: &str, name: &str, words: Vec<&str>) -> Result<Said> {
+fn alone(world: &World, namespace: &str, name: &str, words: &[&str]) -> Result<Said> {
     let file = file(name)?;
-    let words = [words.as_slice(), &["--save", &file]].concat();
+    let words = [words, &["--save", &file]].concat();
     let said = read(world.mxray_in(namespace, &words, RESOLVER)?)?;
     ensure!(said.views.is_empty(), "more than one view: {:?}", said.views);
     Ok(said)
