@@ -129,10 +129,8 @@ fn lost(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Contrast {
     // docs/detection.md §1: one node's dead key, unless controls have it as well.
     let declines = here.address.declines() && lost.is_empty();
     let confidence = match steady && !declines {
-        // Nothing that changes at a server leaves X's.
-        true if is_unmasked(here, there) => Confidence::Proven,
         true if !loose(here, there).is_empty() => Confidence::Suspected,
-        true if is_proof(here, there) => Confidence::Proven,
+        true if is_unmasked(here, there) || is_proof(here, there) => Confidence::Proven,
         true => Confidence::Corroborated,
         false => Confidence::Suspected,
     };
