@@ -8,8 +8,7 @@ use mxray::sim::middlebox::{Behaviour, Refusal};
 use super::{IPV4, IPV6, Mirror};
 use crate::middlebox::{Placed, Router, Taken};
 use crate::mirror_table;
-use crate::process;
-use crate::topology::ISP;
+use crate::topology::SOURCES;
 use crate::world::{Play, World};
 
 const BOTH: &[&str] = &[IPV4, IPV6];
