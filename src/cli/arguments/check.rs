@@ -12,11 +12,11 @@ use crate::cli::arguments::options::trust::TrustOptions;
 
 const EXAMPLES: &str = "\
 Examples:
-  mxray check gmail.com                        every address of every MX host
-  mxray check -4 --transcript mx1.example.net:25   one host, and what was said
-  mxray check --postfix example.net            and what Postfix would do there
-  mxray check --deep --injection mx1.example.net:25   a server of your own, thoroughly
-  mxray check --save proof.json example.net    keep the evidence, for `mxray report`
+  mxray check gmail.com                           every address of every MX host
+  mxray check -4 --transcript mx1.example.net:25  one host, and what was said
+  mxray check --postfix example.net               what Postfix would do there
+  mxray check --deep --injection '[192.0.2.25]'   a server of your own, thoroughly
+  mxray check --save proof.json example.net       evidence for `mxray report`
 Look from elsewhere too:
   mxray check --vantage berlin='ssh -o BatchMode=yes berlin mxray agent --stdio' example.net
   mxray check --socks5 proxy.example.net:1080 example.net
