@@ -182,7 +182,10 @@ fn cells(session: &ObservationReport, label: &str) -> Vec<Line> {
 fn starttls_cell(session: &ObservationReport) -> Line {
     let starttls = &session.starttls;
     if session.probe.mode == Mode::ImplicitTls {
-        return Line::new().plain("implicit TLS");
+        return match session.stages.contains(&Stage::Connected) {
+            true => Line::new().plain("implicit TLS"),
+            false => Line::of(Tone::Faint, "not reached"),
+        };
     }
     if starttls.echo_masked == Some(true) {
         return Line::of(Tone::Bad, "overwritten");

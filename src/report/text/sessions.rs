@@ -32,7 +32,11 @@ pub(super) fn write_cut_short(page: &mut Page, target: &TargetReport) {
 fn cut_short(session: &ObservationReport) -> Option<Line> {
     let seen = refusal(session).or_else(|| broken_off(session))?;
     let probe = &session.probe;
-    let address = format!(" [{}]:{} ", probe.ip, probe.port);
+    let from = match probe.vantage.as_str() {
+        "local" => String::new(),
+        vantage => format!("from {vantage} "),
+    };
+    let address = format!(" [{}]:{} {from}", probe.ip, probe.port);
     Some(Line::new().name(&probe.host).plain(&address).joined(seen))
 }
 
