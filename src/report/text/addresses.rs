@@ -182,10 +182,10 @@ fn cells(session: &ObservationReport, label: &str) -> Vec<Line> {
 fn starttls_cell(session: &ObservationReport) -> Line {
     let starttls = &session.starttls;
     if session.probe.mode == Mode::ImplicitTls {
-        return match session.stages.contains(&Stage::Connected) {
-            true => Line::new().plain("implicit TLS"),
-            false => Line::of(Tone::Faint, "not reached"),
-        };
+        let was_reached = session.stages.contains(&Stage::Connected);
+        let (tone, words) =
+            if was_reached { (Tone::Plain, "implicit TLS") } else { (Tone::Faint, "not reached") };
+        return Line::of(tone, words);
     }
     if starttls.echo_masked == Some(true) {
         return Line::of(Tone::Bad, "overwritten");
