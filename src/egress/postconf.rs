@@ -74,6 +74,8 @@ pub const TLS_FILES: [&str; 4] =
 pub struct Table {
     /// `type:path`, as typed.
     pub typed: String,
+    /// The file that is written by hand.
+    pub source: String,
     /// The file that Postfix opens.
     pub file: String,
     /// Whether `postmap` makes that file.
@@ -89,7 +91,7 @@ impl Table {
             "texthash" | "regexp" | "pcre" | "cidr" => (path.to_owned(), false),
             _ => return None,
         };
-        Some(Self { typed: typed.to_owned(), file, is_compiled })
+        Some(Self { typed: typed.to_owned(), source: path.to_owned(), file, is_compiled })
     }
 }
 
@@ -233,11 +235,12 @@ impl Configuration {
     }
 
     /// Every file that outgoing TLS needs, as far as it can be told: certificates, keys
-    /// and the tables of `smtp_tls_policy_maps`.
+    /// and the tables of `smtp_tls_policy_maps`, with what these are made of.
     pub fn files(&self) -> Vec<String> {
         let named = TLS_FILES.iter().filter_map(|name| self.opened(name)).flat_map(list);
         let named = named.filter(|path| path.starts_with('/')).map(ToOwned::to_owned);
-        let tables = self.policy_tables().into_iter().map(|table| table.file);
+        let tables = self.policy_tables().into_iter();
+        let tables = tables.flat_map(|table| BTreeSet::from([table.source, table.file]));
         named.chain(tables).collect()
     }
 

@@ -55,12 +55,11 @@ pub(super) fn findings(configuration: &Configuration, ours: &[IpAddr]) -> Vec<Eg
     findings.extend(level(configuration));
     findings.extend(requirements(configuration));
     findings.extend(log_level(configuration));
-    findings.extend(policy_maps(configuration));
     findings.extend(absent_files(configuration));
-    findings.extend(absent_tables(configuration));
+    findings.extend(policy_maps(configuration));
     findings.extend(binding(configuration, None, ours));
     for service in configuration.transports() {
-        findings.extend(transport(configuration, service));
+        findings.extend(transport(configuration, service, ours));
         findings.extend(binding(configuration, Some(service), ours));
     }
     findings
@@ -224,24 +223,31 @@ fn absent_files(configuration: &Configuration) -> Vec<EgressFinding> {
 fn absent_tables(configuration: &Configuration) -> Vec<EgressFinding> {
     let tables = configuration.policy_tables().into_iter();
     let absent = tables.filter(|table| configuration.absent.contains(&table.file)).map(|table| {
-        let Table { typed, file, is_compiled } = table;
+        let Table { typed, source, file, is_compiled } = table;
         let text = format!(
             "smtp_tls_policy_maps names {typed}, and {file} is not there: Postfix defers all \
              mail, whatever the level (client TLS configuration problem)"
         );
         let mut found = finding(configuration, "policy-map-absent", Severity::Critical, text);
-        if is_compiled {
-            found.lines.push(format!("postmap {typed}"));
+        if is_compiled && !configuration.absent.contains(&source) {
+            found.lines.push(format!("postmap{} {typed}", directory(configuration)));
+        } else {
+            let words = "Write the table, or take it out of smtp_tls_policy_maps";
+            found.remedy = Some(words.to_owned());
         }
         found
     });
     absent.collect()
 }
 
-fn policy_maps(configuration: &Configuration) -> Option<EgressFinding> {
-    let maps = configuration.value("smtp_tls_policy_maps")?;
+fn policy_maps(configuration: &Configuration) -> Vec<EgressFinding> {
+    let Some(maps) = configuration.value("smtp_tls_policy_maps") else { return Vec::new() };
+    let absent = absent_tables(configuration);
+    if !absent.is_empty() {
+        return absent;
+    }
     let text = format!("smtp_tls_policy_maps is {maps}: some destinations may have another level");
-    Some(finding(configuration, "tls-policy-maps", Severity::Notice, text))
+    vec![finding(configuration, "tls-policy-maps", Severity::Notice, text)]
 }
 
 /// A source that this machine does not have.
@@ -328,9 +334,21 @@ fn unusable(
     finding(configuration, "bind-address-unusable", severity, text)
 }
 
-/// A transport that goes its own way.
-fn transport(configuration: &Configuration, service: &Service) -> Option<EgressFinding> {
-    let own = configuration.own_settings(service);
+/// A transport that goes its own way. An address that it binds to in vain is said
+/// elsewhere.
+fn transport(
+    configuration: &Configuration,
+    service: &Service,
+    ours: &[IpAddr],
+) -> Option<EgressFinding> {
+    let is_said = |setting: &String| {
+        [Family::Ipv4, Family::Ipv6].into_iter().any(|family| {
+            setting.split(' ').next() == Some(bind_setting(family))
+                && bound_elsewhere(configuration, Some(service), family, ours).is_some()
+        })
+    };
+    let mut own = configuration.own_settings(service);
+    own.retain(|setting| !is_said(setting));
     if own.is_empty() {
         return None;
     }
@@ -431,9 +449,10 @@ mod tests {
             effective: parameters(&format!("{main}\nsmtp_tls_key_file = /etc/cert.pem")),
             ..Configuration::default()
         };
-        let all = ["/etc/ca.pem", "/etc/cert.pem", "/etc/cert.pem", "/etc/tls.db", "/etc/more"];
-        assert_eq!(configuration.files(), all);
-        configuration.absent = configuration.files();
+        let files = configuration.files();
+        let certificates = ["/etc/ca.pem", "/etc/cert.pem", "/etc/cert.pem"];
+        assert_eq!(files, [&certificates[..], &["/etc/tls", "/etc/tls.db", "/etc/more"]].concat());
+        configuration.absent = files.into_iter().filter(|path| path != "/etc/tls").collect();
         let found = findings(&configuration, &[]).into_iter();
         let graves = found.filter(|one| one.severity == Severity::Critical);
         let graves: Vec<_> = graves.map(|one| (one.id, one.lines)).collect();
