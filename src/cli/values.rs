@@ -61,7 +61,7 @@ pub(crate) fn resolver(typed: &str) -> Result<SocketAddr, String> {
 /// An address that a connection can come from; whether it is this machine's is seen
 /// later.
 pub(crate) fn source(typed: &str) -> Result<IpAddr, String> {
-    let ip: IpAddr = typed.parse().map_err(|_| "not an address".to_owned())?;
+    let ip: IpAddr = typed.parse().map_err(|_| "not an IP address".to_owned())?;
     let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
     if ip.to_canonical() != ip {
         return Err(format!("an IPv4-mapped address: write {}", ip.to_canonical()));

@@ -5,15 +5,17 @@
 //! runs cannot be had twice. Refuses to know files and to judge: verdicts, cells
 //! and findings of the reports are left behind, and made anew from the evidence.
 
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::path::Path;
 
 use jiff::Timestamp;
 
+use self::names::{labels, renamed};
 use super::recorded::{self, RecordedError};
 use crate::model::mirror::MirrorReport;
-use crate::model::probe::{LOCAL, Role};
+use crate::model::probe::Role;
 use crate::model::report::{
     MtaStsReport, ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport,
     TlsRptReport, Trust, Vantage, VantageKind,
@@ -114,39 +116,6 @@ fn once_each(saved: &[Saved], labels: &[String]) -> Result<(), MergeError> {
         }
     }
     Ok(())
-}
-
-/// A name for the views of each report: its file's, without what is behind the last
-/// dot, and with a number where that is taken.
-fn labels(saved: &[Saved]) -> Vec<String> {
-    // The name of this machine in a run of its own.
-    let mut taken = BTreeSet::from([LOCAL.to_owned()]);
-    let label = |Saved { file, report }: &Saved| {
-        let stem = match file.as_str() {
-            "-" => "stdin".to_owned(),
-            file => Path::new(file).with_extension("").to_string_lossy().into_owned(),
-        };
-        let numbered = (2..).map(|number: usize| format!("{stem}-{number}"));
-        let mut names = std::iter::once(stem.clone()).chain(numbered);
-        // A file may be called as the view of another report is.
-        let free = names.find(|label| views(report, label).is_disjoint(&taken));
-        let label = free.unwrap_or(stem);
-        taken.extend(views(report, &label));
-        label
-    };
-    saved.iter().map(label).collect()
-}
-
-/// The names of a report's views, and its label.
-fn views(report: &Report, label: &str) -> BTreeSet<String> {
-    let vantages = &report.run.vantages;
-    let names = vantages.iter().map(|vantage| renamed(label, &vantage.id, vantages.len() < 2));
-    names.chain([label.to_owned()]).collect()
-}
-
-/// The name of a view in the merged report.
-fn renamed(label: &str, id: &str, is_only: bool) -> String {
-    if is_only || id == LOCAL { label.to_owned() } else { format!("{label}:{id}") }
 }
 
 /// Most targets of a report that are named.
