@@ -134,7 +134,6 @@ fn wrong_things_are_named() {
     bad("example..net", "empty label", "dot");
     bad(".example.net", "empty label", "dot");
     bad("example.net..", "empty label", "dot");
-    bad(".", "empty label", "dot");
     bad("-a.example", "hyphen", "--help");
     bad("a-.example", "begins or ends with a hyphen", "5321");
     bad("xn--a\u{7f}.example", "U+007F", "letters");
