@@ -193,12 +193,13 @@ impl Configuration {
     /// transport. Those of `smtp_tls_policy_maps` are not known.
     pub fn dane_levels(&self) -> BTreeSet<String> {
         let services = std::iter::once(None).chain(self.transports().map(Some));
-        let asks = |service: &Option<&Service>| {
-            let lookup = self.value_for(*service, "smtp_host_lookup").unwrap_or("dns");
-            self.value_for(*service, "smtp_dns_support_level") == Some("dnssec")
+        let asks = |service: Option<&Service>| {
+            let lookup = self.value_for(service, "smtp_host_lookup").unwrap_or("dns");
+            self.value_for(service, "smtp_dns_support_level") == Some("dnssec")
                 && list(lookup).any(|word| word == "dns")
         };
-        let levels = services.filter(asks).filter_map(|service| self.level_word(service));
+        let asking = services.filter(|service| asks(*service));
+        let levels = asking.filter_map(|service| self.level_word(service));
         levels.filter(|level| DANE_LEVELS.contains(&level.as_str())).collect()
     }
 
