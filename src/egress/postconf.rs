@@ -198,7 +198,8 @@ impl Configuration {
             self.value_for(service, "smtp_dns_support_level") == Some("dnssec")
                 && list(lookup).any(|word| word == "dns")
         };
-        let levels = services.filter(|service| asks(*service)).filter_map(|service| self.level_word(service));
+        let asking = services.filter(|service| asks(*service));
+        let levels = asking.filter_map(|service| self.level_word(service));
         levels.filter(|level| DANE_LEVELS.contains(&level.as_str())).collect()
     }
 

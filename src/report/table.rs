@@ -14,6 +14,8 @@ pub(crate) struct Table<'a> {
     headings: &'a [&'a str],
     /// Columns that move to a second line where the page is too narrow.
     folding: &'a [usize],
+    /// Whether what has moved stands behind its heading there.
+    is_labelled: bool,
     parts: Vec<Part>,
 }
 
@@ -26,7 +28,13 @@ enum Part {
 impl<'a> Table<'a> {
     /// An empty table.
     pub(crate) fn new(headings: &'a [&'a str], folding: &'a [usize]) -> Self {
-        Self { headings, folding, parts: Vec::new() }
+        Self { headings, folding, is_labelled: false, parts: Vec::new() }
+    }
+
+    /// Values that move to a second line stand behind their headings there: they do not
+    /// speak for themselves.
+    pub(crate) fn labelled(self) -> Self {
+        Self { is_labelled: true, ..self }
     }
 
     /// The rows that follow belong together.
@@ -75,7 +83,7 @@ impl<'a> Table<'a> {
                 Part::Group(title) => page.hanging(indent, 2 * GAP, title),
                 Part::Row { cells, notes } => {
                     page.fixed(indent + GAP, &side_by_side(cells, widths, columns));
-                    Self::draw_folded(page, indent, cells, columns);
+                    self.draw_folded(page, indent, cells, columns);
                     draw_notes(page, indent, notes);
                 }
             }
@@ -83,15 +91,21 @@ impl<'a> Table<'a> {
     }
 
     /// The values that found no place in the row, on a line below it.
-    fn draw_folded(page: &mut Page, indent: usize, cells: &[Line], columns: &[usize]) {
+    fn draw_folded(&self, page: &mut Page, indent: usize, cells: &[Line], columns: &[usize]) {
         let mut line = Line::new();
-        for (_, cell) in cells
+        for (_, (heading, cell)) in self
+            .headings
             .iter()
+            .zip(cells)
             .enumerate()
-            .filter(|(column, cell)| !columns.contains(column) && !is_void(cell))
+            .filter(|(column, (_, cell))| !columns.contains(column) && !is_void(cell))
         {
             let comma = if line.is_empty() { "" } else { ", " };
-            line = line.plain(comma).joined(cell.clone());
+            line = line.plain(comma);
+            if self.is_labelled {
+                line = line.toned(Tone::Faint, &format!("{heading}: "));
+            }
+            line = line.joined(cell.clone());
         }
         page.hanging(indent + 2 * GAP, GAP, &line);
     }

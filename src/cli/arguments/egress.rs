@@ -21,7 +21,7 @@ Examples:
 
 Run it on the server that sends. It asks one address of one large provider from each
 address here, and further ones only where that settles nothing. Exit status:
-  0  nothing is wrong
+  0  nothing is wrong, or nothing critical
   1  mail is refused, or goes in clear text (a critical finding)
   2  usage or configuration
   3  nothing of the kind, but something could not be determined

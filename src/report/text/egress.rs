@@ -59,7 +59,7 @@ fn write_sources(page: &mut Page, report: &EgressReport, style: &Style) {
         return;
     }
     page.blank();
-    let mut table = Table::new(&HEADINGS, &FOLDING);
+    let mut table = Table::new(&HEADINGS, &FOLDING).labelled();
     let level = report.postfix.first().and_then(|instance| instance.level.as_deref());
     for source in &report.sources {
         let cells = vec![
@@ -405,6 +405,15 @@ mod tests {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(text.lines().any(|line| line.ends_with("-e 'a = b'") && line.contains("postconf")));
+    }
+
+    #[test]
+    fn what_moves_below_the_row_keeps_its_question() {
+        let mut report = hostile();
+        report.sources[0].reverse = None;
+        let row = |width| render(&report, &Style { width, ..PLAIN });
+        assert!(!row(160).contains("TLS: "), "{}", row(160));
+        assert!(row(80).contains("TLS: ") && !row(80).contains("Reverse DNS: "), "{}", row(80));
     }
 
     #[test]
