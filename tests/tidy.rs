@@ -191,16 +191,17 @@ fn every_link_leads_somewhere() {
 fn the_code_map_is_of_this_code() {
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let texts = texts();
-    let is_here = |name: &str| texts.iter().any(|(path, _)| path.ends_with(name));
-    let named: Vec<&str> = map.split('`').skip(1).step_by(2).collect();
-    let files: Vec<&&str> = named.iter().filter(|name| name.ends_with(".rs")).collect();
+    let is_here = |name: &Path| texts.iter().any(|(path, _)| path.ends_with(name));
+    let spans: Vec<&Path> = map.split('`').skip(1).step_by(2).map(Path::new).collect();
+    let is_code = |path: &&&Path| path.extension().is_some_and(|end| end == "rs");
+    let files: Vec<&&Path> = spans.iter().filter(is_code).collect();
     assert!(files.len() > 60, "only {} files are named", files.len());
     let gone: Vec<_> = files.into_iter().filter(|name| !is_here(name)).collect();
     assert!(gone.is_empty(), "not here: {gone:?}");
     let folders = fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir());
-    let names = folders.map(|entry| format!("src/{}/", entry.file_name().display()));
-    let missing: Vec<String> = names.filter(|name| !named.contains(&name.as_str())).collect();
+    let modules = folders.map(|entry| Path::new("src").join(entry.file_name()));
+    let missing: Vec<PathBuf> = modules.filter(|path| !spans.contains(&path.as_path())).collect();
     assert!(missing.is_empty(), "not on the map: {missing:?}");
 }
 

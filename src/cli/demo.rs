@@ -49,7 +49,7 @@ async fn demonstrated(terminal: &Terminal) -> Result<Report, Failure> {
     })?;
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|socket| socket.connect(running.resolver()))
-        .map_err(no_loopback)?;
+        .map_err(|error| no_loopback(&error))?;
     if !running.ipv6_available() {
         terminal.warning(
             "this machine has no IPv6, not even on loopback: the demo cannot show how the two \
@@ -63,7 +63,7 @@ async fn demonstrated(terminal: &Terminal) -> Result<Report, Failure> {
 }
 
 /// A network namespace begins without it.
-fn no_loopback(error: io::Error) -> Failure {
+fn no_loopback(error: &io::Error) -> Failure {
     Failure::usage(
         format!("the demo needs loopback, and it does not work here: {error}"),
         "`ip link set lo up` brings it up",

@@ -7,7 +7,7 @@
 
 mod syntax;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use syntax::{parameters, services};
@@ -62,6 +62,9 @@ const TELLING: [&str; 12] = [
     "smtp_use_tls",
 ];
 
+/// The levels that need DNSSEC.
+pub const DANE_LEVELS: [&str; 3] = ["dane", "dane-only", "half-dane"];
+
 /// Settings that name files without which Postfix sends without TLS.
 pub const TLS_FILES: [&str; 4] =
     ["smtp_tls_CAfile", "smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_chain_files"];
@@ -71,6 +74,8 @@ pub const TLS_FILES: [&str; 4] =
 pub struct Table {
     /// `type:path`, as typed.
     pub typed: String,
+    /// The file that is written by hand.
+    pub source: String,
     /// The file that Postfix opens.
     pub file: String,
     /// Whether `postmap` makes that file.
@@ -86,7 +91,7 @@ impl Table {
             "texthash" | "regexp" | "pcre" | "cidr" => (path.to_owned(), false),
             _ => return None,
         };
-        Some(Self { typed: typed.to_owned(), file, is_compiled })
+        Some(Self { typed: typed.to_owned(), source: path.to_owned(), file, is_compiled })
     }
 }
 
@@ -184,6 +189,19 @@ impl Configuration {
         self.level(service).map(|level| level.word)
     }
 
+    /// The levels of DANE at which mail is sent with DNSSEC lookups, by main.cf or a
+    /// transport. Those of `smtp_tls_policy_maps` are not known.
+    pub fn dane_levels(&self) -> BTreeSet<String> {
+        let services = std::iter::once(None).chain(self.transports().map(Some));
+        let asks = |service: Option<&Service>| {
+            let lookup = self.value_for(service, "smtp_host_lookup").unwrap_or("dns");
+            self.value_for(service, "smtp_dns_support_level") == Some("dnssec")
+                && list(lookup).any(|word| word == "dns")
+        };
+        let levels = services.filter(|service| asks(*service)).filter_map(|service| self.level_word(service));
+        levels.filter(|level| DANE_LEVELS.contains(&level.as_str())).collect()
+    }
+
     /// The client transports of master.cf.
     pub fn transports(&self) -> impl Iterator<Item = &Service> {
         self.services.iter().filter(|service| service.command == "smtp" && service.kind == "unix")
@@ -206,10 +224,7 @@ impl Configuration {
     /// The address that a service binds to for a family: its own setting, or the only
     /// one of `inet_interfaces` (postconf(5), `smtp_bind_address`).
     pub fn bound(&self, service: Option<&Service>, family: Family) -> Option<IpAddr> {
-        let parsed = |text: &str| {
-            let bare = text.trim_start_matches('[').trim_end_matches(']');
-            bare.parse::<IpAddr>().ok().filter(|ip| Family::of(*ip) == family)
-        };
+        let parsed = |text: &str| bare_address(text).filter(|ip| Family::of(*ip) == family);
         if let Some(value) = self.value_for(service, bind_setting(family)) {
             return parsed(value).filter(|ip| !ip.is_unspecified());
         }
@@ -220,12 +235,22 @@ impl Configuration {
     }
 
     /// Every file that outgoing TLS needs, as far as it can be told: certificates, keys
-    /// and the tables of `smtp_tls_policy_maps`.
+    /// and the tables of `smtp_tls_policy_maps`, with what these are made of.
     pub fn files(&self) -> Vec<String> {
-        let named = TLS_FILES.iter().filter_map(|name| self.value(name)).flat_map(list);
+        let named = TLS_FILES.iter().filter_map(|name| self.opened(name)).flat_map(list);
         let named = named.filter(|path| path.starts_with('/')).map(ToOwned::to_owned);
-        let tables = self.policy_tables().into_iter().map(|table| table.file);
+        let tables = self.policy_tables().into_iter();
+        let tables = tables.flat_map(|table| BTreeSet::from([table.source, table.file]));
         named.chain(tables).collect()
+    }
+
+    /// What a setting of [`TLS_FILES`] names, unless Postfix does not look at it: a key
+    /// without a certificate, and either beside `smtp_tls_chain_files`.
+    pub fn opened(&self, name: &str) -> Option<&str> {
+        let is_pair = matches!(name, "smtp_tls_cert_file" | "smtp_tls_key_file");
+        let is_needed = self.value("smtp_tls_chain_files").is_none()
+            && self.value("smtp_tls_cert_file").is_some();
+        self.value(name).filter(|_| !is_pair || is_needed)
     }
 
     /// The tables of `smtp_tls_policy_maps` that are files.
@@ -304,6 +329,13 @@ impl Configuration {
         let own = service.overrides.iter().filter(differs);
         own.map(|(name, value)| format!("{name} = {value}").trim_end().to_owned()).collect()
     }
+}
+
+/// An address, which may stand in brackets (postconf(5), `smtp_bind_address`).
+pub fn bare_address(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let bare = bare.strip_prefix("ipv6:").or_else(|| bare.strip_prefix("IPv6:")).unwrap_or(bare);
+    bare.parse().ok()
 }
 
 /// The setting that binds a family.

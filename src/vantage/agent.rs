@@ -266,7 +266,9 @@ impl Allowed {
         if probe.ehlo_name.as_deref().is_some_and(|name| !is_ehlo_argument(name)) {
             return Err("the EHLO argument is neither a domain name nor an address literal".into());
         }
-        if probe.sni.as_deref().is_some_and(|name| !is_domain_name(name)) {
+        // Names of real hosts have underscores in them (RFC 2181 §11).
+        let is_server_name = |name: &str| is_domain_name(&name.replace('_', "x"));
+        if probe.sni.as_deref().is_some_and(|name| !is_server_name(name)) {
             return Err("the server name is not a domain name".into());
         }
         let limits = Limits {

@@ -5,15 +5,17 @@
 //! runs cannot be had twice. Refuses to know files and to judge: verdicts, cells
 //! and findings of the reports are left behind, and made anew from the evidence.
 
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::path::Path;
 
 use jiff::Timestamp;
 
+use self::names::{labels, renamed};
 use super::recorded::{self, RecordedError};
 use crate::model::mirror::MirrorReport;
-use crate::model::probe::{LOCAL, Role};
+use crate::model::probe::Role;
 use crate::model::report::{
     MtaStsReport, ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport,
     TlsRptReport, Trust, Vantage, VantageKind,
@@ -114,24 +116,6 @@ fn once_each(saved: &[Saved], labels: &[String]) -> Result<(), MergeError> {
         }
     }
     Ok(())
-}
-
-/// A name for the views of each report: its file's, without what is behind the last
-/// dot, and with a number where that is taken.
-fn labels(saved: &[Saved]) -> Vec<String> {
-    // The name of this machine in a run of its own.
-    let mut taken = BTreeSet::from([LOCAL.to_owned()]);
-    let label = |Saved { file, .. }: &Saved| {
-        let stem = match file.as_str() {
-            "-" => "stdin".to_owned(),
-            file => Path::new(file).with_extension("").to_string_lossy().into_owned(),
-        };
-        let numbered = (2..).map(|number: usize| format!("{stem}-{number}"));
-        let mut names = std::iter::once(stem.clone()).chain(numbered);
-        let free = names.find(|name| taken.insert(name.clone()));
-        free.unwrap_or(stem)
-    };
-    saved.iter().map(label).collect()
 }
 
 /// Most targets of a report that are named.
@@ -247,11 +231,7 @@ struct Renaming<'a> {
 
 impl Renaming<'_> {
     fn vantage(&self, id: &str) -> String {
-        if self.is_only || id == LOCAL {
-            self.label.to_owned()
-        } else {
-            format!("{}:{id}", self.label)
-        }
+        renamed(self.label, id, self.is_only)
     }
 }
 

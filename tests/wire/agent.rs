@@ -109,6 +109,11 @@ async fn an_agent_does_no_more_than_its_options_allow() {
         let refused = agent.observe(probe, &|_| {}).await.unwrap_err();
         assert!(matches!(refused, Fault::Refused(_)), "{role:?}: {refused}");
     }
+    for (name, is_refused) in [("mx_1.example.net", false), ("a b", true), ("a\r\nb", true)] {
+        let probe = Probe { sni: Some(name.to_owned()), ..probe_to(endpoint) };
+        let refused = matches!(agent.observe(probe, &|_| {}).await, Err(Fault::Refused(_)));
+        assert_eq!(refused, is_refused, "{name:?}");
+    }
     for bad in ["p\r\nMAIL FROM:<a@example.net>", "", "two words", "[not an address]"] {
         let probe = Probe { ehlo_name: Some(bad.to_owned()), ..probe_to(endpoint) };
         let refused = agent.observe(probe, &|_| {}).await.unwrap_err();

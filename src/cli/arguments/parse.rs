@@ -121,13 +121,23 @@ fn loose_word(command: &str, word: &str) -> Option<String> {
     }
 }
 
+/// What the standard library says of a value, and what is said here.
+const REWORDED: [(&str, &str); 3] = [
+    ("invalid digit found in string", "not a whole number"),
+    ("cannot parse integer from empty string", "not a whole number"),
+    ("number too large to fit in target type", "too large"),
+];
+
 /// clap's report as one line, and one that helps.
 fn complaint(error: &clap::Error) -> Complaint {
     let rendered = error.render().to_string();
     let first = rendered.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = first.split_whitespace().collect();
     let message = words.join(" ");
-    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let message = REWORDED.iter().fold(message.to_owned(), |told, (theirs, ours)| {
+        told.strip_suffix(theirs).map(|start| format!("{start}{ours}")).unwrap_or(told)
+    });
     let hint = match mistaken_target(error) {
         Some(target) => format!("mxray check {target}"),
         None => hint(error.kind(), &rendered),
@@ -222,6 +232,17 @@ mod tests {
         ] {
             let told = refused(line).hint.unwrap();
             assert!(told.contains(hint), "{line}: {told}");
+        }
+    }
+
+    #[test]
+    fn values_are_refused_in_words_for_people() {
+        for (line, words) in [
+            ("mxray check --port 25,26 a.example", "not a whole number"),
+            ("mxray check --repeats many a.example", "not a whole number"),
+        ] {
+            let complaint = refused(line);
+            assert!(complaint.message.ends_with(words), "{}", complaint.message);
         }
     }
 

@@ -105,6 +105,8 @@ fn wrong_things_are_named() {
     bad("a.example,b.example", "`,`", "one target");
     bad("a@a.example, b@b.example", "not one mail address", "one target");
     bad("user@", "nothing behind the @", "user@example.net");
+    bad(".", "the root of DNS", "example.net");
+    bad("..", "empty label", "dot");
     bad("user@a.example@b.example", "not one mail address", "one target");
     bad("user name@example.net", "not one mail address", "one target");
     bad("-4", "hyphen", "--help");
@@ -132,7 +134,6 @@ fn wrong_things_are_named() {
     bad("example..net", "empty label", "dot");
     bad(".example.net", "empty label", "dot");
     bad("example.net..", "empty label", "dot");
-    bad(".", "empty label", "dot");
     bad("-a.example", "hyphen", "--help");
     bad("a-.example", "begins or ends with a hyphen", "5321");
     bad("xn--a\u{7f}.example", "U+007F", "letters");

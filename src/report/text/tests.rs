@@ -111,6 +111,56 @@ fn two_views_stand_side_by_side() {
 }
 
 #[test]
+fn a_session_that_did_not_get_through_names_its_view() {
+    let mut report = samples::unreachable();
+    let line = |report: &Report| {
+        let text = render(report, &plain(200));
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("]:25")).collect();
+        lines.join("\n")
+    };
+    assert!(!line(&report).contains(" from "), "one view: {}", line(&report));
+    let source: std::net::IpAddr = [192, 0, 2, 7].into();
+    let mut views = from_two("berlin").targets[0].views.clone().unwrap();
+    views[0].sources = vec![source];
+    let target = &mut report.targets[0];
+    target.views = Some(views);
+    let here = &mut target.observations[0].probe;
+    here.source = Some(source);
+    let mut away = target.observations[0].clone();
+    away.probe.vantage = "berlin".to_owned();
+    target.observations.push(away);
+    let told = line(&report);
+    assert!(told.contains("]:25 from local from 192.0.2.7, "), "{told}");
+    assert!(told.contains("]:25 from berlin, "), "{told}");
+}
+
+#[test]
+fn each_source_has_its_row_and_a_port_that_was_not_reached_has_no_tls() {
+    let mut report = samples::stripped();
+    let [one, other] = [7, 8].map(|last| std::net::IpAddr::from([192, 0, 2, last]));
+    let mut views = from_two("local").targets[0].views.clone().unwrap();
+    views[0].sources = vec![one];
+    views[1].sources = vec![other];
+    let target = &mut report.targets[0];
+    target.views = Some(views);
+    let first = &mut target.observations[0];
+    first.probe.source = Some(one);
+    let mut second = first.clone();
+    second.probe.source = Some(other);
+    let mut closed = first.clone();
+    closed.probe.port = 465;
+    closed.probe.mode = crate::model::probe::Mode::ImplicitTls;
+    closed.stages.clear();
+    let ip = first.probe.ip;
+    target.observations.extend([second, closed]);
+    let text = render(&report, &plain(200));
+    let row = |label: &str| text.lines().find(|line| line.contains(label)).unwrap_or_default();
+    assert!(!row(&format!("{ip} from {one} ")).is_empty(), "{text}");
+    assert!(!row(&format!("{ip} from {other} ")).is_empty(), "{text}");
+    assert!(row(&format!("{ip} port 465 from {one} ")).contains("not reached"), "{text}");
+}
+
+#[test]
 fn a_view_with_a_hostile_name_is_escaped_and_fits() {
     for width in 40..120 {
         let text = render(&from_two("\x1b[2J\u{202e}evil"), &plain(width));
