@@ -13,10 +13,11 @@ use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::observe::Dialler;
 use mxray::plan::{Breadth, Closer, Intent};
 use mxray::sim::internet::{Internet, Running};
-use mxray::survey::{self, ControlSettings, Survey};
+use mxray::survey::{self, ControlSettings, Event, Survey};
 use mxray::tls::Roots;
 use mxray::vantage::local::Local;
 use mxray::vantage::{Observer, VantagePoint};
+use tokio::sync::mpsc;
 
 pub(crate) const V4: [u8; 4] = [203, 0, 113, 1];
 pub(crate) const V6: [u16; 8] = [0x2001, 0xdb8, 0x203, 0, 0, 0, 0, 1];
@@ -53,9 +54,9 @@ impl Default for Asking {
 }
 
 impl Asking {
-    /// For peers that never answer.
+    /// For peers that never answer, while the others need it on a busy machine.
     pub(crate) fn impatient() -> Self {
-        let patience = Duration::from_millis(1500);
+        let patience = Duration::from_secs(3);
         Self { session: patience, greeting: patience, ..Self::default() }
     }
 }
@@ -104,14 +105,25 @@ pub(crate) async fn survey(running: &Running, target: &str, asking: Asking) -> E
     outcome(running, target, asking, &Beside::default()).await.evidence.remove(0)
 }
 
-/// Surveys one target, and is interrupted once `stop` is done.
+/// Surveys one target, and is interrupted once each of these has happened.
 pub(crate) async fn survey_until(
     running: &Running,
     target: &str,
     asking: Asking,
-    stop: impl Future<Output = ()>,
+    mut awaited: Vec<Event>,
 ) -> Evidence {
-    outcome_until(running, target, asking, &Beside::default(), stop).await.evidence.remove(0)
+    let (events, mut happened) = mpsc::unbounded_channel();
+    let stop = async move {
+        while !awaited.is_empty() {
+            // The sender lives as long as the survey.
+            let event = happened.recv().await.unwrap();
+            awaited.retain(|awaited| *awaited != event);
+        }
+    };
+    let beside = Beside::default();
+    let outcome = outcome_until(running, target, asking, &beside, events, stop).await;
+    assert!(outcome.interrupted, "it was not interrupted");
+    outcome.evidence.into_iter().next().unwrap()
 }
 
 /// Surveys one target on the pretend internet, beside others.
@@ -121,7 +133,8 @@ pub(crate) async fn outcome(
     asking: Asking,
     beside: &Beside,
 ) -> survey::Outcome {
-    outcome_until(running, target, asking, beside, std::future::pending()).await
+    let (events, _) = mpsc::unbounded_channel();
+    outcome_until(running, target, asking, beside, events, std::future::pending()).await
 }
 
 async fn outcome_until(
@@ -129,6 +142,7 @@ async fn outcome_until(
     target: &str,
     asking: Asking,
     beside: &Beside,
+    events: mpsc::UnboundedSender<Event>,
     stop: impl Future<Output = ()>,
 ) -> survey::Outcome {
     assert!(running.ipv6_available(), "these tests need ::1");
@@ -167,7 +181,6 @@ async fn outcome_until(
         controls: beside.settings(),
         roots: roots(running),
     };
-    let (events, _) = tokio::sync::mpsc::unbounded_channel();
     let targets = vec![target.parse().unwrap()];
     survey::run(survey, targets, events, stop).await
 }

@@ -2,7 +2,6 @@
 //! faults said.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use mxray::model::finding::{Finding, Severity};
 use mxray::model::report::{PolicyStatus, TargetReport};
@@ -14,6 +13,7 @@ use mxray::sim::pki::Flaw;
 use mxray::sim::policy_host::{Answer, PolicyHost};
 use mxray::sim::published::Published;
 use mxray::sim::server::{Profile, Software, Starttls};
+use mxray::survey::Event;
 use mxray::vantage::recorded;
 
 use crate::common::{self, Asking, DOMAIN, HOST, addresses, ids, report_on};
@@ -366,8 +366,10 @@ async fn a_report_address_that_is_none_is_said() {
 async fn an_interrupted_fetch_keeps_the_records_and_is_no_fault() {
     let host = PolicyHost::answering(Answer::Silent);
     let running = with(host).start().await.unwrap();
-    let soon = tokio::time::sleep(Duration::from_secs(4));
-    let evidence = common::survey_until(&running, DOMAIN, Asking::default(), soon).await;
+    let done = |ip| Event::Done { host: HOST.to_owned(), ip };
+    let mut awaited = addresses().map(done).to_vec();
+    awaited.push(Event::FetchingPolicy { target: DOMAIN.to_owned() });
+    let evidence = common::survey_until(&running, DOMAIN, Asking::default(), awaited).await;
     let report = common::judged(&running, &evidence);
     assert_eq!(report.verdict.status, Status::Intact, "{:?}", report.findings);
     assert_eq!(ids(&report), [""; 0]);

@@ -313,9 +313,9 @@ fn write_remarks(page: &mut Page, report: &EgressReport) {
     };
     page.hanging(0, 2, &line.sentence());
     if !report.not_read.is_empty() {
-        let is = if report.not_read.len() == 1 { "is" } else { "are" };
+        let verb = if report.not_read.len() == 1 { "is" } else { "are" };
         let line = Line::of(Tone::Doubtful, &report.not_read.join(" and "))
-            .plain(&format!(" {is} installed here too; only Postfix's settings are read"));
+            .plain(&format!(" {verb} installed here too; only Postfix's settings are read"));
         page.hanging(0, 2, &line.sentence());
     }
     if report.sources.iter().any(|source| source.preferred) {
