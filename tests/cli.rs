@@ -102,6 +102,30 @@ fn mistakes_are_answered_with_what_to_type() {
     insta::assert_snapshot!(messages.join("\n"));
 }
 
+/// What is said of that standard input.
+fn refused_input(arguments: &[&str], input: &[u8]) -> String {
+    use std::io::Write as _;
+    let mut command = mxray(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), out(&output)), (Some(2), ""), "{}", err(&output));
+    err(&output).to_owned()
+}
+
+#[test]
+fn standard_input_that_cannot_be_used_is_told_what_helps() {
+    let windows = refused_input(&["check", "-"], b"b\xfccher.example\r\n");
+    assert!(windows.contains("line 1: not UTF-8") && windows.contains("xn--"), "{windows}");
+    let twice = refused_input(&["check", "-"], b"a.example\nuser@b@c.example\n");
+    assert!(twice.contains("line 2: user@b@c.example is not one mail address"), "{twice}");
+    let empty = refused_input(&["report", "-"], b"");
+    assert!(empty.contains("error: standard input: is empty"), "{empty}");
+    let host = refused(&["tlsa", "user@example.net"]);
+    assert!(host.contains("`mxray check example.net` names its MX hosts"), "{host}");
+}
+
 #[test]
 fn what_was_typed_is_shown_without_its_control_characters() {
     let message = refused(&["check", "a\x1b[2Jb.example"]);
@@ -283,6 +307,40 @@ fn the_evidence_page_of_the_demo() {
     let (_, page) = out(&output).split_once("\nEvidence, made to be sent on\n").unwrap();
     let lines: Vec<String> = page.lines().map(without_time).collect();
     insta::assert_snapshot!("demo-evidence", lines.join("\n"));
+}
+
+/// A network namespace of its own, in which not even loopback is up.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_demo_without_loopback_says_what_is_missing() {
+    let without_network = |words: &[&str]| {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--map-root-user", "--net"]).args(words).output().ok()
+    };
+    // Not every machine lets its users make one.
+    if !without_network(&["true"]).is_some_and(|output| output.status.success()) {
+        return;
+    }
+    let output = without_network(&[env!("CARGO_BIN_EXE_mxray"), "demo", "--quiet"]).unwrap();
+    assert_eq!((output.status.code(), out(&output)), (Some(2), ""), "{}", err(&output));
+    assert!(err(&output).contains("the demo needs loopback"), "{}", err(&output));
+    assert!(err(&output).contains("ip link set lo up"), "{}", err(&output));
+}
+
+#[test]
+fn the_excerpt_of_the_readme_is_what_the_demo_prints() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let readme = include_str!("../README.md");
+    let (_, behind) = readme.split_once("`mxray demo`, shortened").unwrap();
+    let excerpt = behind.split("```").nth(1).unwrap();
+    let output = run(&["demo", "--quiet"]);
+    let mut printed = out(&output).lines();
+    let shown = excerpt.lines().skip(1).filter(|line| *line != "[…]");
+    for line in shown {
+        assert!(printed.any(|other| other == line), "not printed, or not in this order: {line}");
+    }
 }
 
 #[test]

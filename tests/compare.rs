@@ -190,6 +190,34 @@ fn names_of_views_are_unique() {
 }
 
 #[test]
+fn a_file_called_like_the_view_of_another_report_is_a_view_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = folder.path().join("both.json");
+    let both = both.to_str().unwrap();
+    run(&["compare", "-q", "--save", both, &kept("intact.json"), &kept("stripped.json")]);
+    let like = file(folder.path(), "both:intact.json", fs::read(kept("promises.json")).unwrap());
+    let names = ["both:intact", "both:stripped", "both:intact-2"];
+    assert_eq!(views(&compared(&[both, &like])), names);
+    let names = ["both:intact", "both-2:intact", "both-2:stripped"];
+    assert_eq!(views(&compared(&[&like, both])), names);
+}
+
+#[test]
+fn two_observations_of_one_name_are_evidence_of_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = fs::read_to_string(kept("intact.json")).unwrap();
+    let forged = whole.replace("\"o2\"", "\"o1\"");
+    assert_ne!(forged, whole);
+    let forged = file(folder.path(), "forged.json", forged);
+    let told = refused(&[&forged, &kept("promises.json")]);
+    assert!(
+        told.contains("forged.json: two observations of ") && told.contains("\"o1\""),
+        "{told}"
+    );
+    assert_eq!(run(&["report", &forged]).status.code(), Some(2));
+}
+
+#[test]
 fn reports_come_from_standard_input_as_well() {
     let mut child = mxray(&["compare", "-q", "--json", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();

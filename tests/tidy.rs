@@ -149,6 +149,62 @@ fn every_text_that_is_cited_is_here() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Where a Markdown text leads to: what stands in parentheses behind brackets.
+fn links(text: &str) -> Vec<&str> {
+    let ends = text.match_indices("](").map(|(at, mark)| &text[at + mark.len()..]);
+    ends.filter_map(|rest| rest.split_once(')')).map(|(link, _)| link).collect()
+}
+
+/// The anchor of a heading, as code hosts make it.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter(|letter| is_name_letter(*letter) || " -".contains(*letter));
+    kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+}
+
+/// Whether a link within the repository leads somewhere.
+fn leads_somewhere(from: &Path, link: &str) -> bool {
+    let (file, place) = link.split_once('#').map_or((link, None), |(file, at)| (file, Some(at)));
+    let beside = root().join(from);
+    let path = if file.is_empty() { beside } else { beside.with_file_name(file) };
+    let Some(place) = place else { return path.exists() };
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().any(|line| line.starts_with('#') && anchor(line) == place)
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let texts = texts();
+    let pages = texts.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "md"));
+    let within = |link: &&str| !link.contains("://") && !link.starts_with("mailto:");
+    let all: Vec<(&PathBuf, &str)> = pages
+        .flat_map(|(path, text)| links(text).into_iter().map(move |link| (path, link)))
+        .filter(|(_, link)| within(link))
+        .collect();
+    assert!(all.len() > 40, "only {} links were found", all.len());
+    let wrong: Vec<_> = all.iter().filter(|(path, link)| !leads_somewhere(path, link)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The code map names files that exist, and every folder of `src`.
+#[test]
+fn the_code_map_is_of_this_code() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let texts = texts();
+    let is_here = |name: &Path| texts.iter().any(|(path, _)| path.ends_with(name));
+    let spans: Vec<&Path> = map.split('`').skip(1).step_by(2).map(Path::new).collect();
+    let is_code = |path: &&&Path| path.extension().is_some_and(|end| end == "rs");
+    let files: Vec<&&Path> = spans.iter().filter(is_code).collect();
+    assert!(files.len() > 60, "only {} files are named", files.len());
+    let gone: Vec<_> = files.into_iter().filter(|name| !is_here(name)).collect();
+    assert!(gone.is_empty(), "not here: {gone:?}");
+    let folders = fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap());
+    let folders = folders.filter(|entry| entry.path().is_dir());
+    let modules = folders.map(|entry| Path::new("src").join(entry.file_name()));
+    let missing: Vec<PathBuf> = modules.filter(|path| !spans.contains(&path.as_path())).collect();
+    assert!(missing.is_empty(), "not on the map: {missing:?}");
+}
+
 #[test]
 fn no_line_names_a_place_that_only_one_machine_has() {
     let wrong = complaints(|_, line| {
@@ -290,6 +346,12 @@ fn the_rules_see_what_they_look_for() {
     assert_eq!(dangling(here, ("docs/detection.md", Some("4"))), None);
     assert!(dangling(here, ("docs/detection.md", Some("99"))).is_some());
     assert!(dangling(here, ("NOWHERE.md", None)).is_some());
+
+    assert_eq!(links("see [a](b.md#c) and [d](e)"), ["b.md#c", "e"]);
+    assert_eq!(anchor("## Where to put …"), "where-to-put-");
+    assert!(leads_somewhere(Path::new("docs/dane.md"), "detection.md#1-the-claims"));
+    assert!(!leads_somewhere(Path::new("docs/dane.md"), "detection.md#no-such-place"));
+    assert!(!leads_somewhere(Path::new("docs/dane.md"), "README.md"));
 
     let folder = |name: &str| format!("/{name}");
     assert!(personal_folder(&format!("see {}/wt", folder("work"))).is_some());

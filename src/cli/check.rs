@@ -1,5 +1,6 @@
 //! `mxray check`: from targets to a report.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::io::ErrorKind;
@@ -29,7 +30,7 @@ pub(crate) fn run(arguments: &CheckArguments, terminal: &Terminal) -> Result<Exi
     let host_name = host_name::fully_qualified();
     let settings = Settings::for_check(arguments, Surroundings { input: &mut input, host_name })?;
     own_sources(&settings.intent.sources)?;
-    let sources = settings.intent.sources.clone();
+    let sources = arguments.probe.source.clone();
     let report = block_on(measure::report(settings, Dialler::direct(), terminal))??;
     for source in unused(&sources, &report) {
         terminal.warning(&format!(
@@ -67,7 +68,8 @@ fn unused(sources: &[IpAddr], report: &Report) -> Vec<IpAddr> {
         let mut sessions = report.targets.iter().flat_map(|target| &target.observations);
         sessions.any(|session| session.probe.family == family)
     };
-    sources.iter().copied().filter(|source| !asked(Family::of(*source))).collect()
+    let unasked = sources.iter().copied().filter(|source| !asked(Family::of(*source)));
+    unasked.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Runs a future to its end on this thread: the work is waiting, not computing.

@@ -1,6 +1,7 @@
 //! `mxray demo`: the real check on the pretend internet inside this process.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 use mxray::dns::{ResolverSettings, TrustAnchor};
 use mxray::model::probe::{Limits, Mode};
@@ -46,6 +47,9 @@ async fn demonstrated(terminal: &Terminal) -> Result<Report, Failure> {
     let running = Internet::demonstration().start().await.map_err(|error| {
         Failure::internal(format!("the pretend internet cannot start: {error}"))
     })?;
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| socket.connect(running.resolver()))
+        .map_err(|error| no_loopback(&error))?;
     if !running.ipv6_available() {
         terminal.warning(
             "this machine has no IPv6, not even on loopback: the demo cannot show how the two \
@@ -56,6 +60,14 @@ async fn demonstrated(terminal: &Terminal) -> Result<Report, Failure> {
     sources.extend(running.ipv6_available().then(|| IpAddr::from(PRETEND_IPV6)));
     let dialler = Dialler::pretend(running.endpoints().clone(), sources);
     measure::report(settings(&running)?, dialler, terminal).await
+}
+
+/// A network namespace begins without it.
+fn no_loopback(error: &io::Error) -> Failure {
+    Failure::usage(
+        format!("the demo needs loopback, and it does not work here: {error}"),
+        "`ip link set lo up` brings it up",
+    )
 }
 
 fn targets_named(names: &[&str]) -> Result<Vec<Target>, Failure> {

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use mxray::dns;
 use mxray::egress;
 use mxray::egress::postconf::Configuration;
 use mxray::judge::{self, Context};
@@ -71,7 +72,7 @@ fn exit(report: &EgressReport) -> Exit {
 async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<EgressReport, Failure> {
     let (started_at, clock) = (Timestamp::now(), Instant::now());
     let public = public(&arguments.public)?;
-    let postfix = postconf::read(&arguments.postfix_config).await;
+    let postfix = postconf::read(&arguments.postfix_config, postconf::PATIENCE).await;
     // Without them every address that Postfix binds to would look foreign.
     let own = observe::own_addresses()
         .ok_or_else(|| Failure::internal("the addresses of this machine cannot be listed"))?;
@@ -90,6 +91,9 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
         Err(why) => not_asked = Some(why.to_owned()),
     }
     lookups::fill(&mut sources, &settings, arguments.from.as_deref()).await?;
+    let read = || postfix.configurations.iter();
+    let does_dane = read().any(|one| !one.dane_levels().is_empty());
+    let resolver = if does_dane { Some(dns::system_resolver().await) } else { None };
     let mut report = EgressReport {
         schema: EGRESS_SCHEMA.to_owned(),
         tool: judge::PROGRAM.to_owned(),
@@ -99,7 +103,8 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
         controls: gathered.names(),
         not_asked,
         sources,
-        postfix: postfix.configurations.iter().map(Configuration::describe).collect(),
+        postfix: read().chain(&postfix.unread).map(Configuration::describe).collect(),
+        resolver,
         postfix_error: postfix.error,
         not_read: postconf::others(),
         findings: Vec::new(),

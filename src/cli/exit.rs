@@ -61,7 +61,14 @@ pub(crate) fn of_report(report: &Report, fail_on: FailOn) -> Exit {
     if fail_on.threshold().is_some_and(|threshold| gravest >= Some(threshold)) {
         return Exit::Found;
     }
-    let undetermined = report.targets.iter().any(|target| is_undetermined(target.verdict.status));
+    let unheard = |target: &TargetReport| {
+        // The comparison that was asked for was not made.
+        target.mirror.as_ref().is_some_and(|mirror| mirror.error.is_some())
+    };
+    let undetermined = report
+        .targets
+        .iter()
+        .any(|target| is_undetermined(target.verdict.status) || unheard(target));
     let failed = report.run.vantages.iter().any(|vantage| vantage.error.is_some());
     if undetermined || failed || report.run.interrupted { Exit::Undetermined } else { Exit::Fine }
 }
@@ -196,6 +203,22 @@ mod tests {
         };
         assert_eq!(with_dead(&[("intact", None)]), Exit::Undetermined);
         assert_eq!(with_dead(&[("stripped/proven", None)]), Exit::Found, "graver");
+    }
+
+    #[test]
+    fn a_mirror_that_was_not_heard_has_compared_nothing() {
+        let with_mirror = |error: serde_json::Value, verdict| {
+            let mut report = report(&[(verdict, None)]);
+            let mirror = json!({"source": "none", "error": error, "clock_offset_ms": null,
+                "complete_since": null, "endpoint": null, "channel_is_shared": null,
+                "compared": [], "sessions": null});
+            report.targets[0].mirror = Some(serde_json::from_value(mirror).unwrap());
+            of_report(&report, FailOn::Critical)
+        };
+        let refused = json!("192.0.2.27:465: the mirror refuses: 535 5.7.8");
+        assert_eq!(with_mirror(refused.clone(), "intact"), Exit::Undetermined);
+        assert_eq!(with_mirror(refused, "stripped/proven"), Exit::Found, "graver");
+        assert_eq!(with_mirror(json!(null), "intact"), Exit::Fine);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &ReportArguments, terminal: &Terminal) -> Result<Ex
     let saved = json::read(&text).map_err(|error| unreadable(path, &error))?;
     let mirror = mirror(arguments)?;
     let report = judge_again(saved, mirror)
-        .map_err(|error| Failure::usage(format!("{}: {error}", path.display()), NO_EVIDENCE))?;
+        .map_err(|error| Failure::usage(format!("{}: {error}", spoken(path)), NO_EVIDENCE))?;
     deliver(report, &arguments.report.output, arguments.report.fail_on, terminal)
 }
 
@@ -54,7 +54,15 @@ const NO_REPORT: &str = "name a file that `mxray check --save FILE` wrote";
 
 /// A file that holds no report.
 pub(crate) fn unreadable(path: &Path, error: &ReadError) -> Failure {
-    Failure::usage(format!("{}: {error}", path.display()), NO_REPORT)
+    Failure::usage(format!("{}: {error}", spoken(path)), NO_REPORT)
+}
+
+/// A file as it is called in a sentence.
+pub(crate) fn spoken(path: &Path) -> String {
+    match path.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => path.display().to_string(),
+    }
 }
 
 /// The text of a saved report, or of several; `-` is standard input.
@@ -63,7 +71,7 @@ pub(crate) fn unreadable(path: &Path, error: &ReadError) -> Failure {
 /// The file can't be read.
 pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     text_of(path).map_err(|error| {
-        Failure::usage(format!("cannot read {}: {error}", path.display()), NO_REPORT)
+        Failure::usage(format!("cannot read {}: {error}", spoken(path)), NO_REPORT)
     })
 }
 

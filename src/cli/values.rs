@@ -58,6 +58,23 @@ pub(crate) fn resolver(typed: &str) -> Result<SocketAddr, String> {
     }
 }
 
+/// An address that a connection can come from; whether it is this machine's is seen
+/// later.
+pub(crate) fn source(typed: &str) -> Result<IpAddr, String> {
+    let ip: IpAddr = typed.parse().map_err(|_| "not an address".to_owned())?;
+    let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    if ip.to_canonical() != ip {
+        return Err(format!("an IPv4-mapped address: write {}", ip.to_canonical()));
+    }
+    if link_local {
+        return Err("a link-local address, which reaches nothing behind a router".to_owned());
+    }
+    if ip.is_unspecified() || ip.is_multicast() || ip == Ipv4Addr::BROADCAST {
+        return Err("not the address of one machine".to_owned());
+    }
+    Ok(ip)
+}
+
 /// An address where nothing lives, or `none`.
 pub(crate) fn canary(typed: &str) -> Result<Canary, String> {
     if typed == "none" {
@@ -167,6 +184,27 @@ mod tests {
         for bad in ["", ".", "192.0.2.1", "2001:db8::1", "*.example.net", "bücher.example"] {
             assert!(server_name(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn sources_are_addresses_of_one_machine() {
+        for good in ["192.0.2.7", "127.0.0.1", "2001:db8::7", "::1"] {
+            assert_eq!(source(good), Ok(good.parse().unwrap()));
+        }
+        for bad in [
+            "",
+            "192.0.2",
+            "host.example",
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+            "fe80::1",
+        ] {
+            assert!(source(bad).is_err(), "{bad}");
+        }
+        assert!(source("::ffff:192.0.2.7").unwrap_err().contains("write 192.0.2.7"));
     }
 
     #[test]

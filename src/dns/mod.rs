@@ -12,6 +12,8 @@
 //! 4. MX, then A and AAAA of every host: the route. `route`
 //! 5. what else is asked: `tlsa`, `txt`, `pointer`.
 //!
+//! Beside that, whether the system's own resolver validates for other programs. `system`
+//!
 //! Refuses to know SMTP, certificates, and what a status is worth.
 
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +31,7 @@ mod denial;
 mod lookup;
 mod pointer;
 mod route;
+mod system;
 mod tlsa;
 mod trusted;
 mod txt;
@@ -42,6 +45,7 @@ mod tests;
 pub use anchor::TrustAnchor;
 use answer::Answer;
 pub use lookup::Resolver;
+pub use system::system_resolver;
 
 /// Longest wait for one attempt at a question, by default. There are two.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -92,7 +92,7 @@ impl Resolver {
     }
 }
 
-fn is_failure(message: &Message) -> bool {
+pub(super) fn is_failure(message: &Message) -> bool {
     use ResponseCode::{NotImp, Refused, ServFail};
     matches!(message.metadata.response_code, ServFail | Refused | NotImp)
 }
@@ -100,14 +100,7 @@ fn is_failure(message: &Message) -> bool {
 /// One exchange over TCP (RFC 1035 §4.2.2): nothing is truncated there, and a
 /// response has at most 65,535 octets.
 async fn exchange(server: SocketAddr, question: &Query, cd: bool) -> io::Result<Message> {
-    let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
-    let mut request = Message::query();
-    request.metadata.recursion_desired = true;
-    request.metadata.checking_disabled = cd;
-    request.add_query(question.clone());
-    let mut edns = Edns::new();
-    edns.set_dnssec_ok(true);
-    request.set_edns(edns);
+    let request = request(question, cd);
     let bytes = request.to_vec().map_err(|error| invalid(error.to_string()))?;
     let length = u16::try_from(bytes.len()).map_err(|error| invalid(error.to_string()))?;
 
@@ -116,9 +109,33 @@ async fn exchange(server: SocketAddr, question: &Query, cd: bool) -> io::Result<
     let length = stream.read_u16().await?;
     let mut bytes = vec![0; usize::from(length)];
     stream.read_exact(&mut bytes).await?;
-    let response = Message::from_vec(&bytes).map_err(|error| invalid(error.to_string()))?;
+    response(&request, &bytes)
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// A question with DO.
+pub(super) fn request(question: &Query, cd: bool) -> Message {
+    let mut request = Message::query();
+    request.metadata.recursion_desired = true;
+    request.metadata.checking_disabled = cd;
+    request.add_query(question.clone());
+    let mut edns = Edns::new();
+    edns.set_dnssec_ok(true);
+    request.set_edns(edns);
+    request
+}
+
+/// The answer to a request.
+///
+/// # Errors
+/// These bytes are no message, or answer something else.
+pub(super) fn response(request: &Message, bytes: &[u8]) -> io::Result<Message> {
+    let response = Message::from_vec(bytes).map_err(|error| invalid(error.to_string()))?;
     let is_ours = response.metadata.id == request.metadata.id
         && response.metadata.message_type == MessageType::Response
-        && response.queries.first() == Some(question);
+        && response.queries == request.queries;
     if is_ours { Ok(response) } else { Err(invalid("an answer to another question".into())) }
 }

@@ -3,13 +3,15 @@
 //!
 //! Owns SPF for one address ([`spf`]), the reading of Postfix's configuration
 //! ([`postconf`]), and the findings: `settings` on Postfix alone, `paths` on each
-//! source, `choice` on Postfix's choice among them. Pure: no sockets, no commands, no
+//! source, `choice` on Postfix's choice among them, `resolver`
+//! on what DANE rests on. Pure: no sockets, no commands, no
 //! files; `mxray egress` brings everything here as plain values. Refuses to know how
 //! the path to a destination is judged: `judge` has done that, one source at a time.
 
 mod choice;
 mod paths;
 pub mod postconf;
+mod resolver;
 mod settings;
 pub mod spf;
 
@@ -19,7 +21,7 @@ use std::net::IpAddr;
 pub use paths::{address_seen, view};
 use postconf::{Configuration, Service};
 
-use crate::model::egress::{EgressFinding, EgressReport, SpfResult};
+use crate::model::egress::{EgressFinding, EgressReport, PostfixInstance, SpfResult};
 use crate::model::finding::Severity;
 use crate::model::probe::Family;
 use crate::model::verdict::Status;
@@ -36,7 +38,8 @@ pub fn findings(
         findings.extend(settings::findings(configuration, ours));
         findings.extend(choice::findings(configuration, report));
     }
-    findings.extend(several_instances(configurations));
+    findings.extend(several_instances(configurations, report));
+    findings.extend(resolver::finding(configurations, report));
     for source in &report.sources {
         findings.extend(paths::findings(source, report));
     }
@@ -45,18 +48,29 @@ pub fn findings(
     findings
 }
 
-fn several_instances(configurations: &[Configuration]) -> Option<EgressFinding> {
-    let instances: Vec<&str> =
-        configurations.iter().filter_map(|one| one.directory.as_deref()).collect();
+fn several_instances(
+    configurations: &[Configuration],
+    report: &EgressReport,
+) -> Option<EgressFinding> {
     let declared = configurations.iter().any(|one| !one.further_instances().is_empty());
+    let name = |one: &PostfixInstance| {
+        one.directory.clone().unwrap_or_else(|| "the default one".to_owned())
+    };
+    let (unread, read): (Vec<_>, Vec<_>) =
+        report.postfix.iter().partition(|one| one.problem.is_some());
+    let names = |list: Vec<&PostfixInstance>| list.into_iter().map(name).collect::<Vec<_>>();
+    let (unread, read) = (names(unread), names(read).join(", "));
+    let but = match unread.as_slice() {
+        [] => String::new(),
+        some => format!("; not read, or not wholly: {}", some.join(", ")),
+    };
     declared.then(|| EgressFinding {
         id: "several-instances".to_owned(),
         severity: Severity::Notice,
         ip: None,
         instance: None,
         explanation: format!(
-            "Postfix has several instances, each with settings of its own: the default one, {}",
-            instances.join(", ")
+            "Postfix has several instances, each with settings of its own; read: {read}{but}"
         ),
         remedy: None,
         lines: Vec::new(),
@@ -69,6 +83,7 @@ pub fn is_undetermined(report: &EgressReport) -> bool {
     report.interrupted
         || no_path
         || report.postfix_error.is_some()
+        || report.resolver.as_ref().is_some_and(|resolver| resolver.sets_ad.is_none())
         || report
             .postfix
             .iter()

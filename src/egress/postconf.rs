@@ -1,12 +1,16 @@
 //! What `postconf` prints, read.
 //!
-//! Owns the syntax of `postconf -n`, `-x` and `-M`, the effective TLS level with the
-//! settings that came before it, and the addresses that Postfix binds to. What holds a
+//! Owns the effective TLS level with the settings that came before it, the files that it
+//! rests on, and the addresses that Postfix binds to; `syntax` reads the lines. What holds a
 //! `$` after expansion is left as it is and counts as not known. Refuses to run
 //! anything, and to say what is wrong.
 
-use std::collections::BTreeMap;
+mod syntax;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+
+pub use syntax::{parameters, services};
 
 use crate::model::egress::{PostfixInstance, Transport};
 use crate::model::probe::Family;
@@ -58,6 +62,9 @@ const TELLING: [&str; 12] = [
     "smtp_use_tls",
 ];
 
+/// The levels that need DNSSEC.
+pub const DANE_LEVELS: [&str; 3] = ["dane", "dane-only", "half-dane"];
+
 /// Settings that name files without which Postfix sends without TLS.
 pub const TLS_FILES: [&str; 4] =
     ["smtp_tls_CAfile", "smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_chain_files"];
@@ -67,6 +74,8 @@ pub const TLS_FILES: [&str; 4] =
 pub struct Table {
     /// `type:path`, as typed.
     pub typed: String,
+    /// The file that is written by hand.
+    pub source: String,
     /// The file that Postfix opens.
     pub file: String,
     /// Whether `postmap` makes that file.
@@ -82,7 +91,7 @@ impl Table {
             "texthash" | "regexp" | "pcre" | "cidr" => (path.to_owned(), false),
             _ => return None,
         };
-        Some(Self { typed: typed.to_owned(), file, is_compiled })
+        Some(Self { typed: typed.to_owned(), source: path.to_owned(), file, is_compiled })
     }
 }
 
@@ -127,86 +136,6 @@ impl Service {
         let named = self.overrides.iter().rev().find(|(known, _)| known == name);
         named.map(|(_, value)| value.as_str())
     }
-}
-
-/// Lines that begin with a blank continue the one before (postconf(5)).
-fn logical_lines(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for line in text.lines() {
-        let continues = line.starts_with([' ', '\t']);
-        match lines.last_mut() {
-            _ if line.trim().is_empty() || line.trim_start().starts_with('#') => {}
-            Some(last) if continues => {
-                last.push(' ');
-                last.push_str(line.trim());
-            }
-            _ => lines.push(line.trim().to_owned()),
-        }
-    }
-    lines
-}
-
-/// Reads `name = value` lines; what is no such line is left out, and the last of a
-/// name counts.
-pub fn parameters(text: &str) -> BTreeMap<String, String> {
-    let lines = logical_lines(text);
-    let pairs = lines.iter().filter_map(|line| line.split_once('='));
-    pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
-}
-
-/// Reads the services of `postconf -M`; lines with fewer than eight fields are left out.
-pub fn services(text: &str) -> Vec<Service> {
-    logical_lines(text).iter().filter_map(|line| service(line)).collect()
-}
-
-fn service(line: &str) -> Option<Service> {
-    let words = words(line);
-    let (name, kind, command) = (words.first()?, words.get(1)?, words.get(7)?);
-    let mut overrides = Vec::new();
-    let mut rest = words.get(8..)?.iter();
-    while let Some(word) = rest.next() {
-        let setting = match word.strip_prefix("-o") {
-            Some("") => rest.next()?.as_str(),
-            Some(joined) => joined,
-            None => continue,
-        };
-        if let Some((name, value)) = setting.split_once('=') {
-            overrides.push((name.trim().to_owned(), value.trim().to_owned()));
-        }
-    }
-    Some(Service { name: name.clone(), kind: kind.clone(), command: command.clone(), overrides })
-}
-
-/// Words apart by blanks; what stands in braces is one, without them (master(5)).
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = line.trim_start();
-    while !rest.is_empty() {
-        let braced = rest.starts_with('{').then(|| closing(rest)).flatten();
-        let (word, behind) = if let Some(end) = braced {
-            (rest.get(1..end), rest.get(end + 1..))
-        } else {
-            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            (rest.get(..end), rest.get(end..))
-        };
-        words.push(word.unwrap_or_default().trim().to_owned());
-        rest = behind.unwrap_or_default().trim_start();
-    }
-    words
-}
-
-/// Where the brace closes with which a text begins.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, letter) in text.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            '}' if depth == 1 => return Some(at),
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    None
 }
 
 /// A level, and the setting that it comes from.
@@ -260,6 +189,19 @@ impl Configuration {
         self.level(service).map(|level| level.word)
     }
 
+    /// The levels of DANE at which mail is sent with DNSSEC lookups, by main.cf or a
+    /// transport. Those of `smtp_tls_policy_maps` are not known.
+    pub fn dane_levels(&self) -> BTreeSet<String> {
+        let services = std::iter::once(None).chain(self.transports().map(Some));
+        let asks = |service: Option<&Service>| {
+            let lookup = self.value_for(service, "smtp_host_lookup").unwrap_or("dns");
+            self.value_for(service, "smtp_dns_support_level") == Some("dnssec")
+                && list(lookup).any(|word| word == "dns")
+        };
+        let levels = services.filter(|service| asks(*service)).filter_map(|service| self.level_word(service));
+        levels.filter(|level| DANE_LEVELS.contains(&level.as_str())).collect()
+    }
+
     /// The client transports of master.cf.
     pub fn transports(&self) -> impl Iterator<Item = &Service> {
         self.services.iter().filter(|service| service.command == "smtp" && service.kind == "unix")
@@ -282,10 +224,7 @@ impl Configuration {
     /// The address that a service binds to for a family: its own setting, or the only
     /// one of `inet_interfaces` (postconf(5), `smtp_bind_address`).
     pub fn bound(&self, service: Option<&Service>, family: Family) -> Option<IpAddr> {
-        let parsed = |text: &str| {
-            let bare = text.trim_start_matches('[').trim_end_matches(']');
-            bare.parse::<IpAddr>().ok().filter(|ip| Family::of(*ip) == family)
-        };
+        let parsed = |text: &str| bare_address(text).filter(|ip| Family::of(*ip) == family);
         if let Some(value) = self.value_for(service, bind_setting(family)) {
             return parsed(value).filter(|ip| !ip.is_unspecified());
         }
@@ -296,12 +235,22 @@ impl Configuration {
     }
 
     /// Every file that outgoing TLS needs, as far as it can be told: certificates, keys
-    /// and the tables of `smtp_tls_policy_maps`.
+    /// and the tables of `smtp_tls_policy_maps`, with what these are made of.
     pub fn files(&self) -> Vec<String> {
-        let named = TLS_FILES.iter().filter_map(|name| self.value(name)).flat_map(list);
+        let named = TLS_FILES.iter().filter_map(|name| self.opened(name)).flat_map(list);
         let named = named.filter(|path| path.starts_with('/')).map(ToOwned::to_owned);
-        let tables = self.policy_tables().into_iter().map(|table| table.file);
+        let tables = self.policy_tables().into_iter();
+        let tables = tables.flat_map(|table| BTreeSet::from([table.source, table.file]));
         named.chain(tables).collect()
+    }
+
+    /// What a setting of [`TLS_FILES`] names, unless Postfix does not look at it: a key
+    /// without a certificate, and either beside `smtp_tls_chain_files`.
+    pub fn opened(&self, name: &str) -> Option<&str> {
+        let is_pair = matches!(name, "smtp_tls_cert_file" | "smtp_tls_key_file");
+        let is_needed = self.value("smtp_tls_chain_files").is_none()
+            && self.value("smtp_tls_cert_file").is_some();
+        self.value(name).filter(|_| !is_pair || is_needed)
     }
 
     /// The tables of `smtp_tls_policy_maps` that are files.
@@ -382,6 +331,13 @@ impl Configuration {
     }
 }
 
+/// An address, which may stand in brackets (postconf(5), `smtp_bind_address`).
+pub fn bare_address(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let bare = bare.strip_prefix("ipv6:").or_else(|| bare.strip_prefix("IPv6:")).unwrap_or(bare);
+    bare.parse().ok()
+}
+
 /// The setting that binds a family.
 pub fn bind_setting(family: Family) -> &'static str {
     match family {
@@ -395,118 +351,4 @@ fn list(value: &str) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn configuration(main: &str, master: &str) -> Configuration {
-        let effective = parameters(main);
-        Configuration { effective, services: services(master), ..Configuration::default() }
-    }
-
-    fn level(main: &str) -> (String, &'static str) {
-        let Level { word, from } = configuration(main, "").level(None).unwrap();
-        (word, from)
-    }
-
-    #[test]
-    fn lines_are_read_with_their_continuations() {
-        let read = parameters(
-            "mydestination = a.example,\n    b.example\n# remark = no\n\nrelayhost =\nbroken\n\
-             smtp_tls_policy_maps=hash:/etc/postfix/a=b\nmyhostname = ${fqdn?{a}:{b}}\n",
-        );
-        assert_eq!(read["mydestination"], "a.example, b.example");
-        assert_eq!(read["relayhost"], "");
-        assert_eq!(read["smtp_tls_policy_maps"], "hash:/etc/postfix/a=b");
-        assert_eq!(read["myhostname"], "${fqdn?{a}:{b}}");
-        assert_eq!(read.len(), 4);
-    }
-
-    #[test]
-    fn services_are_read_with_their_options() {
-        let read = services(
-            "smtp       inet  n       -       y       -       -       smtpd\n\
-             bulk       unix  -       -       y       -       -       smtp -v\n    \
-                 -o smtp_tls_security_level=none -osmtp_bind_address=192.0.2.1\n    \
-                 -o { smtp_helo_name = bulk.example.net } -o syslog_name=postfix/bulk\n\
-             short unix -\n",
-        );
-        let ids: Vec<String> = read.iter().map(Service::id).collect();
-        assert_eq!(ids, ["smtp/inet", "bulk/unix"]);
-        assert_eq!(read[1].command, "smtp");
-        assert_eq!(read[1].value("smtp_tls_security_level"), Some("none"));
-        assert_eq!(read[1].value("smtp_bind_address"), Some("192.0.2.1"));
-        assert_eq!(read[1].value("smtp_helo_name"), Some("bulk.example.net"));
-        assert_eq!(read[1].value("smtp_tls_loglevel"), None);
-    }
-
-    #[test]
-    fn a_relay_is_read_as_a_target() {
-        for (relayhost, target) in [
-            ("", None),
-            ("example.net", Some("example.net")),
-            ("[mx.example.net]", Some("[mx.example.net]")),
-            ("[mx.example.net]:submission", Some("[mx.example.net]:587")),
-            ("[mx.example.net]:2525", Some("[mx.example.net]:2525")),
-            ("[192.0.2.1]:587", Some("[192.0.2.1]:587")),
-            ("[ipv6:2001:db8::1]", Some("[2001:db8::1]")),
-            ("[mx.example.net]:465", None),
-            ("[mx.example.net]:other", None),
-            ("$mydomain", None),
-        ] {
-            let read = configuration(&format!("relayhost = {relayhost}"), "").relay();
-            assert_eq!(read.as_deref(), target, "{relayhost}");
-            let parsed = target.map(str::parse::<crate::model::target::Target>);
-            assert!(parsed.is_none_or(|parsed| parsed.is_ok()), "{relayhost}");
-        }
-    }
-
-    #[test]
-    fn garbage_is_read_as_nothing() {
-        for text in ["", "\0\0", "{{{{", "}", "a b c d e f g -o", "= = =", "a b c d e f g h -o {x"]
-        {
-            let _ = (parameters(text), services(text));
-        }
-        assert_eq!(services("a b c d e f g smtp -o"), []);
-    }
-
-    #[test]
-    fn the_level_is_that_of_the_old_settings_where_the_new_one_is_empty() {
-        let new = "smtp_tls_security_level";
-        assert_eq!(configuration("", "").level(None), None, "not known");
-        assert_eq!(level("smtp_tls_security_level ="), ("none".to_owned(), new));
-        assert_eq!(level("smtp_tls_security_level = dane"), ("dane".to_owned(), new));
-        assert_eq!(
-            level("smtp_tls_security_level = may\nsmtp_enforce_tls = yes"),
-            ("may".to_owned(), new)
-        );
-        assert_eq!(level("smtp_use_tls = yes"), ("may".to_owned(), "smtp_use_tls"));
-        assert_eq!(level("smtp_tls_security_level =\nsmtp_use_tls = no"), ("none".to_owned(), new));
-        assert_eq!(level("smtp_enforce_tls = yes"), ("verify".to_owned(), "smtp_enforce_tls"));
-        assert_eq!(
-            level("smtp_enforce_tls = yes\nsmtp_tls_enforce_peername = no"),
-            ("encrypt".to_owned(), "smtp_enforce_tls")
-        );
-    }
-
-    #[test]
-    fn a_transport_has_its_own_level_and_addresses() {
-        let read = configuration(
-            "smtp_tls_security_level = dane\ninet_interfaces = 192.0.2.1, 127.0.0.1, 2001:db8::1",
-            "clear unix - - y - - smtp -o smtp_tls_security_level=\n\
-             bulk unix - - y - - smtp -o smtp_bind_address=192.0.2.9 -o inet_protocols=ipv4\n\
-             same unix - - y - - smtp -o smtp_tls_security_level=dane\n\
-             local unix - - y - - local -o smtp_tls_security_level=none",
-        );
-        let transports = read.describe().transports;
-        let levels: Vec<_> =
-            transports.iter().map(|one| (&*one.service, one.level.as_deref())).collect();
-        assert_eq!(levels, [("clear/unix", Some("none")), ("bulk/unix", Some("dane"))]);
-        assert_eq!(transports[0].settings, ["smtp_tls_security_level ="]);
-        let bulk = read.transports().nth(1);
-        assert_eq!(read.bound(bulk, Family::Ipv4), Some([192, 0, 2, 9].into()));
-        assert_eq!(read.bound(None, Family::Ipv6), "2001:db8::1".parse().ok());
-        assert_eq!(read.bound(None, Family::Ipv4), None, "two of this family");
-        assert!(!read.uses(bulk, Family::Ipv6) && read.uses(bulk, Family::Ipv4));
-        assert!(read.uses(None, Family::Ipv6));
-    }
-}
+mod tests;

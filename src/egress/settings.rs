@@ -5,7 +5,9 @@
 
 use std::net::IpAddr;
 
-use super::postconf::{Configuration, Service, TLS_FILES, Table, bind_setting};
+use super::postconf::{
+    Configuration, DANE_LEVELS, Service, TLS_FILES, Table, bare_address, bind_setting,
+};
 use crate::model::egress::EgressFinding;
 use crate::model::finding::Severity;
 use crate::model::probe::Family;
@@ -53,12 +55,11 @@ pub(super) fn findings(configuration: &Configuration, ours: &[IpAddr]) -> Vec<Eg
     findings.extend(level(configuration));
     findings.extend(requirements(configuration));
     findings.extend(log_level(configuration));
-    findings.extend(policy_maps(configuration));
     findings.extend(absent_files(configuration));
-    findings.extend(absent_tables(configuration));
+    findings.extend(policy_maps(configuration));
     findings.extend(binding(configuration, None, ours));
     for service in configuration.transports() {
-        findings.extend(transport(configuration, service));
+        findings.extend(transport(configuration, service, ours));
         findings.extend(binding(configuration, Some(service), ours));
     }
     findings
@@ -131,7 +132,7 @@ fn no_level(configuration: &Configuration) -> EgressFinding {
 fn requirements(configuration: &Configuration) -> Vec<EgressFinding> {
     let mut found = Vec::new();
     let level = configuration.level_word(None).unwrap_or_default();
-    if matches!(level.as_str(), "dane" | "dane-only" | "half-dane") {
+    if DANE_LEVELS.contains(&level.as_str()) {
         found.extend(dns_support(configuration, &level));
     }
     let lacks_ca = ["smtp_tls_CAfile", "smtp_tls_CApath"]
@@ -200,13 +201,13 @@ fn absent_files(configuration: &Configuration) -> Vec<EgressFinding> {
     // The default of one names the other: what main.cf sets is said once.
     let is_set = |name: &&&str| configuration.set.contains_key(**name);
     let is_absent = |name: &&&str| {
-        let value = configuration.value(name).unwrap_or_default();
+        let value = configuration.opened(name).unwrap_or_default();
         configuration.absent.iter().any(|path| value.split([',', ' ']).any(|word| word == path))
     };
     let absent = TLS_FILES.iter().filter(is_set).filter(is_absent).map(|name| {
         let value = configuration.value(name).unwrap_or_default();
         let text =
-            format!("{name} is {value}, which is not there: Postfix disables TLS, and {effect}");
+            format!("{name} is {value}, which is not there: Postfix has no TLS then, and {effect}");
         let mut found = finding(configuration, "tls-file-absent", Severity::Critical, text);
         let bundle = "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
         let setting =
@@ -217,27 +218,36 @@ fn absent_files(configuration: &Configuration) -> Vec<EgressFinding> {
     absent.collect()
 }
 
-/// A table that cannot be opened defers all mail.
+/// A table that cannot be opened defers all mail, other than to destinations that a
+/// table before it has.
 fn absent_tables(configuration: &Configuration) -> Vec<EgressFinding> {
     let tables = configuration.policy_tables().into_iter();
     let absent = tables.filter(|table| configuration.absent.contains(&table.file)).map(|table| {
-        let Table { typed, file, is_compiled } = table;
+        let Table { typed, source, file, is_compiled } = table;
         let text = format!(
-            "smtp_tls_policy_maps names {typed}, and {file} is not there: Postfix defers all mail"
+            "smtp_tls_policy_maps names {typed}, and {file} is not there: Postfix defers all \
+             mail, whatever the level (client TLS configuration problem)"
         );
         let mut found = finding(configuration, "policy-map-absent", Severity::Critical, text);
-        if is_compiled {
-            found.lines.push(format!("postmap {typed}"));
+        if is_compiled && !configuration.absent.contains(&source) {
+            found.lines.push(format!("postmap{} {typed}", directory(configuration)));
+        } else {
+            let words = "Write the table, or take it out of smtp_tls_policy_maps";
+            found.remedy = Some(words.to_owned());
         }
         found
     });
     absent.collect()
 }
 
-fn policy_maps(configuration: &Configuration) -> Option<EgressFinding> {
-    let maps = configuration.value("smtp_tls_policy_maps")?;
+fn policy_maps(configuration: &Configuration) -> Vec<EgressFinding> {
+    let Some(maps) = configuration.value("smtp_tls_policy_maps") else { return Vec::new() };
+    let absent = absent_tables(configuration);
+    if !absent.is_empty() {
+        return absent;
+    }
     let text = format!("smtp_tls_policy_maps is {maps}: some destinations may have another level");
-    Some(finding(configuration, "tls-policy-maps", Severity::Notice, text))
+    vec![finding(configuration, "tls-policy-maps", Severity::Notice, text)]
 }
 
 /// A source that this machine does not have.
@@ -259,20 +269,23 @@ fn bound_elsewhere(
     let setting = bind_setting(family);
     // What is inherited from main.cf is said there.
     let own = service.is_none_or(|service| service.value(setting).is_some());
-    configuration.value_for(service, setting).filter(|_| own)?;
-    let ip = configuration.bound(service, family)?;
-    if ours.contains(&ip) {
+    let value = configuration.value_for(service, setting).filter(|_| own)?;
+    let place = service.map(|one| format!(" of {} in master.cf", one.id())).unwrap_or_default();
+    if value.contains('$') {
         return None;
     }
-    let enforced = configuration.value_for(service, "smtp_bind_address_enforce") == Some("yes");
-    let (severity, effect) = if enforced {
-        (Severity::Critical, "mail is deferred")
-    } else {
-        (Severity::Warning, "Postfix warns, and mail goes out by another address")
+    let mut found = match bare_address(value) {
+        Some(ip) if Family::of(ip) == family => {
+            if ours.contains(&ip) || ip.is_unspecified() {
+                return None;
+            }
+            not_ours(configuration, service, &format!("{setting}{place}"), ip)
+        }
+        ip => unusable(configuration, service, &format!("{setting}{place} is {value}"), ip),
     };
-    let place = service.map(|one| format!(" of {} in master.cf", one.id())).unwrap_or_default();
-    let text = format!("{setting}{place} is {ip}, which is no address of this machine: {effect}");
-    let mut found = finding(configuration, "bind-address-not-ours", severity, text);
+    if !configuration.uses(service, family) {
+        found.severity = Severity::Notice;
+    }
     let line = match service {
         None => edit(configuration, &format!("{setting} =")),
         Some(service) => edit_service(configuration, service, &format!("{setting}=")),
@@ -281,9 +294,61 @@ fn bound_elsewhere(
     Some(found)
 }
 
-/// A transport that goes its own way.
-fn transport(configuration: &Configuration, service: &Service) -> Option<EgressFinding> {
-    let own = configuration.own_settings(service);
+/// Postfix warns and goes on without binding (postconf(5), `smtp_bind_address_enforce`).
+fn not_ours(
+    configuration: &Configuration,
+    service: Option<&Service>,
+    setting: &str,
+    ip: IpAddr,
+) -> EgressFinding {
+    let enforced = configuration.value_for(service, "smtp_bind_address_enforce") == Some("yes");
+    let (severity, effect) = if enforced {
+        (Severity::Critical, "mail is deferred")
+    } else {
+        (Severity::Warning, "Postfix warns, and mail goes out by another address")
+    };
+    let text = format!("{setting} is {ip}, which is no address of this machine: {effect}");
+    finding(configuration, "bind-address-not-ours", severity, text)
+}
+
+/// The client ends at once where it cannot read the address, and master starts it again
+/// a minute later. It reads one of the other family where it uses that.
+fn unusable(
+    configuration: &Configuration,
+    service: Option<&Service>,
+    setting: &str,
+    ip: Option<IpAddr>,
+) -> EgressFinding {
+    let what = match ip {
+        Some(IpAddr::V6(_)) => "an IPv6 address, which belongs in smtp_bind_address6",
+        Some(IpAddr::V4(_)) => "an IPv4 address, which belongs in smtp_bind_address",
+        None => "no address",
+    };
+    let is_read = ip.is_some_and(|ip| configuration.uses(service, Family::of(ip)));
+    let (severity, effect) = if is_read {
+        (Severity::Warning, "Postfix warns, and mail goes out by another address")
+    } else {
+        (Severity::Critical, "Postfix's client ends with a fatal error, and mail waits")
+    };
+    let text = format!("{setting}, {what}: {effect}");
+    finding(configuration, "bind-address-unusable", severity, text)
+}
+
+/// A transport that goes its own way. An address that it binds to in vain is said
+/// elsewhere.
+fn transport(
+    configuration: &Configuration,
+    service: &Service,
+    ours: &[IpAddr],
+) -> Option<EgressFinding> {
+    let is_said = |setting: &String| {
+        [Family::Ipv4, Family::Ipv6].into_iter().any(|family| {
+            setting.split(' ').next() == Some(bind_setting(family))
+                && bound_elsewhere(configuration, Some(service), family, ours).is_some()
+        })
+    };
+    let mut own = configuration.own_settings(service);
+    own.retain(|setting| !is_said(setting));
     if own.is_empty() {
         return None;
     }
@@ -345,7 +410,7 @@ mod tests {
 
     /// What main.cf says, the finding, and the setting of the line that mends it.
     #[rustfmt::skip]
-    const MISTAKES: [(&str, &str, Severity, Option<&str>); 12] = [
+    const MISTAKES: [(&str, &str, Severity, Option<&str>); 17] = [
         ("smtp_tls_security_level =\nsmtpd_tls_cert_file = /c", "tls-level-empty", Severity::Critical, Some("smtp_tls_security_level = may")),
         ("smtp_tls_security_level = none", "tls-level-none", Severity::Critical, Some("smtp_tls_security_level = may")),
         ("smtp_tls_security_level = yes", "tls-level-invalid", Severity::Critical, Some("smtp_tls_security_level = may")),
@@ -355,6 +420,11 @@ mod tests {
         ("smtp_tls_security_level = secure", "no-ca", Severity::Critical, Some("smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt")),
         ("smtp_tls_loglevel = 0", "tls-loglevel-zero", Severity::Warning, Some("smtp_tls_loglevel = 1")),
         ("smtp_bind_address = 192.0.2.9", "bind-address-not-ours", Severity::Warning, Some("smtp_bind_address =")),
+        ("smtp_bind_address = 2001:db8::9", "bind-address-unusable", Severity::Warning, Some("smtp_bind_address =")),
+        ("smtp_bind_address = 2001:db8::9\ninet_protocols = ipv4", "bind-address-unusable", Severity::Critical, Some("smtp_bind_address =")),
+        ("smtp_bind_address = out.example.net", "bind-address-unusable", Severity::Critical, Some("smtp_bind_address =")),
+        ("smtp_bind_address6 = 192.0.2.1", "bind-address-unusable", Severity::Warning, Some("smtp_bind_address6 =")),
+        ("smtp_bind_address6 = 2001:db8::9\ninet_protocols = ipv4", "bind-address-not-ours", Severity::Notice, Some("smtp_bind_address6 =")),
         ("smtp_bind_address6 = 2001:db8::9\nsmtp_bind_address_enforce = yes", "bind-address-not-ours", Severity::Critical, Some("smtp_bind_address6 =")),
         ("smtp_tls_policy_maps = hash:/x", "tls-policy-maps", Severity::Notice, None),
         ("relayhost = [relay.example.net]", "relayhost-set", Severity::Notice, None),
@@ -379,9 +449,10 @@ mod tests {
             effective: parameters(&format!("{main}\nsmtp_tls_key_file = /etc/cert.pem")),
             ..Configuration::default()
         };
-        let all = ["/etc/ca.pem", "/etc/cert.pem", "/etc/cert.pem", "/etc/tls.db", "/etc/more"];
-        assert_eq!(configuration.files(), all);
-        configuration.absent = configuration.files();
+        let files = configuration.files();
+        let certificates = ["/etc/ca.pem", "/etc/cert.pem", "/etc/cert.pem"];
+        assert_eq!(files, [&certificates[..], &["/etc/tls", "/etc/tls.db", "/etc/more"]].concat());
+        configuration.absent = files.into_iter().filter(|path| path != "/etc/tls").collect();
         let found = findings(&configuration, &[]).into_iter();
         let graves = found.filter(|one| one.severity == Severity::Critical);
         let graves: Vec<_> = graves.map(|one| (one.id, one.lines)).collect();
@@ -396,6 +467,21 @@ mod tests {
             map(vec![]),
         ];
         assert_eq!(graves, expected);
+    }
+
+    /// A key without a certificate is not loaded, nor is either beside chain files.
+    #[test]
+    fn files_that_are_not_opened_need_not_be_there() {
+        for main in [
+            "smtp_tls_key_file = /etc/key.pem",
+            "smtp_tls_chain_files = /etc/a.pem\nsmtp_tls_cert_file = /etc/b.pem",
+        ] {
+            let effective = parameters(main);
+            let configuration = Configuration { effective, ..Configuration::default() };
+            let files = configuration.files();
+            assert!(!files.contains(&"/etc/key.pem".to_owned()), "{main}: {files:?}");
+            assert!(!files.contains(&"/etc/b.pem".to_owned()), "{main}: {files:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use super::postconf::parameters;
 use super::*;
 use crate::model::egress::{
-    DestinationView, EGRESS_SCHEMA, EgressReport, EhloName, Source, SpfEvaluation,
+    DestinationView, EGRESS_SCHEMA, EgressReport, EhloName, Source, SpfEvaluation, SystemResolver,
 };
 use crate::model::route::{Dnssec, LookupError, PointerAnswer, PointerName};
 
@@ -80,6 +80,7 @@ fn report(sources: Vec<Source>) -> EgressReport {
         sources,
         postfix: Vec::new(),
         postfix_error: None,
+        resolver: None,
         not_read: Vec::new(),
         findings: Vec::new(),
     }
@@ -314,4 +315,51 @@ fn relayed_mail_is_said_first() {
     let relay = [postfix("relayhost = [relay.example.net]")];
     let first = findings(&report(vec![nameless]), &relay, &[]).remove(0);
     assert_eq!(first.id, "relayhost-set");
+}
+
+#[test]
+fn dane_behind_a_resolver_that_does_not_validate_is_named() {
+    let dane = |level: &str| {
+        postfix(&format!("smtp_tls_security_level = {level}\nsmtp_dns_support_level = dnssec"))
+    };
+    let with = |sets_ad, configurations: &[Configuration]| {
+        let mut report = report(vec![source(IPV4)]);
+        report.resolver =
+            Some(SystemResolver { server: Some("192.0.2.53:53".to_owned()), sets_ad });
+        let texts = findings(&report, configurations, &[]).into_iter();
+        (texts.map(|one| (one.id, one.explanation)).collect::<Vec<_>>(), is_undetermined(&report))
+    };
+    let (found, _) = with(Some(false), &[dane("dane"), dane("dane")]);
+    let [(id, text)] = found.as_slice() else { panic!("once: {found:?}") };
+    assert_eq!(id, "resolver-does-not-validate");
+    assert!(text.contains("192.0.2.53:53") && text.contains("no more than may"), "{text}");
+    let (found, _) = with(Some(false), &[dane("dane-only")]);
+    assert!(found[0].1.contains("dane-only defers") && !found[0].1.contains("may"), "{found:?}");
+    assert_eq!(with(Some(false), &[dane("may")]).0, [], "nothing depends on it");
+    assert_eq!(with(Some(true), &[dane("dane")]), (vec![], false));
+    assert_eq!(with(None, &[dane("dane")]), (vec![], true), "not known is not sound");
+    let transport = "x unix - - n - - smtp -o smtp_tls_security_level=dane";
+    let services = postconf::services(transport);
+    let by_transport = Configuration { services, ..dane("may") };
+    assert_eq!(by_transport.dane_levels().into_iter().collect::<Vec<_>>(), ["dane"]);
+    assert!(postfix("smtp_tls_security_level = dane").dane_levels().is_empty(), "no lookups");
+}
+
+#[test]
+fn instances_are_told_by_what_was_read_of_them() {
+    let default = postfix("multi_instance_directories = /etc/a /etc/b");
+    let a = Configuration { directory: Some("/etc/a".to_owned()), ..postfix("") };
+    let b = Configuration {
+        directory: Some("/etc/b".to_owned()),
+        problem: Some("no main.cf".to_owned()),
+        ..Configuration::default()
+    };
+    let mut report = report(vec![source(IPV4)]);
+    report.postfix = [&default, &a, &b].map(Configuration::describe).into();
+    let found = findings(&report, &[default, a], &[]);
+    let [only] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(only.id, "several-instances");
+    let words = "read: the default one, /etc/a; not read, or not wholly: /etc/b";
+    assert!(only.explanation.ends_with(words), "{}", only.explanation);
+    assert!(is_undetermined(&report));
 }

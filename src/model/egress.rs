@@ -41,11 +41,25 @@ pub struct EgressReport {
     pub postfix: Vec<PostfixInstance>,
     /// Why Postfix could not be read; `None` where it was, or where there is none.
     pub postfix_error: Option<String>,
+    /// The resolver that Postfix asks; `None` where nothing depends on it: no instance
+    /// sends at a level of DANE.
+    #[serde(default)]
+    pub resolver: Option<SystemResolver>,
     /// Other mail servers that are installed, whose settings are not read.
     #[serde(default)]
     pub not_read: Vec<String>,
     /// What is wrong, the gravest first.
     pub findings: Vec<EgressFinding>,
+}
+
+/// The resolver that this machine's programs ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SystemResolver {
+    /// The first of resolv.conf(5) that answered, `address:port`; `None` where none did.
+    pub server: Option<String>,
+    /// Whether it sets the AD bit for the root's name servers, which are signed
+    /// (RFC 4035 §3.2.3); `None` where that is not known.
+    pub sets_ad: Option<bool>,
 }
 
 /// One address that mail can leave by.
@@ -174,7 +188,7 @@ pub struct PostfixInstance {
     pub helo_name: Option<String>,
     /// Transports in master.cf with settings of their own that matter here.
     pub transports: Vec<Transport>,
-    /// Why parts of it could not be read.
+    /// Why it, or parts of it, could not be read.
     pub problem: Option<String>,
 }
 

@@ -142,7 +142,13 @@ async fn connect(endpoint: SocketAddr, source: Option<IpAddr>) -> io::Result<Tcp
     // One command is one segment: boxes that inspect per segment would otherwise
     // be made to look guilty by our own doing.
     socket.set_nodelay(true)?;
-    socket.connect(endpoint).await
+    socket.connect(endpoint).await.map_err(|error| match (error.kind(), source) {
+        // A source that cannot lead there: one of loopback, for one.
+        (kind @ io::ErrorKind::InvalidInput, Some(source)) => {
+            io::Error::new(kind, format!("source {source}: {error}"))
+        }
+        _ => error,
+    })
 }
 
 fn failed(error: &io::Error) -> Ending {

@@ -32,8 +32,9 @@ pub fn addresses_of(interface: &str) -> Option<Vec<IpAddr>> {
         let ipv4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
         ipv4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
     });
-    let local = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-    Some(addresses.filter(|ip| !local(ip)).collect())
+    let own = own_addresses()?;
+    let can_leave = |ip: &IpAddr| own.iter().any(|one| one.ip == *ip && one.can_leave());
+    Some(addresses.filter(can_leave).collect())
 }
 
 /// An address of this machine.
@@ -121,6 +122,12 @@ fn in_prefix(ip: IpAddr, address: IpAddr, mask: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interface_that_leads_nowhere_has_no_source() {
+        assert_eq!(addresses_of("lo"), Some(Vec::new()));
+        assert_eq!(addresses_of("no-such-interface"), Some(Vec::new()));
+    }
 
     #[test]
     fn loopback_is_ours_and_does_not_leave() {

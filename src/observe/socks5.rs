@@ -51,7 +51,7 @@ pub enum ProxyFault {
     #[error("the proxy cannot be reached: {0}")]
     Unreachable(String),
     /// It said nothing in time.
-    #[error("the proxy said nothing for {} s", .0.as_secs_f64())]
+    #[error("the proxy said nothing for {:.1} s", .0.as_secs_f64())]
     Silent(Duration),
     /// It closed the connection instead of an answer.
     #[error("the proxy closed the connection before it answered")]
@@ -137,7 +137,15 @@ impl Proxy {
     /// A connection to the proxy, past the choice of a method (RFC 1928 §3).
     async fn admitted(&self) -> Result<TcpStream, ProxyFault> {
         let connecting = TcpStream::connect((self.host.as_str(), self.port)).await;
-        let mut stream = connecting.map_err(|error| ProxyFault::Unreachable(error.to_string()))?;
+        let unreachable = |error| {
+            let host = if self.host.contains(':') {
+                format!("[{}]", self.host)
+            } else {
+                self.host.clone()
+            };
+            ProxyFault::Unreachable(format!("{host}:{}: {error}", self.port))
+        };
+        let mut stream = connecting.map_err(unreachable)?;
         // As everywhere: one command is one segment.
         let _ = stream.set_nodelay(true);
         send(&mut stream, &[VERSION, 1, NO_AUTHENTICATION]).await?;

@@ -19,8 +19,8 @@ const OTHER_PORTS: [(u16, Mode); 2] = [(587, Mode::Starttls), (465, Mode::Implic
 ///
 /// Each round asks every address that greeted once more, so that the families
 /// are interleaved; the first round also asks the same host on other ports and
-/// with the second EHLO name, at one address a family. An address that said 421
-/// is left alone.
+/// with the second EHLO name, at one address a family. A view to which an address
+/// said 421 leaves it alone.
 pub fn second_look(evidence: &Evidence, intent: &Intent) -> Vec<Vec<Probe>> {
     let firsts = first_sessions(&evidence.observations);
     let mut rounds: Vec<Vec<Probe>> = Vec::new();
@@ -44,9 +44,14 @@ fn first_sessions(observations: &[Observation]) -> Vec<&Observation> {
         observation.probe.client_hello == ClientHello::Default
             && known.insert(view(&observation.probe))
     });
-    let gone: BTreeSet<IpAddr> =
-        observations.iter().filter(|seen| said_421(seen)).map(|seen| seen.probe.ip).collect();
-    firsts.filter(|first| greeted(first) && !gone.contains(&first.probe.ip)).collect()
+    let gone: BTreeSet<(&str, Option<IpAddr>, IpAddr)> =
+        observations.iter().filter(|seen| said_421(seen)).map(|seen| client(&seen.probe)).collect();
+    firsts.filter(|first| greeted(first) && !gone.contains(&client(&first.probe))).collect()
+}
+
+/// Who looks at which address: whom a 421 there is said to.
+fn client(probe: &Probe) -> (&str, Option<IpAddr>, IpAddr) {
+    (&probe.vantage, probe.source, probe.ip)
 }
 
 /// Who looks at which address of which host.

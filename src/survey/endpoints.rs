@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, mpsc, watch};
 
 use super::Event;
-use super::pace::Pace;
+use super::pace::{self, Pace, View};
 use crate::model::observation::Observation;
 use crate::model::probe::{Probe, Role};
 use crate::model::report::ResolverUsed;
@@ -64,8 +64,10 @@ pub(super) struct Endpoints {
     vantages: Arc<[VantagePoint]>,
     asked: Mutex<HashMap<Key, Arc<OnceCell<()>>>>,
     seen: Mutex<HashMap<Key, Vec<Observation>>>,
-    /// Addresses that said 421: nothing more is asked of them.
-    left_alone: Mutex<HashSet<IpAddr>>,
+    /// Addresses that said 421, and the view that they said it to: nothing more is
+    /// asked of them from there. Another view is another client to them, and that
+    /// they turn one away says nothing of the other.
+    left_alone: Mutex<HashSet<View>>,
     /// What kept a vantage point from observing, the first fault of each.
     faults: Mutex<BTreeMap<String, String>>,
     /// Whom each vantage point asked for names.
@@ -222,17 +224,17 @@ impl Endpoints {
         self.resolvers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A turn, unless the address asked us to stop.
-    async fn turn(&self, probe: &Probe) -> Option<super::pace::Permit> {
+    /// A turn, unless the address asked this view to stop.
+    async fn turn(&self, probe: &Probe) -> Option<pace::Permit> {
         let permit = self.pace.turn(probe).await?;
         let left_alone = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
-        (!left_alone.contains(&probe.ip)).then_some(permit)
+        (!left_alone.contains(&pace::view(probe))).then_some(permit)
     }
 
     fn keep(&self, key: &Key, observation: Observation) {
         if plan::said_421(&observation) {
             let mut left_alone = self.left_alone.lock().unwrap_or_else(PoisonError::into_inner);
-            left_alone.insert(observation.probe.ip);
+            left_alone.insert(pace::view(&observation.probe));
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.entry(key.clone()).or_default().push(observation);

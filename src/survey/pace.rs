@@ -13,7 +13,12 @@ use crate::plan::budget;
 /// Who looks at which address: a vantage point, one of its sources, the address.
 /// Each view has its own budget, or a second source would have nothing left to
 /// ask with; no two of them ask at once.
-type View = (String, Option<IpAddr>, IpAddr);
+pub(super) type View = (String, Option<IpAddr>, IpAddr);
+
+/// The view that a session is part of.
+pub(super) fn view(probe: &Probe) -> View {
+    (probe.vantage.clone(), probe.source, probe.ip)
+}
 
 /// Permits for connections.
 #[derive(Debug, Default)]
@@ -42,7 +47,7 @@ impl Pace {
             .await
             .ok()?;
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let sessions = spent.entry((probe.vantage.clone(), probe.source, ip)).or_insert(0);
+        let sessions = spent.entry(view(probe)).or_insert(0);
         if *sessions >= budget::sessions_before(probe.role) {
             return None;
         }

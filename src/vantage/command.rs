@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use serde_json::Value;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::child::{Child, Complaints};
+use super::clock::ClockOffset;
 use super::fault::{Ending, Fault};
 use super::wire::{
     self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_ANSWER, PROTOCOL, PlannedProbe, Request,
@@ -24,7 +26,7 @@ use super::wire::{
 };
 use crate::model::observation::Observation;
 use crate::model::probe::Probe;
-use crate::model::route::{Dnssec, LookupError, Route};
+use crate::model::report::ProbeReport;
 use crate::model::session::Stage;
 
 /// How long the command may take until its first words: an ssh connection to the
@@ -50,10 +52,6 @@ const MOST_SOURCES: usize = 16;
 /// that works from one that hangs.
 const PULSE: Duration = Duration::from_secs(5);
 
-/// From this offset on a clock makes good signatures seem bad: they hold from one time to
-/// another (RFC 4035 §5.3.1), and clocks that are kept differ by less than minutes.
-const MISLEADING_OFFSET: SignedDuration = SignedDuration::from_mins(5);
-
 /// What a session may take beyond its own limits: the way to the agent and back,
 /// and the agent's own turns.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -69,48 +67,6 @@ pub struct Agent {
     // These end with it.
     _tasks: JoinSet<()>,
     _child: Child,
-}
-
-/// How the far clock stands against ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClockOffset(SignedDuration);
-
-impl ClockOffset {
-    /// By the time at which the question left, the far clock, and the time at
-    /// which its answer was here: half of the way is taken for each direction.
-    fn measured(asked: Timestamp, far: Timestamp, answered: Timestamp) -> Self {
-        let way = answered.duration_since(asked);
-        Self(far.duration_since(asked) - way / 2)
-    }
-
-    /// In milliseconds; positive where the far clock is ahead.
-    pub fn milliseconds(self) -> i64 {
-        i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
-    }
-
-    /// A time of the far clock, by ours.
-    fn corrected(self, far: Timestamp) -> Timestamp {
-        far.checked_sub(self.0).unwrap_or(far)
-    }
-
-    /// The fault of a clock by which signatures were found bad (RFC 4035 §5.3.1).
-    fn fault_of(self, route: &Route) -> Option<Fault> {
-        let misleads = self.0.abs() > MISLEADING_OFFSET && is_bogus(route);
-        misleads.then(|| Fault::Clock(self.0.as_secs()))
-    }
-}
-
-fn is_bogus(route: &Route) -> bool {
-    let is_bogus = |status| status == Dnssec::Bogus;
-    let denied = |error: Option<LookupError>| error == Some(LookupError::Bogus);
-    is_bogus(route.dnssec)
-        || denied(route.error)
-        || route.exchanges.iter().any(|exchange| {
-            let tlsa = exchange.tlsa.as_ref();
-            is_bogus(exchange.ipv4.dnssec)
-                || is_bogus(exchange.ipv6.dnssec)
-                || tlsa.is_some_and(|tlsa| is_bogus(tlsa.dnssec) || denied(tlsa.error))
-        })
 }
 
 impl Agent {
@@ -138,9 +94,6 @@ impl Agent {
                 return Err(Fault::Silent { seconds: HELLO_PATIENCE.as_secs(), ending });
             }
         };
-        if hello.protocol != PROTOCOL {
-            return Err(Fault::Protocol { found: shortened(&hello.protocol) });
-        }
         let (line, queue) = Line::new();
         let line = Arc::new(line);
         let mut tasks = JoinSet::new();
@@ -190,17 +143,39 @@ impl Agent {
     ) -> Result<Observation, Fault> {
         let _slot = self.line.slots.acquire().await;
         let patience = probe.limits.session + probe.limits.greeting + MARGIN;
-        let ask = Ask::Probe(Box::new(PlannedProbe::of(&probe)));
+        let planned = PlannedProbe::of(&probe);
+        let asked = Timestamp::now();
+        let ask = Ask::Probe(Box::new(planned.clone()));
         let Say::Observed(recording) = self.line.ask(ask, patience, progress).await? else {
             return Err(self.line.failed(Fault::Garbage(ANOTHER_ANSWER.into())));
         };
+        let garbage = |what: String| self.line.failed(Fault::Garbage(what));
+        if let Some(stray) = stray(&recording.probe, &planned.probe) {
+            return Err(garbage(stray));
+        }
         let observed = recording.observation("");
-        let observed = observed
-            .map_err(|error| self.line.failed(Fault::Garbage(format!("a recording: {error}"))))?;
-        let started_at = self.clock.corrected(observed.started_at);
+        let observed = observed.map_err(|error| garbage(format!("a recording: {error}")))?;
+        // The least that can happen is that a connection attempt ends.
+        if observed.transcript.events.is_empty() {
+            return Err(garbage("a recording in which nothing happens".to_owned()));
+        }
+        let started_at = self.clock.corrected(observed.started_at, asked, Timestamp::now());
         // What was planned is what we planned, whatever comes back as such.
         Ok(Observation { probe, started_at, ..observed })
     }
+}
+
+/// What is wrong with the recording of another session than the one that was asked
+/// for; `None` where it is that one.
+fn stray(recorded: &ProbeReport, planned: &ProbeReport) -> Option<String> {
+    let is_it = recorded.ip == planned.ip
+        && recorded.port == planned.port
+        && recorded.mode == planned.mode
+        && recorded.client_hello == planned.client_hello;
+    let place = |probe: &ProbeReport| format!("[{}]:{}", probe.ip, probe.port);
+    (!is_it).then(|| {
+        format!("a recording of {} where {} was asked for", place(recorded), place(planned))
+    })
 }
 
 /// What is wrong with an answer of another kind than its question.
@@ -324,8 +299,8 @@ async fn hello(
         let line = wire::line(output, wire::LONGEST_REQUEST).await;
         let line = line.map_err(|error| Fault::Garbage(error.to_string()))?;
         let Some(line) = line else { return Ok(None) };
-        if let Some(hello) = greeting(&line) {
-            return Ok(Some(hello));
+        if let Some(said) = greeting(&line) {
+            return hello_of(said, &line).map(Some);
         }
         began.get_or_insert_with(|| excerpt(&line));
     }
@@ -333,14 +308,26 @@ async fn hello(
     Err(Fault::Garbage(format!("it began with {began:?} and never said who it is")))
 }
 
-/// An agent's greeting, also where a login left its last line open before it.
-fn greeting(line: &[u8]) -> Option<Hello> {
+/// An agent's greeting in whatever version, also where a login left its last line open
+/// before it.
+fn greeting(line: &[u8]) -> Option<Value> {
     const BEGINNING: &[u8] = br#"{"hello":"#;
     let at = line.windows(BEGINNING.len()).position(|window| window == BEGINNING)?;
-    let Greeting { mut hello } = serde_json::from_slice(line.get(at..)?).ok()?;
+    serde_json::from_slice(line.get(at..)?).ok()
+}
+
+/// Who an agent is by its greeting, which another version may word otherwise.
+fn hello_of(greeting: Value, line: &[u8]) -> Result<Hello, Fault> {
+    let protocol = greeting.pointer("/hello/protocol").and_then(Value::as_str);
+    if let Some(found) = protocol.filter(|protocol| *protocol != PROTOCOL) {
+        return Err(Fault::Protocol { found: shortened(found) });
+    }
+    let Ok(Greeting { mut hello }) = serde_json::from_value(greeting) else {
+        return Err(garbage(line));
+    };
     hello.tool = shortened(&hello.tool);
     hello.sources.truncate(MOST_SOURCES);
-    Some(hello)
+    Ok(hello)
 }
 
 /// What is wrong with a line that is no answer.

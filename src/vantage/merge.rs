@@ -121,17 +121,32 @@ fn once_each(saved: &[Saved], labels: &[String]) -> Result<(), MergeError> {
 fn labels(saved: &[Saved]) -> Vec<String> {
     // The name of this machine in a run of its own.
     let mut taken = BTreeSet::from([LOCAL.to_owned()]);
-    let label = |Saved { file, .. }: &Saved| {
+    let label = |Saved { file, report }: &Saved| {
         let stem = match file.as_str() {
             "-" => "stdin".to_owned(),
             file => Path::new(file).with_extension("").to_string_lossy().into_owned(),
         };
         let numbered = (2..).map(|number: usize| format!("{stem}-{number}"));
         let mut names = std::iter::once(stem.clone()).chain(numbered);
-        let free = names.find(|name| taken.insert(name.clone()));
-        free.unwrap_or(stem)
+        // A file may be called as the view of another report is.
+        let free = names.find(|label| views(report, label).is_disjoint(&taken));
+        let label = free.unwrap_or(stem);
+        taken.extend(views(report, &label));
+        label
     };
     saved.iter().map(label).collect()
+}
+
+/// The names of a report's views, and its label.
+fn views(report: &Report, label: &str) -> BTreeSet<String> {
+    let vantages = &report.run.vantages;
+    let names = vantages.iter().map(|vantage| renamed(label, &vantage.id, vantages.len() < 2));
+    names.chain([label.to_owned()]).collect()
+}
+
+/// The name of a view in the merged report.
+fn renamed(label: &str, id: &str, is_only: bool) -> String {
+    if is_only || id == LOCAL { label.to_owned() } else { format!("{label}:{id}") }
 }
 
 /// Most targets of a report that are named.
@@ -247,11 +262,7 @@ struct Renaming<'a> {
 
 impl Renaming<'_> {
     fn vantage(&self, id: &str) -> String {
-        if self.is_only || id == LOCAL {
-            self.label.to_owned()
-        } else {
-            format!("{}:{id}", self.label)
-        }
+        renamed(self.label, id, self.is_only)
     }
 }
 

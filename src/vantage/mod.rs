@@ -8,6 +8,7 @@
 
 pub mod agent;
 mod child;
+pub mod clock;
 pub mod command;
 pub mod fault;
 pub mod local;

@@ -17,6 +17,14 @@ pub enum RecordedError {
     /// An observation is incomplete.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// Two observations share their id, so that no finding says which it rests on.
+    #[error("two observations of {target:?} are called {id:?}")]
+    Twice {
+        /// The target.
+        target: String,
+        /// The id.
+        id: String,
+    },
     /// The target's own words cannot be read.
     #[error("the target {0:?} cannot be read: {1}")]
     Target(String, TargetError),
@@ -56,6 +64,10 @@ fn of_target(report: &TargetReport, run: &Run) -> Result<Evidence, RecordedError
     let nobody = run.vantages.first().map(|vantage| vantage.families);
     let target = Target::from_str(&report.input)
         .map_err(|error| RecordedError::Target(report.input.clone(), error))?;
+    let mut ids = BTreeSet::new();
+    if let Some(twice) = report.observations.iter().find(|seen| !ids.insert(&seen.id)) {
+        return Err(RecordedError::Twice { target: report.target.clone(), id: twice.id.clone() });
+    }
     let observations = report.observations.iter().map(entries::observation);
     let role = report.observations.first().map_or(Role::Target, |seen| seen.probe.role);
     Ok(Evidence {

@@ -1,14 +1,21 @@
 //! `mxray egress` at a client whose Postfix is sound, and at one whose Postfix has
 //! every classic mistake planted; the lines that it prints are then typed.
+//! `MXRAY_EGRESS=FILE` has the text of the latter written, for docs/egress.md.
 //!
 //! Owns the configurations and what is expected of both. Nothing of them runs: only
-//! `postconf` reads and edits them.
+//! `postconf` reads and edits them; what Postfix does with such settings is in `deeds`.
+
+mod alone;
+mod deeds;
+mod premises;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::{env, fs};
 
 use anyhow::{Context as _, Result, ensure};
 use mxray::model::egress::{EgressReport, SpfResult};
+use mxray::report::text::{self, Style};
 use mxray::sim::middlebox::Behaviour;
 
 use crate::dns::Records;
@@ -47,6 +54,7 @@ pub(crate) fn publish(records: &mut Records) {
         "@ TXT \"v=spf1 include:_spf.egress.test -all\"\n\
          _spf.egress.test. TXT \"v=spf1 ip4:198.51.100.10 ip6:2001:db8:100::10 -all\"\n\
          out A 198.51.100.10\nout AAAA 2001:db8:100::10\nliar A 192.0.2.99\n\
+         six AAAA 2001:db8:100::11\n\
          loop TXT \"v=spf1 include:loop.egress.test -all\"",
     );
     records.add_pointer(IPV4, HELO);
@@ -58,14 +66,19 @@ type Trial = fn(&World) -> Result<()>;
 
 /// One trial a thing that is shown.
 pub(crate) fn plays() -> Vec<Play> {
-    let all: [(&str, Trial); 8] = [
+    let all: [(&str, Trial); 13] = [
         ("nothing is wrong with a sound Postfix", sound),
         ("each planted mistake is named, and mended by its lines", broken),
-        ("each mistake alone is named once, and mended by its lines", each),
+        ("each mistake alone is named once, and mended by its lines", alone::each),
         ("a private address is known by what destinations see", natted),
         ("a transport in clear is named, and mended by its line", transport),
         ("port 25 is closed at one family only", closed),
         ("SPF that loops, and SPF that is not there", policies),
+        ("a real Postfix does what is said of each mistake", deeds::done),
+        ("what matters behind a relayhost is the way to it", premises::relayed),
+        ("IPv6 without reverse DNS is named alone", premises::nameless),
+        ("it is said which instances were read, and which not", premises::instances),
+        ("DANE behind a resolver that strips DNSSEC is named", premises::stripped),
         ("no network, and no Postfix where one was named", nothing),
     ];
     all.into_iter().map(|(title, play)| (format!("egress: {title}"), Box::new(play) as _)).collect()
@@ -129,6 +142,7 @@ fn broken(world: &World) -> Result<()> {
     let box_on_path = Placed::on_path(Behaviour::DropKeyword, &ipv4, &world.authority.file)?;
     let words = ["--from", FROM, "--postfix-config", &folder];
     let words = [words.as_slice(), &CONTROLS].concat();
+    record(world, &words)?;
     let (outcome, report) = measured(world, &words)?;
     let network = [
         "starttls-stripped@198.51.100.10",
@@ -162,6 +176,14 @@ fn broken(world: &World) -> Result<()> {
     expect(&outcome, &report, 0, &[healthy.as_slice(), &left].concat())
 }
 
+/// The same as text, for docs/egress.md.
+fn record(world: &World, words: &[&str]) -> Result<()> {
+    let Some(path) = env::var_os("MXRAY_EGRESS") else { return Ok(()) };
+    let (_, report) = measured(world, words)?;
+    let style = Style { width: 80, colour: false, transcript: false, postfix: false, verbose: 0 };
+    Ok(fs::write(path, text::egress::render(&report, &style))?)
+}
+
 /// Types every line as printed.
 fn type_lines(report: &EgressReport) -> Result<()> {
     let lines: BTreeSet<&String> = report.findings.iter().flat_map(|one| &one.lines).collect();
@@ -182,46 +204,6 @@ fn transport(world: &World) -> Result<()> {
     type_lines(&report)?;
     let (outcome, report) = measured(world, &words)?;
     expect(&outcome, &report, 0, &[])
-}
-
-/// A mistake in main.cf beside what is sound, its finding, and what is a fact after
-/// its lines were typed.
-const MISTAKES: [(&str, &str, &[&str]); 12] = [
-    ("smtp_tls_security_level =\nsmtpd_use_tls = yes", "tls-level-empty", &[]),
-    ("smtp_tls_security_level = none", "tls-level-none", &[]),
-    ("smtp_tls_security_level =\nsmtp_use_tls = yes", "tls-level-obsolete", &[]),
-    ("smtp_tls_security_level = yes", "tls-level-invalid", &[]),
-    ("smtp_dns_support_level = enabled", "dane-without-dnssec", &[]),
-    ("smtp_host_lookup = native", "dane-without-dnssec", &[]),
-    ("smtp_tls_security_level = secure", "no-ca", &[]),
-    ("smtp_tls_CAfile = /nonexistent/ca.pem", "tls-file-absent", &[]),
-    ("smtp_tls_loglevel = 0", "tls-loglevel-zero", &[]),
-    ("mine = 203.0.113.99\nsmtp_bind_address = $mine", "bind-address-not-ours", &[]),
-    ("smtp_bind_address6 = 2001:db8::99", "bind-address-not-ours", &[]),
-    ("relayhost = [relay.egress.test]", "relayhost-set", &["relayhost-set"]),
-];
-
-/// Only Postfix's settings: no destination is asked, so that nothing else is known.
-fn each(world: &World) -> Result<()> {
-    // What is expanded is sound too.
-    let variable = "of_mine = dane\nsmtp_tls_security_level = $of_mine";
-    for (place, (main, id, left)) in
-        [(variable, "", [].as_slice())].into_iter().chain(MISTAKES).enumerate()
-    {
-        let main = format!("{SOUND}{main}\n");
-        let name = format!("egress-alone-{place}");
-        let folder = configured(&name, &main, "")?.display().to_string();
-        let words = ["--source", IPV4, "--no-controls", "--postfix-config", &folder];
-        let (outcome, report) = measured(world, &words)?;
-        let ids: Vec<&str> = report.findings.iter().map(|one| one.id.as_str()).collect();
-        let expected = if id.is_empty() { vec![] } else { vec![id] };
-        ensure!(ids == expected, "{main}: {ids:?}\n{outcome}");
-        type_lines(&report)?;
-        let (outcome, report) = measured(world, &words)?;
-        let ids: Vec<&str> = report.findings.iter().map(|one| one.id.as_str()).collect();
-        ensure!(ids == left, "{main}, mended: {ids:?}\n{outcome}");
-    }
-    Ok(())
 }
 
 /// The client translates its own private address, as a provider's network does.

@@ -39,6 +39,10 @@ const READY: &str = "ready";
 /// Local ports of the box, apart from the client's, whose address it borrows: two
 /// connections from the same port to the same server would be one.
 const PORTS: &str = "net.ipv4.ip_local_port_range=20000 29999";
+/// A router asks for the socket of a packet after it has found the way, not before:
+/// else what a box left behind (`TIME_WAIT`) would claim packets that are to be
+/// forwarded, and those are dropped.
+const NO_EARLY_DEMUX: &str = "net.ipv4.ip_early_demux=0";
 /// Gives the box what is for the addresses that it borrows.
 const WAY_BACK: [&str; 4] = [
     "rule add fwmark 1 lookup 100",
@@ -50,7 +54,7 @@ const WAY_BACK: [&str; 4] = [
 /// Prepares the routers for any number of boxes, one at a time.
 pub(crate) fn prepare() -> Result<()> {
     for router in [ISP, CORE] {
-        process::run(process::command(router, "sysctl").args(["-qw", PORTS]))?;
+        process::run(process::command(router, "sysctl").args(["-qw", PORTS, NO_EARLY_DEMUX]))?;
         for line in WAY_BACK {
             process::run(Command::new("ip").args(["-netns", router]).args(line.split(' ')))?;
         }

@@ -52,8 +52,10 @@ pub(crate) fn plays() -> Vec<Play> {
 }
 
 fn menu(world: &World, (family, ip): (&str, &str), behaviour: Behaviour) -> Result<()> {
-    let mirror = Mirror::start(world)?;
     for behaviour in [Behaviour::Pass, behaviour] {
+        // One that remembers nothing: what it had a moment ago could be meant, too, where
+        // only the time tells.
+        let mirror = Mirror::start(world)?;
         if behaviour == Behaviour::Relay {
             mirror.remembers();
         }

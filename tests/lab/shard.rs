@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::sandbox;
 
 /// Worlds at once; docs/lab.md has the measurement.
-pub(crate) const SHARDS: usize = 4;
+pub(crate) const SHARDS: usize = 6;
 
 thread_local! {
     /// The sandbox of this thread; the kernel ends it with the thread at the latest.

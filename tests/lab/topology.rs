@@ -194,7 +194,7 @@ fn commands_of(namespace: &str) -> Vec<String> {
 }
 
 /// What `ip netns exec` puts in the place of `/etc/resolv.conf`.
-fn resolve_by(namespace: &str, resolver: &str) -> Result<()> {
+pub(crate) fn resolve_by(namespace: &str, resolver: &str) -> Result<()> {
     let folder = Path::new("/etc/netns").join(namespace);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("resolv.conf"), format!("nameserver {resolver}\n"))?;

@@ -247,12 +247,8 @@ fn treated_otherwise() -> Vec<World> {
         let second = || vec![sight(all(good())), sight(all(greets(code)))];
         worlds.extend(both(&format!("{code} to the second view"), second, INTACT));
         let first = || vec![sight(all(greets(code))), sight(all(good()))];
-        let name = format!("{code} to the first view");
-        // After 421 nobody asks again in the same run.
-        let unmeasured = (Status::Inconclusive, None);
-        let live = if code == 421 { unmeasured } else { INTACT };
-        worlds.push(world(&name, Together::Live, first(), live));
-        worlds.push(world(&name, Together::Saved, first(), INTACT));
+        // Who is told to leave leaves; the other view is another client.
+        worlds.extend(both(&format!("{code} to the first view"), first, INTACT));
         let bare = || {
             let hidden = starttls(Starttls::Hidden);
             vec![sight(all(hidden)), sight(all(greets(code))), sight(all(greets(code)))]

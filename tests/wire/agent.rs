@@ -10,7 +10,7 @@ use mxray::sim::internet::Internet;
 use mxray::sim::server::{Profile, Software};
 use mxray::vantage::command::Agent;
 use mxray::vantage::fault::Fault;
-use mxray::vantage::wire::{Resolve, Wanted};
+use mxray::vantage::wire::{PlannedProbe, Resolve, Wanted};
 
 use tokio::io::AsyncWriteExt as _;
 
@@ -136,6 +136,10 @@ async fn a_command_that_is_no_agent_is_a_fault_of_ours() {
     )
     .await;
     assert!(matches!(&old, Fault::Protocol { found } if found == "mxray/agent/9"), "{old}");
+    let new = fault_of(r#"echo '{"hello":{"protocol":"mxray/agent/10","who":7}}'; cat"#).await;
+    assert!(matches!(&new, Fault::Protocol { found } if found == "mxray/agent/10"), "{new}");
+    let lacking = fault_of(r#"echo '{"hello":{"protocol":"mxray/agent/1"}}'; cat"#).await;
+    assert!(matches!(&lacking, Fault::Garbage(_)), "{lacking}");
 }
 
 /// Whether a process is there. One that has ended and waits for its parent is not.
@@ -241,5 +245,38 @@ async fn an_agent_that_fails_in_the_middle_is_a_fault_of_ours() {
         assert_eq!(agent.fault(), Some(fault.clone()), "{behind}");
         let after = agent.observe(probe_to(endpoint), &|_| {}).await.unwrap_err();
         assert_eq!(after, fault, "the first fault stands, at once");
+    }
+}
+
+/// A recording of a session with an endpoint, as an agent hands it over.
+fn recording_of(endpoint: SocketAddr, transcript: &str) -> String {
+    let probe = serde_json::to_string(&PlannedProbe::of(&probe_to(endpoint)).probe).unwrap();
+    format!(
+        r#"{{"id":2,"say":{{"observed":{{"probe":{probe},"started_at":"2036-01-01T00:00:00Z","transcript":[{transcript}],"handshake":null}}}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn an_agent_is_believed_only_what_it_can_have_seen() {
+    let clock = r#"echo '{"id":1,"say":{"clock":{"now":"2026-11-21T23:00:00Z"}}}'; read line;"#;
+    let asked = SocketAddr::from(([203, 0, 113, 1], 25));
+    let other = SocketAddr::from(([203, 0, 113, 2], 25));
+    let refused = r#"{"at_ms":1,"at_us":1000,"from":"path","tls":false,"text":null,"base64":null,"event":"ended refused","detail":null}"#;
+    let observed = async |recording: String| {
+        let behind = format!("{clock} echo '{recording}'; cat");
+        let agent = Agent::start(&greets_then(&behind)).await.unwrap();
+        agent.observe(probe_to(asked), &|_| {}).await
+    };
+    let before = jiff::Timestamp::now();
+    let seen = observed(recording_of(asked, refused)).await.unwrap();
+    let during = before..=jiff::Timestamp::now();
+    assert!(during.contains(&seen.started_at), "ten years ahead: {}", seen.started_at);
+    for (recording, words) in [
+        (recording_of(other, refused), "[203.0.113.2]:25 where [203.0.113.1]:25"),
+        (recording_of(asked, ""), "nothing happens"),
+    ] {
+        let fault = observed(recording).await.unwrap_err();
+        let said = fault.to_string();
+        assert!(matches!(fault, Fault::Garbage(_)) && said.contains(words), "{said}");
     }
 }

@@ -12,10 +12,19 @@ use crate::cli::arguments::options::trust::TrustOptions;
 
 const EXAMPLES: &str = "\
 Examples:
-  mxray check gmail.com
-  mxray check -4 --transcript mx1.example.net:25
+  mxray check gmail.com                           every address of every MX host
+  mxray check -4 --transcript mx1.example.net:25  one host, and what was said
+  mxray check --postfix example.net               what Postfix would do there
+  mxray check --deep --injection '[192.0.2.25]'   a server of your own, thoroughly
+  mxray check --save proof.json example.net       evidence for `mxray report`
+Look from elsewhere too:
+  mxray check --vantage berlin='ssh -o BatchMode=yes berlin mxray agent --stdio' example.net
+  mxray check --socks5 proxy.example.net:1080 example.net
+  mxray check --source 192.0.2.25 --source 192.0.2.26 example.net
+  mxray check --mirror mirror.example.net --token-file token
+For other programs:
   mxray check --json example.net | jq '.targets[0].verdict'
-  mxray check --fail-on warning - < domains.txt
+  mxray check --quiet --fail-on warning --ndjson - < domains.txt
 
 The exit status is explained by `mxray --help`.";
 

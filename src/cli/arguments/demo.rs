@@ -4,8 +4,17 @@ use clap::Args;
 
 use crate::cli::arguments::options::output::{EvidenceOptions, OutputOptions, ShowOptions};
 
+const EXAMPLES: &str = "\
+Examples:
+  mxray demo                      a domain in good order, and one that is stripped
+  mxray demo --transcript         and what was said on each connection
+  mxray demo --save demo.json     evidence to try `mxray report` with
+
+Ends with status 0, although one of its domains is stripped.";
+
 /// `mxray demo`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES, after_help = "More: --help")]
 pub(crate) struct DemoArguments {
     /// Where the evidence goes.
     #[command(flatten)]

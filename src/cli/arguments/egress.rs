@@ -40,7 +40,7 @@ pub(crate) struct EgressArguments {
     pub(crate) postfix_config: Vec<PathBuf>,
     /// Address by which others know this machine, where it is behind NAT; one a family
     /// [default: what a destination says that it sees]
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = values::source)]
     pub(crate) public: Vec<IpAddr>,
     /// Destination that is known to offer STARTTLS; may be repeated, and two or more
     /// tell a fault here from one there [default: Postfix's relayhost, or else large

@@ -10,7 +10,7 @@ use crate::cli::values;
 
 const EXAMPLES: &str = "\
 Examples:
-  mxray mirror --new-token > token
+  (umask 077; mxray mirror --new-token > token)       nobody else may read it
   mxray mirror --token-file token                     on a machine of your own
   mxray check --mirror mirror.example.net --token-file token
                                                       behind the suspect path

@@ -8,6 +8,8 @@ mod agent;
 mod check;
 mod compare;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod egress;
 mod mirror;
 pub(crate) mod options;
@@ -39,6 +41,7 @@ Examples:
   mxray check --save proof.json a.example b.example
   mxray report proof.json               judge saved evidence again, without network
   mxray explain stripped                what a verdict or a finding rests on
+  mxray egress --from example.net       this server, before it sends
   mxray demo                            all of it on a pretend internet, without network
 
 Exit status:
@@ -48,6 +51,23 @@ Exit status:
   2  usage or configuration
   3  nothing of the kind, but something could not be determined
   4  internal or output error";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  mxray explain                     every verdict and every finding
+  mxray explain stripped            a verdict
+  mxray explain starttls-hidden     a finding";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  mxray schema > report-1.json
+  mxray schema tlsa";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  mxray completions bash > ~/.local/share/bash-completion/completions/mxray
+  mxray completions zsh > /usr/local/share/zsh/site-functions/_mxray
+  mxray completions fish > ~/.config/fish/completions/mxray.fish";
 
 /// An X-ray of the path to a mail exchanger
 ///
@@ -85,17 +105,20 @@ pub(crate) enum Command {
     /// Serve as a mirror: greet, and write down what comes, for whoever checks it
     Mirror(Box<MirrorArguments>),
     /// Say what a verdict or a finding means, and what it rests on
+    #[command(after_long_help = EXPLAIN_EXAMPLES, after_help = "More: --help")]
     Explain {
         /// A verdict's word or a finding's id, as in a report [default: list all]
         name: Option<String>,
     },
     /// Print the JSON Schema of the report, or of what another command prints
+    #[command(after_long_help = SCHEMA_EXAMPLES, after_help = "More: --help")]
     Schema {
         /// Whose
         #[arg(value_name = "OF", default_value = "report")]
         of: SchemaOf,
     },
     /// Print a completion script for a shell
+    #[command(after_long_help = COMPLETIONS_EXAMPLES, after_help = "More: --help")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -40,7 +40,8 @@ pub(crate) fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Parsed,
         )),
         _ => {
             let complaint = complaint(&error);
-            let hint = misspelt_topic(&error, &typed).or(complaint.hint);
+            let better = misspelt_topic(&error, &typed).or_else(|| misplaced(&error, &typed));
+            let hint = better.or(complaint.hint);
             Err(Failure::Usage(Complaint { hint, ..complaint }))
         }
     }
@@ -67,13 +68,77 @@ fn misspelt_topic(error: &clap::Error, typed: &[OsString]) -> Option<String> {
     })
 }
 
+/// The command that was typed, where there is one of that name.
+fn command_of(typed: &[OsString]) -> Option<clap::Command> {
+    let word = typed.get(1)?.to_str()?;
+    Arguments::command().find_subcommand(word).cloned()
+}
+
+/// An option that other commands take, a word that this one takes otherwise, or one
+/// that cannot be used at all.
+fn misplaced(error: &clap::Error, typed: &[OsString]) -> Option<String> {
+    let command = command_of(typed)?;
+    let name = command.get_name();
+    let look_up = format!("`mxray {name} --help` says what it takes");
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        return Some("write names in UTF-8, or in their xn-- form".to_owned());
+    }
+    let has_tip = error.get(ContextKind::SuggestedArg).is_some()
+        || error.get(ContextKind::SuggestedValue).is_some();
+    if error.kind() == ErrorKind::UnknownArgument && !has_tip {
+        let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else {
+            return Some(look_up);
+        };
+        return Some(elsewhere(word).or_else(|| loose_word(name, word)).unwrap_or(look_up));
+    }
+    let is_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
+    (is_value && !has_tip).then_some(look_up)
+}
+
+/// Which commands take an option.
+fn elsewhere(option: &str) -> Option<String> {
+    let long = option.strip_prefix("--")?;
+    let program = Arguments::command();
+    let takes = |command: &&clap::Command| {
+        command.get_arguments().any(|argument| argument.get_long() == Some(long))
+    };
+    let names: Vec<String> = program
+        .get_subcommands()
+        .filter(takes)
+        .map(|it| format!("mxray {}", it.get_name()))
+        .collect();
+    (!names.is_empty()).then(|| format!("{option} belongs to {}", names.join(", ")))
+}
+
+/// What was meant by a word where a command takes none, or no more.
+fn loose_word(command: &str, word: &str) -> Option<String> {
+    match command {
+        _ if word.starts_with('-') => None,
+        "egress" => Some(format!("mxray egress --from {word}")),
+        "report" => Some("`mxray compare` judges several reports together".to_owned()),
+        "explain" => Some("one name at a time".to_owned()),
+        _ => None,
+    }
+}
+
+/// What the standard library says of a value, and what is said here.
+const REWORDED: [(&str, &str); 4] = [
+    ("invalid digit found in string", "not a whole number"),
+    ("cannot parse integer from empty string", "not a whole number"),
+    ("number too large to fit in target type", "too large"),
+    ("invalid IP address syntax", "not an IP address"),
+];
+
 /// clap's report as one line, and one that helps.
 fn complaint(error: &clap::Error) -> Complaint {
     let rendered = error.render().to_string();
     let first = rendered.split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = first.split_whitespace().collect();
     let message = words.join(" ");
-    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let message = REWORDED.iter().fold(message.to_owned(), |told, (theirs, ours)| {
+        told.strip_suffix(theirs).map(|start| format!("{start}{ours}")).unwrap_or(told)
+    });
     let hint = match mistaken_target(error) {
         Some(target) => format!("mxray check {target}"),
         None => hint(error.kind(), &rendered),
@@ -150,6 +215,48 @@ mod tests {
         assert!(complaint.hint.unwrap().contains("--timeout"));
         let complaint = refused("mxray check --roots mozilla gmail.com");
         assert!(complaint.message.contains("[possible values: webpki, native]"));
+    }
+
+    #[test]
+    fn what_stands_at_the_wrong_command_is_told_where_it_belongs() {
+        for (line, hint) in [
+            ("mxray report --save f f.json", "--save belongs to mxray check,"),
+            ("mxray egress --deep", "--deep belongs to mxray check"),
+            ("mxray egress example.net", "mxray egress --from example.net"),
+            ("mxray report a.json b.json", "mxray compare"),
+            ("mxray demo example.net", "`mxray demo --help`"),
+            ("mxray check --repeats -1 a.example", "`mxray check --help`"),
+            ("mxray check -o f a.example", "`mxray check --help`"),
+            ("mxray check --timeout abc a.example", "`mxray check --help`"),
+            ("mxray check --savee f a.example", "'--save'"),
+            ("mxray check --fail-on crit a.example", "'critical'"),
+        ] {
+            let told = refused(line).hint.unwrap();
+            assert!(told.contains(hint), "{line}: {told}");
+        }
+    }
+
+    #[test]
+    fn values_are_refused_in_words_for_people() {
+        for (line, words) in [
+            ("mxray check --port 25,26 a.example", "not a whole number"),
+            ("mxray check --repeats many a.example", "not a whole number"),
+            ("mxray check --source banana a.example", "not an IP address"),
+            ("mxray egress --public banana", "not an IP address"),
+        ] {
+            let complaint = refused(line);
+            assert!(complaint.message.ends_with(words), "{}", complaint.message);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_argument_in_another_character_set_is_refused_with_what_helps() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let name = OsString::from_vec(b"b\xfccher.example".to_vec());
+        let typed = ["mxray", "check"].map(OsString::from).into_iter().chain([name]);
+        let Err(Failure::Usage(complaint)) = parse(typed) else { panic!("it was parsed") };
+        assert!(complaint.hint.unwrap().contains("UTF-8"));
     }
 
     #[test]

@@ -7,8 +7,19 @@ use clap::Args;
 use crate::cli::arguments::options::mirror::TokenOptions;
 use crate::cli::arguments::options::output::ReportOptions;
 
+const EXAMPLES: &str = "\
+Examples:
+  mxray report proof.json                          as `mxray check --save` saw it
+  mxray report --transcript --postfix proof.json   and more of it
+  mxray report proof.json --mirror-log mirror.log --token-file token
+  ssh berlin cat proof.json | mxray report -
+
+Several files are judged together by `mxray compare`. The exit status is explained
+by `mxray --help`.";
+
 /// `mxray report`.
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES, after_help = "More: --help")]
 pub(crate) struct ReportArguments {
     /// A report written by `mxray check --save`; - reads standard input
     #[arg(value_name = "FILE")]

@@ -17,7 +17,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// The longest that one call may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The most that is read of what one call prints, in bytes.
 const MOST_PRINTED: u64 = 1 << 20;
 /// Most instances that are read.
@@ -46,7 +46,9 @@ pub(super) fn others() -> Vec<String> {
 pub(super) struct Postfix {
     /// One an instance; empty where there is no Postfix.
     pub(super) configurations: Vec<Configuration>,
-    /// Why nothing could be read although it is there, or was asked for.
+    /// Instances of which nothing could be read, beside some that were.
+    pub(super) unread: Vec<Configuration>,
+    /// Why nothing at all could be read although it is there, or was asked for.
     pub(super) error: Option<String>,
 }
 
@@ -58,8 +60,9 @@ impl Postfix {
     }
 }
 
-/// Reads the instances in these directories, or Postfix's own and those that it names.
-pub(super) async fn read(directories: &[PathBuf]) -> Postfix {
+/// Reads the instances in these directories, or Postfix's own, and those that they
+/// name; no call takes longer than `patience`.
+pub(super) async fn read(directories: &[PathBuf], patience: Duration) -> Postfix {
     let mut wanted: Vec<Option<String>> =
         directories.iter().map(|path| Some(path.display().to_string())).collect();
     if wanted.is_empty() {
@@ -67,9 +70,14 @@ pub(super) async fn read(directories: &[PathBuf]) -> Postfix {
     }
     let mut postfix = Postfix::default();
     let mut next = 0;
-    while let Some(directory) = wanted.get(next).cloned().filter(|_| next < MOST_INSTANCES) {
+    while let Some(directory) = wanted.get(next).cloned() {
         next += 1;
-        match instance(directory.as_deref()).await {
+        if next > MOST_INSTANCES {
+            let words = format!("only {MOST_INSTANCES} instances are read");
+            postfix.unread.push(unread(directory, words));
+            continue;
+        }
+        match instance(directory.as_deref(), patience).await {
             Ok(configuration) => {
                 let further = configuration.further_instances().into_iter().map(Some);
                 let unknown: Vec<_> = further.filter(|one| !wanted.contains(one)).collect();
@@ -78,13 +86,22 @@ pub(super) async fn read(directories: &[PathBuf]) -> Postfix {
             }
             // Without Postfix there is nothing to say, unless it was asked for.
             Err(Fault::Missing) if directories.is_empty() => {}
-            Err(fault) => postfix.error = Some(fault.words()),
+            Err(fault) => postfix.unread.push(unread(directory, fault.words())),
         }
+    }
+    if postfix.configurations.is_empty() {
+        let problems = postfix.unread.drain(..).filter_map(|one| one.problem);
+        postfix.error = problems.reduce(|all, next| format!("{all}; {next}"));
     }
     postfix
 }
 
+fn unread(directory: Option<String>, problem: String) -> Configuration {
+    Configuration { directory, problem: Some(problem), ..Configuration::default() }
+}
+
 /// Why a call gave nothing.
+#[derive(Debug, PartialEq, Eq)]
 enum Fault {
     Missing,
     Failed(String),
@@ -99,13 +116,13 @@ impl Fault {
     }
 }
 
-async fn instance(directory: Option<&str>) -> Result<Configuration, Fault> {
+async fn instance(directory: Option<&str>, patience: Duration) -> Result<Configuration, Fault> {
     let mut arguments: Vec<&str> = directory.iter().flat_map(|path| ["-c", *path]).collect();
-    let set = call(&[arguments.as_slice(), &["-n"]].concat()).await?;
-    let master = call(&[arguments.as_slice(), &["-M"]].concat()).await;
+    let set = call(&[arguments.as_slice(), &["-n"]].concat(), patience).await?;
+    let master = call(&[arguments.as_slice(), &["-M"]].concat(), patience).await;
     arguments.push("-x");
     arguments.extend(WANTED);
-    let effective = call(&arguments).await;
+    let effective = call(&arguments, patience).await;
     let mut problems = Vec::new();
     let mut keep = |called: Result<String, Fault>| {
         called.unwrap_or_else(|fault| {
@@ -128,21 +145,25 @@ async fn instance(directory: Option<&str>) -> Result<Configuration, Fault> {
 }
 
 /// Runs it with these arguments; what it prints.
-async fn call(arguments: &[&str]) -> Result<String, Fault> {
-    let line =
-        format!("postconf {}", arguments.iter().take(3).copied().collect::<Vec<_>>().join(" "));
+async fn call(arguments: &[&str], patience: Duration) -> Result<String, Fault> {
     for place in PLACES {
-        match timeout(PATIENCE, printed(Path::new(place), arguments)).await {
-            Ok(Ok(text)) => return Ok(text),
-            Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {}
-            Ok(Err(error)) => return Err(Fault::Failed(format!("`{line}` failed: {error}"))),
-            Err(_) => {
-                let seconds = PATIENCE.as_secs();
-                return Err(Fault::Failed(format!("`{line}` took longer than {seconds} s")));
-            }
+        match call_at(Path::new(place), arguments, patience).await {
+            Err(Fault::Missing) => {}
+            answered => return answered,
         }
     }
     Err(Fault::Missing)
+}
+
+async fn call_at(place: &Path, arguments: &[&str], patience: Duration) -> Result<String, Fault> {
+    let line =
+        format!("postconf {}", arguments.iter().take(3).copied().collect::<Vec<_>>().join(" "));
+    match timeout(patience, printed(place, arguments)).await {
+        Ok(Ok(text)) => Ok(text),
+        Ok(Err(error)) if error.kind() == ErrorKind::NotFound => Err(Fault::Missing),
+        Ok(Err(error)) => Err(Fault::Failed(format!("`{line}` failed: {error}"))),
+        Err(_) => Err(Fault::Failed(format!("`{line}` took longer than {patience:?}"))),
+    }
 }
 
 async fn printed(program: &Path, arguments: &[&str]) -> io::Result<String> {
@@ -175,4 +196,35 @@ async fn capped(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
         stream.take(MOST_PRINTED + 1).read_to_end(&mut bytes).await?;
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Far below what the script would take, and far above what it needs to begin.
+    const SHORT: Duration = Duration::from_millis(200);
+
+    async fn called(script: &str) -> Result<String, Fault> {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("postconf");
+        fs::write(&place, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+        call_at(&place, &["-c", "/etc/postfix-out", "-n", "ignored"], SHORT).await
+    }
+
+    #[tokio::test]
+    async fn a_postconf_that_hangs_is_given_up() {
+        // Silent, after a part of its output, and with its output closed.
+        for script in ["exec sleep 600", "echo a = b; exec sleep 600", "exec sleep 600 >&- 2>&-"] {
+            let started = Instant::now();
+            let words = "`postconf -c /etc/postfix-out -n` took longer than 200ms";
+            assert_eq!(called(script).await, Err(Fault::Failed(words.to_owned())), "{script}");
+            assert!(started.elapsed() < PATIENCE, "{script}");
+        }
+    }
 }

@@ -9,10 +9,12 @@ use mxray::model::target::{Target, TargetError, TargetKind};
 use mxray::survey::ControlSettings;
 
 use crate::cli::arguments::options::controls::{Canary, ControlOptions};
-use crate::cli::failure::{Complaint, Failure};
+use crate::cli::failure::Failure;
 
 /// Longest line of a list of targets, in bytes.
 const LONGEST_LINE: u64 = 4096;
+/// What is said of a line in another character set.
+const NOT_UTF_8: &str = "not UTF-8";
 /// Most targets of one run.
 const MOST_TARGETS: usize = 1_000_000;
 
@@ -81,19 +83,26 @@ fn line(input: &mut dyn BufRead) -> Result<Option<String>, String> {
     match read.map_err(|error| error.to_string())? {
         0 => Ok(None),
         length if length as u64 == LONGEST_LINE => Err(format!("longer than {LONGEST_LINE} bytes")),
-        _ => String::from_utf8(bytes).map(Some).map_err(|_| "not UTF-8".to_owned()),
+        _ => String::from_utf8(bytes).map(Some).map_err(|_| NOT_UTF_8.to_owned()),
     }
 }
 
 fn unreadable(line: usize, message: &str) -> Failure {
-    Failure::Usage(Complaint {
-        message: format!("standard input, line {line}: {message}"),
-        hint: Some("give one target a line".to_owned()),
-    })
+    let hint = match message {
+        NOT_UTF_8 => "save the list as UTF-8, or write names in their xn-- form",
+        _ => "give one target a line",
+    };
+    Failure::usage(format!("standard input, line {line}: {message}"), hint)
 }
 
 /// A name without a port is a host here, not a mail domain.
 pub(super) fn host(target: Target) -> Result<Target, Failure> {
+    if target.input.contains('@') {
+        return Err(Failure::usage(
+            format!("{} is a mail address, and TLSA records belong to a host", target.input),
+            format!("`mxray check {}` names its MX hosts", target.name()),
+        ));
+    }
     match target.kind {
         TargetKind::Domain(host) => {
             Ok(Target { kind: TargetKind::Host { host, port: None }, ..target })

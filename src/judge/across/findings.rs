@@ -80,12 +80,15 @@ fn note(said: &mut Vec<Said>, place: usize, finding: Finding) {
 
 /// With the view's name, where not every view has it.
 fn attributed(across: &Across<'_, '_>, said: Said, count: usize) -> Finding {
-    let Said { finding, views } = said;
+    let Said { mut finding, views } = said;
     let sides = views.iter().filter_map(|place| across.sides.get(*place));
     let names: Vec<String> = sides.map(|side| side.seen.view.name()).collect();
     let all = names.len() == count;
     if all {
         return finding;
+    }
+    if is_seen_to_work(across, &finding.subject) {
+        finding.alternatives.retain(|one| !one.contains(EVERY_VIEW));
     }
     let explanation = format!("From {}: {}", names.join(" and "), finding.explanation);
     let severity = if is_about_view(across, &finding) {
@@ -94,6 +97,17 @@ fn attributed(across: &Across<'_, '_>, said: Said, count: usize) -> Finding {
         finding.severity
     };
     Finding { severity, explanation, ..finding }
+}
+
+/// What an explanation says that another view excludes.
+const EVERY_VIEW: &str = "from every view";
+
+/// Whether any view has STARTTLS at an address.
+fn is_seen_to_work(across: &Across<'_, '_>, subject: &Subject) -> bool {
+    let here = |spot: &&Spot<'_, '_>| {
+        subject.host.as_deref() == Some(spot.host) && subject.ip == Some(spot.ip)
+    };
+    across.spots.iter().filter(here).flat_map(Spot::measured).any(|look| look.address.has())
 }
 
 /// What kept one view from seeing an address that another view saw: nothing about

@@ -87,6 +87,10 @@ fn a_path_stripped_over_both_families_is_not_offered_from_one_view_and_stripped_
     let plain = finding(&report, "starttls-not-offered");
     assert_eq!(plain.severity, Severity::Warning, "one view's fact");
     assert!(plain.explanation.starts_with("From local: "), "{}", plain.explanation);
+    let everywhere = |one: &String| one.contains("from every view");
+    assert!(!plain.alternatives.iter().any(everywhere), "another view has it: {plain:?}");
+    let same = judged(&pair(&[(V4, BAD)], &[(V4, BAD)]), &[]);
+    assert!(finding(&same, "starttls-not-offered").alternatives.iter().any(everywhere));
 }
 
 #[test]

@@ -156,7 +156,8 @@ fn domain_part(mailbox: &str) -> Result<&str, TargetError> {
         ));
     }
     let is_quoted = local.len() > 1 && local.starts_with('"') && local.ends_with('"');
-    if !is_quoted && local.contains([' ', '\t', ',', ';']) {
+    // RFC 5321 §4.1.2: an @ within a local part has to be quoted.
+    if !is_quoted && local.contains([' ', '\t', ',', ';', '@']) {
         return Err(TargetError::new(
             format!("{} is not one mail address", echo(mailbox)),
             "give one target per argument: user@example.net",

@@ -31,6 +31,12 @@ pub(super) fn spelled(typed: &str) -> Result<(String, Option<String>), TargetErr
         })?;
     // Compatibility forms of forbidden characters have become those by now.
     refuse_characters(&ascii)?;
+    if ascii == "." {
+        return Err(TargetError::new(
+            "the root of DNS takes no mail",
+            "name a domain: example.net",
+        ));
+    }
     let name = ascii.strip_suffix('.').unwrap_or(&ascii);
     refuse_name(name)?;
     let (unicode, validity) =

@@ -105,6 +105,9 @@ fn wrong_things_are_named() {
     bad("a.example,b.example", "`,`", "one target");
     bad("a@a.example, b@b.example", "not one mail address", "one target");
     bad("user@", "nothing behind the @", "user@example.net");
+    bad(".", "the root of DNS", "example.net");
+    bad("..", "empty label", "dot");
+    bad("user@a.example@b.example", "not one mail address", "one target");
     bad("user name@example.net", "not one mail address", "one target");
     bad("-4", "hyphen", "--help");
     bad("--ehlo", "hyphen", "--help");

@@ -3,7 +3,9 @@
 //! Owns which session stands for an address and what each cell says. Refuses to
 //! know widths: the table gives way by itself.
 
-use crate::model::probe::{ClientHello, Family, Mode};
+use std::net::IpAddr;
+
+use crate::model::probe::{ClientHello, Family, LOCAL, Mode};
 use crate::model::report::{AddressReport, HostReport, ObservationReport, TargetReport};
 use crate::model::session::{HelloVerb, Stage, StarttlsOutcome};
 use crate::model::tls::{DaneStatus, PkixStatus, TlsFacts};
@@ -67,12 +69,12 @@ fn write_address(
     }
     let mut seen = Vec::new();
     for session in &sessions {
-        let view = View::of(session);
+        let view = View::of(target, session);
         if seen.contains(&view) {
             continue;
         }
         let same: Vec<&ObservationReport> =
-            sessions.iter().copied().filter(|other| View::of(other) == view).collect();
+            sessions.iter().copied().filter(|other| View::of(target, other) == view).collect();
         let shown = representative(&same).unwrap_or(session);
         let mut notes = sessions::notes(shown, verbose);
         notes.extend(legacy_note(&same, shown));
@@ -86,22 +88,29 @@ fn write_address(
 #[derive(PartialEq, Eq)]
 struct View<'a> {
     vantage: &'a str,
+    source: Option<IpAddr>,
     port: u16,
     ehlo_name: Option<&'a str>,
 }
 
 impl<'a> View<'a> {
-    fn of(observation: &'a ObservationReport) -> Self {
+    fn of(target: &TargetReport, observation: &'a ObservationReport) -> Self {
         let probe = &observation.probe;
-        Self { vantage: &probe.vantage, port: probe.port, ehlo_name: probe.ehlo_name.as_deref() }
+        Self {
+            vantage: &probe.vantage,
+            source: words::telling_source(target, probe),
+            port: probe.port,
+            ehlo_name: probe.ehlo_name.as_deref(),
+        }
     }
 
     /// What has to be said beside the address.
     fn label(&self) -> String {
         let port = if self.port == 25 { String::new() } else { format!(" port {}", self.port) };
+        let source = self.source.map(|source| format!(" from {source}")).unwrap_or_default();
         match self.vantage {
-            "local" => port,
-            vantage => format!("{port} from {vantage}"),
+            LOCAL => format!("{port}{source}"),
+            vantage => format!("{port} from {vantage}{source}"),
         }
     }
 }
@@ -182,7 +191,11 @@ fn cells(session: &ObservationReport, label: &str) -> Vec<Line> {
 fn starttls_cell(session: &ObservationReport) -> Line {
     let starttls = &session.starttls;
     if session.probe.mode == Mode::ImplicitTls {
-        return Line::new().plain("implicit TLS");
+        return if session.stages.contains(&Stage::Connected) {
+            Line::new().plain("implicit TLS")
+        } else {
+            Line::of(Tone::Faint, "not reached")
+        };
     }
     if starttls.echo_masked == Some(true) {
         return Line::of(Tone::Bad, "overwritten");

@@ -2,6 +2,8 @@
 //!
 //! Owns its wording. Refuses to judge: the report says what is wrong.
 
+use std::collections::BTreeMap;
+
 use crate::model::egress::{
     DestinationView, EgressFinding, EgressReport, PostfixInstance, Source, SpfResult,
 };
@@ -227,10 +229,29 @@ fn write_findings(page: &mut Page, report: &EgressReport) {
     for finding in &report.findings {
         write_finding(page, finding);
     }
-    let settles = report.findings.iter().any(|finding| !finding.lines.is_empty());
-    if settles {
-        page.hanging(2, 2, &Line::of(Tone::Faint, "Then: postfix reload").sentence());
+    for line in endings(report) {
+        page.hanging(2, 2, &line);
     }
+}
+
+/// How each instance takes up what was changed. One with another `inet_protocols` has to
+/// be started anew (postconf(5)).
+fn endings(report: &EgressReport) -> Vec<Line> {
+    let mut restarts: BTreeMap<Option<&str>, bool> = BTreeMap::new();
+    for finding in report.findings.iter().filter(|finding| !finding.lines.is_empty()) {
+        let is_start = finding.lines.iter().any(|line| line.contains("inet_protocols"));
+        *restarts.entry(finding.instance.as_deref()).or_default() |= is_start;
+    }
+    let ending = |(instance, is_start): (Option<&str>, bool)| {
+        let place = instance.map(|directory| format!(" -c {directory}")).unwrap_or_default();
+        let words = if is_start {
+            format!("Then: postfix{place} stop, and postfix{place} start")
+        } else {
+            format!("Then: postfix{place} reload")
+        };
+        Line::of(Tone::Faint, &words)
+    };
+    restarts.into_iter().map(ending).collect()
 }
 
 fn write_finding(page: &mut Page, finding: &EgressFinding) {
@@ -292,8 +313,9 @@ fn write_remarks(page: &mut Page, report: &EgressReport) {
     };
     page.hanging(0, 2, &line.sentence());
     if !report.not_read.is_empty() {
+        let verb = if report.not_read.len() == 1 { "is" } else { "are" };
         let line = Line::of(Tone::Doubtful, &report.not_read.join(" and "))
-            .plain(" is installed here too; only Postfix's settings are read");
+            .plain(&format!(" {verb} installed here too; only Postfix's settings are read"));
         page.hanging(0, 2, &line.sentence());
     }
     if report.sources.iter().any(|source| source.preferred) {
@@ -349,9 +371,11 @@ mod tests {
     }
 
     fn text(width: usize) -> String {
-        let (colour, transcript, postfix) = (false, false, false);
-        render(&hostile(), &Style { width, colour, transcript, postfix, verbose: 1 })
+        render(&hostile(), &Style { width, ..PLAIN })
     }
+
+    const PLAIN: Style =
+        Style { width: 80, colour: false, transcript: false, postfix: false, verbose: 1 };
 
     #[test]
     fn nothing_reaches_the_terminal_unescaped() {
@@ -376,10 +400,34 @@ mod tests {
             "temporary address",
             "No mail goes out by it",
             "3 of 10 lookups",
-            "Then: postfix reload",
+            "Then: postfix -c evil",
         ] {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(text.lines().any(|line| line.ends_with("-e 'a = b'") && line.contains("postconf")));
+    }
+
+    #[test]
+    fn each_instance_takes_its_lines_up_by_itself() {
+        let mut report = hostile();
+        let finding = report.findings[0].clone();
+        let of = |instance: Option<&str>, line: &str| EgressFinding {
+            instance: instance.map(str::to_owned),
+            lines: vec![line.to_owned()],
+            ..finding.clone()
+        };
+        let own = Some("/etc/postfix-out");
+        report.findings = vec![
+            of(own, "postconf -e 'inet_protocols = all'"),
+            of(own, "postconf -e 'a = b'"),
+            of(None, "postconf -e 'a = b'"),
+            EgressFinding { lines: vec![], ..of(Some("/etc/postfix-in"), "") },
+        ];
+        let text = render(&report, &Style { width: 100, ..PLAIN });
+        let endings: Vec<&str> =
+            text.lines().map(str::trim).filter(|line| line.starts_with("Then: ")).collect();
+        let restart =
+            "Then: postfix -c /etc/postfix-out stop, and postfix -c /etc/postfix-out start";
+        assert_eq!(endings, ["Then: postfix reload", restart]);
     }
 }

@@ -16,10 +16,11 @@ use super::words;
 /// Longest text of a reply that is quoted, in characters.
 const QUOTE: usize = 160;
 
-/// One line for each session that was not completed: host, address, stage, what was seen.
+/// One line for each session that was not completed: host, address, view, stage, what was
+/// seen.
 pub(super) fn write_cut_short(page: &mut Page, target: &TargetReport) {
     let judged = target.observations.iter().filter(|session| session.probe.role.is_judged());
-    let lines: Vec<Line> = judged.filter_map(cut_short).collect();
+    let lines: Vec<Line> = judged.filter_map(|session| cut_short(target, session)).collect();
     if lines.is_empty() {
         return;
     }
@@ -29,11 +30,16 @@ pub(super) fn write_cut_short(page: &mut Page, target: &TargetReport) {
     }
 }
 
-fn cut_short(session: &ObservationReport) -> Option<Line> {
+fn cut_short(target: &TargetReport, session: &ObservationReport) -> Option<Line> {
     let seen = refusal(session).or_else(|| broken_off(session))?;
     let probe = &session.probe;
-    let address = format!(" [{}]:{} ", probe.ip, probe.port);
-    Some(Line::new().name(&probe.host).plain(&address).joined(seen))
+    let address = format!(" [{}]:{}", probe.ip, probe.port);
+    let line = Line::new().name(&probe.host).plain(&address);
+    let line = match words::seen_from(target, probe) {
+        Some(view) => line.plain(" from ").plain(&view).plain(","),
+        None => line,
+    };
+    Some(line.plain(" ").joined(seen))
 }
 
 /// A server that answered, and said no.

@@ -111,6 +111,56 @@ fn two_views_stand_side_by_side() {
 }
 
 #[test]
+fn a_session_that_did_not_get_through_names_its_view() {
+    let mut report = samples::unreachable();
+    let line = |report: &Report| {
+        let text = render(report, &plain(200));
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("]:25")).collect();
+        lines.join("\n")
+    };
+    assert!(!line(&report).contains(" from "), "one view: {}", line(&report));
+    let source: std::net::IpAddr = [192, 0, 2, 7].into();
+    let mut views = from_two("berlin").targets[0].views.clone().unwrap();
+    views[0].sources = vec![source];
+    let target = &mut report.targets[0];
+    target.views = Some(views);
+    let here = &mut target.observations[0].probe;
+    here.source = Some(source);
+    let mut away = target.observations[0].clone();
+    away.probe.vantage = "berlin".to_owned();
+    target.observations.push(away);
+    let told = line(&report);
+    assert!(told.contains("]:25 from local from 192.0.2.7, "), "{told}");
+    assert!(told.contains("]:25 from berlin, "), "{told}");
+}
+
+#[test]
+fn each_source_has_its_row_and_a_port_that_was_not_reached_has_no_tls() {
+    let mut report = samples::stripped();
+    let [one, other] = [7, 8].map(|last| std::net::IpAddr::from([192, 0, 2, last]));
+    let mut views = from_two("local").targets[0].views.clone().unwrap();
+    views[0].sources = vec![one];
+    views[1].sources = vec![other];
+    let target = &mut report.targets[0];
+    target.views = Some(views);
+    let first = &mut target.observations[0];
+    first.probe.source = Some(one);
+    let mut second = first.clone();
+    second.probe.source = Some(other);
+    let mut closed = first.clone();
+    closed.probe.port = 465;
+    closed.probe.mode = crate::model::probe::Mode::ImplicitTls;
+    closed.stages.clear();
+    let ip = first.probe.ip;
+    target.observations.extend([second, closed]);
+    let text = render(&report, &plain(200));
+    let row = |label: &str| text.lines().find(|line| line.contains(label)).unwrap_or_default();
+    assert!(!row(&format!("{ip} from {one} ")).is_empty(), "{text}");
+    assert!(!row(&format!("{ip} from {other} ")).is_empty(), "{text}");
+    assert!(row(&format!("{ip} port 465 from {one} ")).contains("not reached"), "{text}");
+}
+
+#[test]
 fn a_view_with_a_hostile_name_is_escaped_and_fits() {
     for width in 40..120 {
         let text = render(&from_two("\x1b[2J\u{202e}evil"), &plain(width));
@@ -134,6 +184,27 @@ proptest! {
         let coloured = render(&report, &Style { verbose: 2, transcript: true, colour: true, ..plain(width) });
         prop_assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), page);
     }
+}
+
+#[test]
+fn a_port_that_was_not_reached_is_no_implicit_tls() {
+    let mut report = samples::stripped();
+    let session = &mut report.targets[0].observations[0];
+    session.probe.mode = crate::model::probe::Mode::ImplicitTls;
+    assert!(render(&report, &plain(100)).contains("implicit TLS"));
+    report.targets[0].observations[0].stages.clear();
+    let text = render(&report, &plain(100));
+    assert!(text.contains("not reached") && !text.contains("implicit TLS"), "{text}");
+}
+
+#[test]
+fn a_session_that_did_not_get_through_is_named_with_its_view() {
+    let mut report = samples::unreachable();
+    report.targets[0].observations[0].probe.vantage = "berlin".to_owned();
+    let text = render(&report, &plain(100));
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("[203.0.113.62]:25 from berlin connecting"), "{text}");
+    assert!(words.join(" ").contains("[203.0.113.63]:25 waiting"), "local is not named: {text}");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 //! Owns the wording that several parts of the text share. Refuses to know layout.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use crate::model::finding::Severity;
+use crate::model::report::{ProbeReport, TargetReport};
 use crate::model::route::Dnssec;
 use crate::model::session::{Stage, StarttlsOutcome};
 use crate::model::tls::OcspStatus;
@@ -159,6 +161,25 @@ pub(super) fn dnssec(dnssec: Dnssec) -> &'static str {
         Dnssec::Bogus => "bogus",
         Dnssec::Indeterminate => "indeterminate",
     }
+}
+
+/// The source address of a session, where it tells its view from others of the same
+/// vantage point.
+pub(super) fn telling_source(target: &TargetReport, probe: &ProbeReport) -> Option<IpAddr> {
+    let source = probe.source?;
+    let mut views = target.views.iter().flatten();
+    let tells = views.any(|one| one.vantage == probe.vantage && one.sources.contains(&source));
+    tells.then_some(source)
+}
+
+/// The view that a session belongs to, `berlin` or `local from 192.0.2.7`; `None`
+/// where there was one.
+pub(super) fn seen_from(target: &TargetReport, probe: &ProbeReport) -> Option<String> {
+    target.views.as_ref().filter(|views| views.len() > 1)?;
+    Some(match telling_source(target, probe) {
+        Some(source) => format!("{} from {source}", probe.vantage),
+        None => probe.vantage.clone(),
+    })
 }
 
 /// The stage at which a session stopped.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use mxray::policy::postfix::LEVELS;
 
 use crate::mta;
@@ -29,6 +29,29 @@ const MAP: &str = "tls_policy";
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the log is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Transports with a mistake each: the name, and what master.cf sets for it.
+const PLANTED: [(&str, &str); 13] = [
+    ("map-absent", "smtp_tls_policy_maps=hash:/nonexistent/policy"),
+    ("text-map-absent", "smtp_tls_policy_maps=texthash:/nonexistent/policy"),
+    ("ca-absent", "smtp_tls_CAfile=/nonexistent/ca.pem"),
+    ("ca-needed", "smtp_tls_CAfile=/nonexistent/ca.pem -o smtp_tls_security_level=encrypt"),
+    ("cert-absent", "smtp_tls_cert_file=/nonexistent/key.pem"),
+    ("key-alone", "smtp_tls_key_file=/nonexistent/key.pem"),
+    ("level-empty", "smtp_tls_security_level="),
+    ("elsewhere", "smtp_bind_address=203.0.113.99"),
+    (
+        "elsewhere6",
+        "inet_protocols=all -o smtp_address_preference=ipv6 -o smtp_bind_address6=2001:db8::99",
+    ),
+    ("enforced", "smtp_bind_address=203.0.113.99 -o smtp_bind_address_enforce=yes"),
+    (
+        "other-family",
+        "smtp_bind_address=2001:db8:100::10 -o inet_protocols=all -o smtp_address_preference=ipv4",
+    ),
+    ("unread-family", "smtp_bind_address=2001:db8:100::10"),
+    ("bound-to-name", "smtp_bind_address=out.egress.test"),
+];
 
 /// What it did with one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +75,8 @@ impl Sender {
     pub(crate) fn start(authority: &Authority) -> Result<Self> {
         let folder = sandbox::folder("sender")?;
         mta::prepare(&folder)?;
-        let names = LEVELS.into_iter().chain([MAPPED]);
+        let planted = PLANTED.map(|(name, _)| name);
+        let names = LEVELS.into_iter().chain([MAPPED]).chain(planted);
         let transports: Vec<String> =
             names.map(|name| format!("{name}@sender.test={name}:")).collect();
         let main = format!(
@@ -74,7 +98,13 @@ impl Sender {
             folder.join(MAP).display()
         );
         let fixed = include_str!("../etc/sender-master.cf");
-        let master = fixed.to_owned() + &services.concat() + &mapped;
+        let planted = PLANTED.map(|(name, setting)| {
+            format!(
+                "{name} unix - - n - - smtp -o syslog_name={name} -o smtp_tls_security_level=may \
+                 -o {setting}\n"
+            )
+        });
+        let master = fixed.to_owned() + &services.concat() + &mapped + &planted.concat();
         sandbox::write_aged(&folder.join("master.cf"), &master)?;
         let command = ["postfix", "-c", &folder.display().to_string(), "start-fg"];
         let mut daemon = Daemon::start(CLIENT, "sender", &command)?;
@@ -101,6 +131,28 @@ impl Sender {
         domains.iter().map(|domain| Self::attempt(MAPPED, domain, before)).collect()
     }
 
+    /// Sends a message by a transport, and waits for what becomes of it.
+    pub(crate) fn send_by(transport: &str, domain: &str) -> Result<Attempt> {
+        let before = lines()?.len();
+        submit(transport, domain)?;
+        Self::attempt(transport, domain, before)
+    }
+
+    /// Sends a message by a transport whose client ends before anything becomes of it,
+    /// and waits for its last words.
+    pub(crate) fn fail_by(transport: &str, domain: &str, words: &str) -> Result<()> {
+        let before = lines()?.len();
+        submit(transport, domain)?;
+        let deadline = Instant::now() + PATIENCE;
+        let is_last =
+            |line: &&String| line.contains(&format!("{transport}/")) && line.contains(words);
+        while lines()?.iter().skip(before).find(is_last).is_none() {
+            ensure!(Instant::now() < deadline, "{transport} never said {words}");
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
     /// Has it try again what it deferred, until a message at this level is delivered.
     pub(crate) fn try_again(&self, level: &str, domain: &str) -> Result<Attempt> {
         let deadline = Instant::now() + PATIENCE;
@@ -115,7 +167,12 @@ impl Sender {
         }
     }
 
-    /// What it said, for a failure.
+    /// All that it said so far.
+    pub(crate) fn said(&self) -> String {
+        self.daemon.said()
+    }
+
+    /// The last of what it said, for a failure.
     pub(crate) fn log(&self) -> String {
         self.daemon.log()
     }

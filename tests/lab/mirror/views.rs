@@ -6,10 +6,9 @@ use mxray::model::verdict::{Confidence, Place, Status};
 use mxray::sim::middlebox::{Behaviour, Refusal};
 
 use super::{IPV4, IPV6, Mirror};
-use crate::middlebox::Placed;
+use crate::middlebox::{Placed, Router, Taken};
 use crate::mirror_table;
-use crate::process;
-use crate::topology::ISP;
+use crate::topology::SOURCES;
 use crate::world::{Play, World};
 
 const BOTH: &[&str] = &[IPV4, IPV6];
@@ -77,10 +76,10 @@ fn beside_a_clean_view(world: &World, case: Case) -> Result<()> {
 /// Two sources of one machine: the box is on the path of the first alone.
 fn one_of_two_sources(world: &World) -> Result<()> {
     let mirror = Mirror::start(world)?;
-    let placed = Placed::on_path(Behaviour::MaskAll, &[IPV4], &world.authority.file)?;
-    let spare = ["insert", "rule", "inet", "box", "towards_server", "ip", "saddr", "198.51.100.11"];
-    process::run(process::command(ISP, "nft").args(spare).arg("accept"))?;
-    let sources = ["-4", "--source", "198.51.100.10", "--source", "198.51.100.11"];
+    let [boxed, spared] = SOURCES;
+    let taken = Taken { router: Router::Access, to: &[IPV4], from: &[boxed] };
+    let placed = Placed::taking(Behaviour::MaskAll, taken, &world.authority.file)?;
+    let sources = ["-4", "--source", boxed, "--source", spared];
     let asked = mirror.asked(world, &sources)?;
     ensure!(placed.redirected()? > 0, "the box was not on the path\n{}", placed.log());
     let verdict = &asked.target.verdict;

@@ -18,7 +18,7 @@ pub(crate) struct ProbeOptions {
     #[arg(long, value_name = "NAME", value_parser = values::ehlo_name)]
     pub(crate) ehlo: Vec<String>,
     /// Address of this machine to connect from; several are compared with each other
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = values::source)]
     pub(crate) source: Vec<IpAddr>,
     /// Connect from every global address of this network interface
     #[arg(long, value_name = "NAME", conflicts_with = "source")]

@@ -1,8 +1,10 @@
 //! Which two sessions show the claim best: one with the problem, one without it.
 
+use std::net::IpAddr;
+
 use crate::model::finding::{Finding, Severity};
 use crate::model::probe::{ClientHello, Mode, Role};
-use crate::model::report::{ObservationReport, Report, TargetReport};
+use crate::model::report::{ObservationReport, ProbeReport, Report, TargetReport};
 use crate::model::session::{Stage, StarttlsOutcome};
 use crate::model::tls::PkixStatus;
 use crate::model::verdict::Status;
@@ -124,6 +126,13 @@ fn foreign_at_view<'a>(
     Some((problem, foreign.map(|session| session.id.as_str()).collect()))
 }
 
+/// The source of another session with the same address, from the same vantage point,
+/// where that is what the two differ in.
+fn other_source(here: &ProbeReport, there: &ProbeReport) -> Option<IpAddr> {
+    let same = here.ip == there.ip && here.vantage == there.vantage;
+    there.source.filter(|source| same && here.source.is_some_and(|own| own != *source))
+}
+
 /// How near another session is to the one with the problem, and in words.
 /// `None` where it compares with nothing.
 fn relation(problem: &ObservationReport, other: &ObservationReport) -> Option<(u8, String)> {
@@ -137,6 +146,8 @@ fn relation(problem: &ObservationReport, other: &ObservationReport) -> Option<(u
         (rank, format!("at the control {} over {family}", there.target))
     } else if here.host != there.host {
         (3, format!("at another host over {family}"))
+    } else if let Some(source) = other_source(here, there) {
+        (0, format!("at the same address from {source}"))
     } else if here.ip == there.ip && here.vantage == there.vantage {
         (0, "at the same address in another session".to_owned())
     } else if here.ip == there.ip {
