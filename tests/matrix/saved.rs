@@ -30,8 +30,8 @@ use crate::world::Seen;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// How much later each run was: the one behind the box, and the other.
 const TOGETHER: [SignedDuration; 2] = [SignedDuration::ZERO, SignedDuration::ZERO];
-const DAYS_APART: [[SignedDuration; 2]; 2] =
-    [[SignedDuration::ZERO, DAY], [DAY, SignedDuration::ZERO]];
+const DAYS_APART: [SignedDuration; 2] = [SignedDuration::ZERO, DAY];
+const BOTH_LATER: [SignedDuration; 2] = [DAY, DAY];
 
 /// What the other view saw: the clean vantage point, or the clean source, which was
 /// asked over IPv4 only.
@@ -101,20 +101,23 @@ fn files(seen: &Seen, site: Site, later: [SignedDuration; 2]) -> [String; 2] {
     [behind, file(seen, |evidence| theirs(evidence, site), beside)]
 }
 
-fn saved(name: &str, text: &str, controls: Controls) -> Vec<Saved> {
-    let mut reports = json::read_all(text).unwrap();
-    for report in &mut reports {
-        if controls == Controls::NotAsked {
-            report.controls.clear();
-        }
-    }
-    reports.into_iter().map(|report| Saved { file: name.to_owned(), report }).collect()
+/// The same, read back.
+fn runs(seen: &Seen, site: Site, later: [SignedDuration; 2]) -> [Report; 2] {
+    files(seen, site, later).map(|text| json::read(&text).unwrap())
 }
 
-/// What the two files say together.
-fn compared([behind, beside]: &[String; 2], controls: Controls) -> TargetReport {
-    let mut reports = saved("behind.json", behind, controls);
-    reports.extend(saved("beside.json", beside, controls));
+fn saved(name: &str, report: &Report, controls: Controls) -> Saved {
+    let mut report = report.clone();
+    if controls == Controls::NotAsked {
+        report.controls.clear();
+    }
+    Saved { file: name.to_owned(), report }
+}
+
+/// What two runs say together.
+fn compared(behind: &Report, beside: &Report, controls: Controls) -> TargetReport {
+    let reports =
+        vec![saved("behind.json", behind, controls), saved("beside.json", beside, controls)];
     let merged = merge::merge(reports).unwrap();
     assert_eq!(merged.remarks, [""; 0]);
     let trust = &merged.report.run.trust;
@@ -133,18 +136,19 @@ fn the_menu_from_two_saved_reports() {
     let table = ViewsTable::read();
     let mut wrong = Vec::new();
     for (behaviour, site, seen) in seen() {
-        let together = files(seen, *site, TOGETHER);
-        let apart = DAYS_APART.map(|later| files(seen, *site, later));
+        let [behind, beside] = runs(seen, *site, TOGETHER);
+        let [behind_later, beside_later] = runs(seen, *site, BOTH_LATER);
         for controls in [Controls::Asked, Controls::NotAsked] {
             let wanted = table.expected(*site, controls, *behaviour);
-            let found = compared(&together, controls);
-            assert_eq!(found.views.as_ref().map_or(0, Vec::len), 2, "{}", seen.name);
-            let what = format!("{controls:?}, saved");
-            wrong.extend(differing(seen, &what, claim(&found), wanted.saved));
-            for (files, first) in apart.iter().zip(["behind the box", "beside it"]) {
-                let found = compared(files, controls);
-                let what = format!("{controls:?}, days apart, first {first}");
-                wrong.extend(differing(seen, &what, claim(&found), wanted.days_apart));
+            for (when, behind, beside, wanted) in [
+                ("saved", &behind, &beside, wanted.saved),
+                ("behind the box a day before", &behind, &beside_later, wanted.days_apart),
+                ("beside it a day before", &behind_later, &beside, wanted.days_apart),
+            ] {
+                let found = compared(behind, beside, controls);
+                assert_eq!(found.views.as_ref().map_or(0, Vec::len), 2, "{}", seen.name);
+                let what = format!("{controls:?}, {when}");
+                wrong.extend(differing(seen, &what, claim(&found), wanted));
             }
         }
     }
@@ -178,7 +182,7 @@ fn mxray_compare_says_what_the_table_says() {
     let cases = seen().iter().filter(|(behaviour, ..)| THROUGH_THE_BINARY.contains(behaviour));
     for (behaviour, site, seen) in cases {
         let wanted = table.expected(*site, Controls::Asked, *behaviour);
-        for (later, wanted) in [(TOGETHER, wanted.saved), (DAYS_APART[0], wanted.days_apart)] {
+        for (later, wanted) in [(TOGETHER, wanted.saved), (DAYS_APART, wanted.days_apart)] {
             let found = by_the_binary(folder.path(), &files(seen, *site, later));
             wrong.extend(differing(seen, &format!("later {later:?}"), found, wanted));
         }
