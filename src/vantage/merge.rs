@@ -6,6 +6,8 @@
 //! and findings of the reports are left behind, and made anew from the evidence.
 
 mod names;
+mod policies;
+mod runs;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -17,8 +19,7 @@ use super::recorded::{self, RecordedError};
 use crate::model::mirror::MirrorReport;
 use crate::model::probe::Role;
 use crate::model::report::{
-    MtaStsReport, ObservationReport, Policies, RecordedFrom, Report, Run, SCHEMA, TargetReport,
-    TlsRptReport, Trust, Vantage, VantageKind,
+    ObservationReport, RecordedFrom, Report, Run, SCHEMA, TargetReport, Vantage, VantageKind,
 };
 use crate::model::target::Target;
 
@@ -82,7 +83,7 @@ pub fn merge(saved: Vec<Saved>) -> Result<Merged, MergeError> {
     once_each(&saved, &labels)?;
     let mut merging = Merging::default();
     let runs: Vec<Run> = saved.iter().map(|saved| saved.report.run.clone()).collect();
-    let mut remarks = differing_runs(&saved, &labels);
+    let mut remarks = runs::differing(&saved, &labels);
     let about = about(&saved, &labels);
     for (saved, label) in saved.into_iter().zip(labels) {
         merging.add(saved, &label);
@@ -92,7 +93,7 @@ pub fn merge(saved: Vec<Saved>) -> Result<Merged, MergeError> {
         return Err(MergeError::Nothing { about });
     }
     remarks.extend(differing);
-    let run = run(runs, vantages).ok_or(MergeError::Nothing { about })?;
+    let run = runs::joined(runs, vantages).ok_or(MergeError::Nothing { about })?;
     Ok(Merged { report: Report { schema: SCHEMA.to_owned(), run, targets, controls }, remarks })
 }
 
@@ -134,77 +135,10 @@ fn about(saved: &[Saved], labels: &[String]) -> String {
     saved.iter().zip(labels).map(of_report).collect::<Vec<_>>().join("; ")
 }
 
-/// What one judgement can have only once, where the runs differ in it.
-fn differing_runs(saved: &[Saved], labels: &[String]) -> Vec<String> {
-    let runs: Vec<(&String, &Run)> =
-        labels.iter().zip(saved.iter().map(|saved| &saved.report.run)).collect();
-    let Some(((first, ours), others)) = runs.split_first() else { return Vec::new() };
-    let mut remarks = Vec::new();
-    for (label, run) in others {
-        if run.trust.extra_ca_sha256 != ours.trust.extra_ca_sha256 {
-            remarks.push(format!(
-                "{label} trusted other authorities than {first}; all are judged by those that any \
-                 of them trusted"
-            ));
-        }
-        if run.trust.roots != ours.trust.roots {
-            remarks.push(format!(
-                "{label} trusted the roots {}, and {first} {}; all are judged by those of {first}",
-                run.trust.roots, ours.trust.roots
-            ));
-        }
-        if run.verify_name != ours.verify_name {
-            remarks.push(format!(
-                "{label} wanted another name in certificates than {first}; all are judged as \
-                 {first} had it"
-            ));
-        }
-    }
-    remarks
-}
-
 /// Whether at least two views have observations of a target.
 fn is_seen_twice(target: &TargetReport) -> bool {
     let views = target.observations.iter().map(|seen| &seen.probe.vantage);
     views.collect::<BTreeSet<_>>().len() > 1
-}
-
-/// The runs as one; `None` where there is none.
-fn run(runs: Vec<Run>, vantages: Vec<Vantage>) -> Option<Run> {
-    let mut names: Vec<String> = Vec::new();
-    for name in runs.iter().flat_map(|run| &run.ehlo_names) {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    let started_at = runs.iter().map(|run| run.started_at).min()?;
-    let duration_ms = runs.iter().map(|run| run.duration_ms).fold(0, u64::saturating_add);
-    let interrupted = runs.iter().any(|run| run.interrupted);
-    let trust = joined_trust(&runs)?;
-    let first = runs.into_iter().next()?;
-    Some(Run { started_at, duration_ms, ehlo_names: names, trust, vantages, interrupted, ..first })
-}
-
-/// The authorities that any run trusted: a certificate that one of them knew must
-/// not look foreign where another did not know it. Roots are those of the first.
-fn joined_trust(runs: &[Run]) -> Option<Trust> {
-    let mut joined = runs.first()?.trust.clone();
-    for trust in runs.iter().skip(1).map(|run| &run.trust) {
-        let known = &mut joined.extra_ca_sha256;
-        let before = known.len();
-        for authority in &trust.extra_ca_sha256 {
-            if !known.contains(authority) {
-                known.push(authority.clone());
-            }
-        }
-        if let Some(pem) = trust.extra_ca_pem.as_ref().filter(|_| known.len() > before) {
-            let mut all = joined.extra_ca_pem.take().unwrap_or_default();
-            all.push('\n');
-            all.push_str(pem);
-            joined.extra_ca_pem = Some(all);
-        }
-    }
-    Some(joined)
 }
 
 /// What makes two entries the same target: whether it is a control, what was typed
@@ -276,7 +210,7 @@ impl Merging {
         same.routes.extend(target.routes);
         same.observations.extend(target.observations);
         same.mirror = both_mirrors(same.mirror.take(), target.mirror);
-        if !add_policies(&mut same.policies, target.policies) {
+        if !policies::add(&mut same.policies, target.policies) {
             self.differing.push(format!(
                 "{}: {} was told other policies than an earlier report; it is judged by those of \
                  the first that was told the most",
@@ -341,44 +275,6 @@ fn both_mirrors(ours: Option<MirrorReport>, theirs: Option<MirrorReport>) -> Opt
         complete_since: None,
         ..ours
     })
-}
-
-/// Keeps what the first report was told that was told the most; false where two
-/// were told different things.
-fn add_policies(ours: &mut Policies, theirs: Policies) -> bool {
-    let (told, heard) = (sts_told(&ours.mta_sts), sts_told(&theirs.mta_sts));
-    let (reports, others) = (rpt_told(&ours.tls_rpt), rpt_told(&theirs.tls_rpt));
-    if amount(&heard) > amount(&told) {
-        ours.mta_sts = theirs.mta_sts;
-    }
-    if amount(&others) > amount(&reports) {
-        ours.tls_rpt = theirs.tls_rpt;
-    }
-    agree(&told, &heard) && agree(&reports, &others)
-}
-
-/// What was told of a promise: the records of its TXT answer and the policy, `None`
-/// where there was no answer.
-type Told = (Option<Vec<String>>, Option<String>);
-
-fn sts_told(sts: &MtaStsReport) -> Told {
-    let records = sts.record.as_ref().map(|answer| answer.records.clone());
-    (records, sts.fetch.as_ref().and_then(|fetch| fetch.body.clone()))
-}
-
-fn rpt_told(rpt: &TlsRptReport) -> Told {
-    (rpt.record.as_ref().map(|answer| answer.records.clone()), None)
-}
-
-/// Who is told of no policy may have been deceived; who is told of one knows more.
-fn amount((records, body): &Told) -> usize {
-    let told = records.as_ref().is_some_and(|records| !records.is_empty());
-    usize::from(records.is_some()) + usize::from(told) + usize::from(body.is_some())
-}
-
-/// Whether two were told the same, or one did not ask.
-fn agree(one: &Told, other: &Told) -> bool {
-    one.0.is_none() || other.0.is_none() || one == other
 }
 
 #[cfg(test)]

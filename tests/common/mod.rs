@@ -121,7 +121,7 @@ pub(crate) async fn survey_until(
         }
     };
     let beside = Beside::default();
-    let outcome = outcome_until(running, target, asking, &beside, events, stop).await;
+    let outcome = outcome_until(running, target, asking, &beside, (events, stop)).await;
     assert!(outcome.interrupted, "it was not interrupted");
     outcome.evidence.into_iter().next().unwrap()
 }
@@ -134,7 +134,7 @@ pub(crate) async fn outcome(
     beside: &Beside,
 ) -> survey::Outcome {
     let (events, _) = mpsc::unbounded_channel();
-    outcome_until(running, target, asking, beside, events, std::future::pending()).await
+    outcome_until(running, target, asking, beside, (events, std::future::pending())).await
 }
 
 async fn outcome_until(
@@ -142,8 +142,7 @@ async fn outcome_until(
     target: &str,
     asking: Asking,
     beside: &Beside,
-    events: mpsc::UnboundedSender<Event>,
-    stop: impl Future<Output = ()>,
+    (events, stop): (mpsc::UnboundedSender<Event>, impl Future<Output = ()>),
 ) -> survey::Outcome {
     assert!(running.ipv6_available(), "these tests need ::1");
     let sources = vec![IpAddr::from([198, 51, 100, 10]), "2001:db8:100::10".parse().unwrap()];
