@@ -413,7 +413,7 @@ mod tests {
         report.sources[0].reverse = None;
         let row = |width| render(&report, &Style { width, ..PLAIN });
         assert!(!row(160).contains("TLS: "), "{}", row(160));
-        assert!(row(80).contains("TLS: ") && !row(80).contains("Reverse DNS: "), "{}", row(80));
+        assert!(row(110).contains("TLS: ") && !row(110).contains("Reverse DNS: "), "{}", row(110));
     }
 
     #[test]

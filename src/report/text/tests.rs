@@ -198,16 +198,6 @@ fn a_port_that_was_not_reached_is_no_implicit_tls() {
 }
 
 #[test]
-fn a_session_that_did_not_get_through_is_named_with_its_view() {
-    let mut report = samples::unreachable();
-    report.targets[0].observations[0].probe.vantage = "berlin".to_owned();
-    let text = render(&report, &plain(100));
-    let words: Vec<&str> = text.split_whitespace().collect();
-    assert!(words.join(" ").contains("[203.0.113.62]:25 from berlin connecting"), "{text}");
-    assert!(words.join(" ").contains("[203.0.113.63]:25 waiting"), "local is not named: {text}");
-}
-
-#[test]
 fn an_ehlo_by_address_is_said_where_there_was_an_ehlo() {
     let note = |mut report: Report| {
         report.run.ehlo_names.clear();
