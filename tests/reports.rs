@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed helper fails its test")]
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -136,6 +137,28 @@ fn promises_survive() {
 }
 
 /// Every object of a report gets a member that no program knows yet.
+#[test]
+fn what_nobody_would_wait_for_is_refused() {
+    let mut report = named("stripped.json");
+    let target = &mut report.targets[0];
+    let one = target.observations[0].clone();
+    target.observations = (0..recorded::MOST_ADDRESSES)
+        .map(|place| {
+            let mut seen = one.clone();
+            seen.id = format!("o{place}");
+            let place = u32::try_from(place).unwrap();
+            seen.probe.ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + place).into();
+            seen
+        })
+        .collect();
+    assert!(recorded::evidence(&report).is_ok());
+    let mut more = one;
+    more.id = "more".to_owned();
+    report.targets[0].observations.push(more);
+    let refusal = recorded::evidence(&report).unwrap_err().to_string();
+    assert!(refusal.contains("4097 observations of 4097 addresses"), "{refusal}");
+}
+
 fn add_everywhere(value: &mut Value) {
     match value {
         Value::Object(members) => {

@@ -1,6 +1,7 @@
 //! Evidence out of a saved report.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::str::FromStr as _;
 
 use crate::model::entries::{self, EntryError};
@@ -10,6 +11,13 @@ use crate::model::policy::PolicyEvidence;
 use crate::model::probe::Role;
 use crate::model::report::{Families, FamilyUse, Report, Run, TargetReport};
 use crate::model::target::{Target, TargetError};
+
+/// Most addresses of one target that are judged: twice what a run asks from one vantage
+/// point. Judging holds each against the others, so that a forged report with tens of
+/// thousands would take hours.
+pub const MOST_ADDRESSES: usize = 4096;
+/// Most observations of one target that are judged, for the same reason.
+pub const MOST_OBSERVATIONS: usize = 16 * MOST_ADDRESSES;
 
 /// Why a report cannot be judged again.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +32,19 @@ pub enum RecordedError {
         target: String,
         /// The id.
         id: String,
+    },
+    /// More than any run makes.
+    #[error(
+        "{target:?} has {observations} observations of {addresses} addresses, and no more than \
+         {MOST_OBSERVATIONS} of {MOST_ADDRESSES} are judged"
+    )]
+    TooMany {
+        /// The target.
+        target: String,
+        /// How many observations it has.
+        observations: usize,
+        /// How many addresses they are of.
+        addresses: usize,
     },
     /// The target's own words cannot be read.
     #[error("the target {0:?} cannot be read: {1}")]
@@ -64,10 +85,7 @@ fn of_target(report: &TargetReport, run: &Run) -> Result<Evidence, RecordedError
     let nobody = run.vantages.first().map(|vantage| vantage.families);
     let target = Target::from_str(&report.input)
         .map_err(|error| RecordedError::Target(report.input.clone(), error))?;
-    let mut ids = BTreeSet::new();
-    if let Some(twice) = report.observations.iter().find(|seen| !ids.insert(&seen.id)) {
-        return Err(RecordedError::Twice { target: report.target.clone(), id: twice.id.clone() });
-    }
+    refuse_unjudgeable(report)?;
     let observations = report.observations.iter().map(entries::observation);
     let role = report.observations.first().map_or(Role::Target, |seen| seen.probe.role);
     Ok(Evidence {
@@ -84,6 +102,24 @@ fn of_target(report: &TargetReport, run: &Run) -> Result<Evidence, RecordedError
         elsewhere: states.into_iter().skip(1).collect(),
         mirror: report.mirror.as_ref().map(mirrored),
     })
+}
+
+/// What no run of ours has written, and what nobody would wait for.
+fn refuse_unjudgeable(report: &TargetReport) -> Result<(), RecordedError> {
+    let observations = report.observations.len();
+    let all: BTreeSet<IpAddr> = report.observations.iter().map(|seen| seen.probe.ip).collect();
+    let addresses = all.len();
+    if observations > MOST_OBSERVATIONS || addresses > MOST_ADDRESSES {
+        let target = report.target.clone();
+        return Err(RecordedError::TooMany { target, observations, addresses });
+    }
+    let mut ids = BTreeSet::new();
+    match report.observations.iter().find(|seen| !ids.insert(&seen.id)) {
+        Some(twice) => {
+            Err(RecordedError::Twice { target: report.target.clone(), id: twice.id.clone() })
+        }
+        None => Ok(()),
+    }
 }
 
 /// What a mirror said, as far as the report keeps it.
