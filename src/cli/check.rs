@@ -91,20 +91,21 @@ fn chain(report: &Report) -> String {
     for observation in report.targets.iter().flat_map(|target| &target.observations) {
         let chain = observation.tls.iter().flat_map(|tls| &tls.chain);
         for certificate in chain.filter(|certificate| known.insert(certificate.sha256.clone())) {
-            let Some(der) = &certificate.der else { continue };
+            let Some(pem) = certificate.der.as_deref().and_then(pem) else { continue };
             let probe = &observation.probe;
             let host = escape_name(&probe.host);
-            let _ = write!(text, "# presented by {host} [{}]\n{}", probe.ip, pem(der));
+            let _ = write!(text, "# presented by {host} [{}]\n{}", probe.ip, pem);
         }
     }
     text
 }
 
-/// RFC 7468: lines of 64 characters.
-fn pem(der_base64: &str) -> String {
+/// RFC 7468: lines of 64 characters; `None` for what is not base64.
+fn pem(der_base64: &str) -> Option<String> {
     let engine = base64::engine::general_purpose::STANDARD;
-    let encoded = engine.decode(der_base64).map(|der| engine.encode(der)).unwrap_or_default();
+    let encoded = engine.encode(engine.decode(der_base64).ok()?);
     let lines: Vec<&str> =
         encoded.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+    let lines = lines.join("\n");
+    Some(format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"))
 }

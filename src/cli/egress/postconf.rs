@@ -185,8 +185,10 @@ async fn printed(program: &Path, arguments: &[&str]) -> io::Result<String> {
         return Ok(out);
     }
     // The last line is the reason; warnings come before it.
-    let reason = complaint.lines().last().unwrap_or_default();
-    Err(io::Error::other(format!("{status}: {reason}")))
+    match complaint.lines().last() {
+        Some(reason) => Err(io::Error::other(format!("{status}: {reason}"))),
+        None => Err(io::Error::other(status.to_string())),
+    }
 }
 
 /// What comes, up to a cap and one byte more that tells.
