@@ -10,6 +10,7 @@
 //! Owns that world. Refuses to know what happens in it.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,6 +24,9 @@ use crate::process;
 pub(crate) const SCRATCH: &str = "/run/lab";
 /// Set for the process inside.
 const INSIDE: &str = "MXRAY_LAB_INSIDE";
+/// What every process inside finds in its environment, beside `PATH`.
+const ENVIRONMENT: [(&str, &str); 4] =
+    [("HOME", "/root"), ("LANG", "C.UTF-8"), ("SHELL", "/bin/sh"), ("TERM", "xterm")];
 /// Where `.ci/lab-install` unpacks what the lab runs, below the package's folder.
 const TREE: &str = "target/lab/tree";
 
@@ -74,10 +78,15 @@ pub(crate) fn is_inside() -> bool {
     env::var_os(INSIDE).is_some() && std::process::id() == 1
 }
 
-/// This binary again, inside.
+/// This binary again, inside. Of the environment only what is meant for it comes
+/// along: whoever runs the lab, from whatever shell, has the same one.
 pub(crate) fn command() -> Result<Command> {
     let mut command = unshare();
-    command.arg(env::current_exe()?).env(INSIDE, "1");
+    let meant = |(name, _): &(OsString, OsString)| {
+        name == "PATH" || name.to_string_lossy().starts_with("MXRAY_")
+    };
+    command.arg(env::current_exe()?).env_clear().envs(env::vars_os().filter(meant));
+    command.envs(ENVIRONMENT).env(INSIDE, "1");
     Ok(command)
 }
 

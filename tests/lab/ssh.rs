@@ -251,7 +251,8 @@ fn no_question(world: &World) -> Result<()> {
         ("locked", "password:", "let it use a key"),
         ("stranger", "continue connecting", "compare its fingerprint"),
     ] {
-        let alone = at_a_terminal(&format!("timeout 3 {}", far.ssh(host, "true")))?;
+        // In the background, where `timeout` else puts it, it could not ask.
+        let alone = at_a_terminal(&format!("timeout --foreground 3 {}", far.ssh(host, "true")))?;
         ensure!(alone.contains(question), "ssh asks nothing: {alone}");
         let command = far.ssh(host, &format!("mxray {}", world.agent_words()));
         let vantage = format!("clean={command}");
