@@ -1,4 +1,6 @@
 //! `mxray check`: from targets to a report.
+//!
+//! Owns the order of its steps and the runtime. Refuses to know what a report looks like.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,4 +1,7 @@
 //! A report on its way out: in the form that was asked for, and as an exit status.
+//!
+//! Owns which form goes where, files included. Refuses to know what a form looks like:
+//! `mxray::report` does.
 
 use std::path::Path;
 

@@ -12,7 +12,7 @@ use mxray::mirror::fetch::{self, Door, Wanted};
 use mxray::mirror::log;
 use mxray::mirror::token::Token;
 use mxray::model::evidence::Evidence;
-use mxray::model::mirror::{MirrorEvidence, MirrorSource};
+use mxray::model::mirror::MirrorEvidence;
 use mxray::model::probe::Role;
 use mxray::model::target::{Target, TargetKind};
 use mxray::observe::Dialler;
@@ -120,15 +120,7 @@ pub(crate) fn recorded(path: &Path, token: &Token) -> Result<MirrorEvidence, Fai
             "name a file that `mxray mirror --log FILE` wrote, and the token of that mirror",
         )
     })?;
-    Ok(MirrorEvidence {
-        source: MirrorSource::File,
-        error: None,
-        clock_offset_ms: None,
-        complete_since: None,
-        endpoint: None,
-        channel_is_shared: None,
-        sessions,
-    })
+    Ok(MirrorEvidence::of_log(sessions))
 }
 
 /// Fills in the mirror's own transcripts, where there is a mirror among the targets.
@@ -146,7 +138,7 @@ pub(crate) async fn complete(
     evidence.mirror = Some(match &mirror.log {
         Some(path) => recorded(path, &mirror.token).unwrap_or_else(|failure| {
             let said = failure.complaint().map(|complaint| complaint.message.clone());
-            fetch::nothing(said.unwrap_or_default())
+            MirrorEvidence::nothing(said.unwrap_or_default())
         }),
         None => fetched(evidence, mirror, dialler).await,
     });
@@ -158,7 +150,7 @@ async fn fetched(
     dialler: &Dialler,
 ) -> MirrorEvidence {
     let Some(since) = evidence.observations.iter().map(|seen| seen.started_at).min() else {
-        return fetch::nothing("there was no session to ask for".to_owned());
+        return MirrorEvidence::nothing("there was no session to ask for".to_owned());
     };
     let sni = evidence.observations.first().and_then(|seen| seen.probe.sni.clone());
     let token = &mirror.token;

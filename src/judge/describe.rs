@@ -1,4 +1,6 @@
 //! Words and shapes for the report: the sentence of a verdict, the entry of an observation.
+//!
+//! Owns the words. Refuses to know why: the claim is made before.
 
 use super::Scene;
 use super::address::Address;

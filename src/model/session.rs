@@ -30,6 +30,19 @@ pub enum Stage {
     Quit,
 }
 
+impl Stage {
+    /// All of them, in the order of a session that begins in clear (RFC 3207).
+    pub const ALL: [Self; 7] = [
+        Self::Connected,
+        Self::Greeting,
+        Self::Ehlo,
+        Self::Starttls,
+        Self::Handshake,
+        Self::EhloTls,
+        Self::Quit,
+    ];
+}
+
 /// One session: what the server said and how far it went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

@@ -1,4 +1,7 @@
 //! The prefixes of this machine's interfaces.
+//!
+//! Owns what the kernel tells of its own addresses. Sends nothing, and refuses to know
+//! routes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

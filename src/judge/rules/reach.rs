@@ -1,4 +1,6 @@
 //! Addresses of which nothing, or not enough, was learned.
+//!
+//! Refuses to guess why: what was not measured is bad news of nobody.
 
 use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address};

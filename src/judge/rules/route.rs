@@ -1,4 +1,6 @@
 //! What DNS itself shows: CNAMEs, hosts without address, bogus answers.
+//!
+//! Refuses to know sessions.
 
 use crate::judge::catalogue::{self as catalogue, on_host};
 use crate::model::evidence::Evidence;
