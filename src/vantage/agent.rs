@@ -247,14 +247,15 @@ impl Allowed {
         let probe = planned.probe();
         if !self.ports.contains(&probe.port) {
             return Err(format!(
-                "port {} is not allowed at this agent: its --allow-port would",
+                "port {} is not allowed at this agent: its --allow-port would allow it",
                 probe.port
             ));
         }
         let special = !is_public(probe.ip);
         if probe.ip.is_multicast() || probe.ip.is_unspecified() || special && !self.special {
             return Err(format!(
-                "{} is a special-purpose address: this agent's --allow-special would allow it",
+                "no connection to {}, a special-purpose address, as DNS or whoever asked had it: \
+                 only an agent with --allow-special makes one",
                 probe.ip
             ));
         }
