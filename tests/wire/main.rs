@@ -11,6 +11,7 @@ mod hostile;
 mod injection;
 mod menu;
 mod mirror;
+mod mirror_stage;
 mod mirror_strangers;
 #[path = "../common/mirror_table.rs"]
 mod mirror_table;
