@@ -4,6 +4,7 @@
 
 mod agent;
 mod certificates;
+mod commands;
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "the other test target uses the rest")]
 mod common;

@@ -114,6 +114,8 @@ async fn a_mirror_that_is_gone_or_has_begun_anew_takes_nothing_away_and_claims_n
     let report = judged(&Evidence { mirror: Some(gone), ..evidence.clone() });
     let finding = report.findings.iter().find(|it| it.id == "mirror-unavailable").unwrap();
     assert!(finding.explanation.contains(&error), "{finding:?}");
+    let explained = finding.alternatives.join("; ");
+    assert!(explained.contains("was refused") && !explained.contains("drops"), "{finding:?}");
     assert_ne!(report.verdict.because.as_deref(), Some("mirror"));
 
     let anew = Stage::set(Behaviour::Pass).await;
