@@ -20,7 +20,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::mirror::{EXCHANGE, MIRROR, PATIENCE, Stage, asked, exchange, judged, listener, mirror};
+use crate::mirror_stage::{
+    EXCHANGE, MIRROR, PATIENCE, Stage, asked, exchange, judged, listener, mirror,
+};
 
 /// Files that may be open at once, as most systems have it from the start.
 const OPEN_FILES: u64 = 1024;
