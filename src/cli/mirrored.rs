@@ -19,6 +19,7 @@ use mxray::observe::Dialler;
 
 use crate::cli::arguments::options::mirror::{MirrorOptions, TokenOptions};
 use crate::cli::failure::Failure;
+use crate::cli::interruption::interrupted;
 
 /// The port for the exchange, where none is named: that of submission inside TLS
 /// (RFC 8314 §3.3), which few networks filter.
@@ -148,7 +149,11 @@ pub(crate) async fn complete(
             let said = failure.complaint().map(|complaint| complaint.message.clone());
             fetch::nothing(said.unwrap_or_default())
         }),
-        None => fetched(evidence, mirror, dialler).await,
+        // A filtered port for the exchange keeps it waiting for minutes.
+        None => tokio::select! {
+            found = fetched(evidence, mirror, dialler) => found,
+            () = interrupted() => fetch::nothing("interrupted".to_owned()),
+        },
     });
 }
 
