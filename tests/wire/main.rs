@@ -13,6 +13,7 @@ mod injection;
 mod interruption;
 mod menu;
 mod mirror;
+mod mirror_stage;
 mod mirror_strangers;
 #[path = "../common/mirror_table.rs"]
 mod mirror_table;
