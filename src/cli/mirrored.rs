@@ -149,11 +149,7 @@ pub(crate) async fn complete(
             let said = failure.complaint().map(|complaint| complaint.message.clone());
             fetch::nothing(said.unwrap_or_default())
         }),
-        // A filtered port for the exchange keeps it waiting for minutes.
-        None => tokio::select! {
-            found = fetched(evidence, mirror, dialler) => found,
-            () = interrupted() => fetch::nothing("interrupted".to_owned()),
-        },
+        None => fetched(evidence, mirror, dialler).await,
     });
 }
 
@@ -168,7 +164,12 @@ async fn fetched(
     let sni = evidence.observations.first().and_then(|seen| seen.probe.sni.clone());
     let token = &mirror.token;
     let wanted = Wanted { token, sni: sni.as_deref(), since, patience: fetch::PATIENCE };
-    fetch::fetch(&doors(evidence, mirror.exchange), wanted, dialler).await
+    let doors = doors(evidence, mirror.exchange);
+    // A filtered port for the exchange keeps it waiting for minutes.
+    tokio::select! {
+        found = fetch::fetch(&doors, wanted, dialler) => found,
+        () = interrupted() => fetch::nothing("interrupted".to_owned()),
+    }
 }
 
 /// The ways to the recordings, the likeliest first: behind STARTTLS where that has just
