@@ -195,6 +195,28 @@ fn a_file_that_cannot_be_written_does_not_cost_the_report() {
     }
 }
 
+/// A file may not grow beyond half a kilobyte here: as on a full disk, a part of it goes in.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_costs_neither_the_old_report_nor_the_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("saved.json");
+    fs::write(&file, "the old report").unwrap();
+    for option in ["--save", "--output"] {
+        let output = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"])
+            .args([env!("CARGO_BIN_EXE_mxray"), "check", "127.0.0.1:1", "--json", option])
+            .args([file.as_os_str(), "--no-controls".as_ref(), "--canary=none".as_ref()])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(4), "{}", err(&output));
+        assert!(err(&output).contains("saved.json: File too large"), "{}", err(&output));
+        assert_eq!(json::read(out(&output)).unwrap().targets.len(), 1, "{option}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "the old report", "{option}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "half a file is left");
+    }
+}
+
 /// The report with all evidence on one loopback address at which nobody listens.
 fn saved_refusal(directory: &Path) -> (Output, String) {
     let closed = closed();
@@ -246,6 +268,7 @@ fn files_that_cannot_be_written_are_named() {
     let output = run(&["report", "--output", "/no/such/folder/out", &file]);
     assert_eq!(output.status.code(), Some(4));
     assert!(err(&output).contains("/no/such/folder/out"), "{}", err(&output));
+    assert!(out(&output).contains("unreachable"), "the report is not lost: {}", out(&output));
 }
 
 #[test]

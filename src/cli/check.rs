@@ -18,10 +18,11 @@ use crate::cli::arguments::CheckArguments;
 use crate::cli::deliver::{deliver, save};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::file::write_file;
 use crate::cli::host_name;
 use crate::cli::measure;
 use crate::cli::settings::{Settings, Surroundings};
-use crate::cli::terminal::{Terminal, write_file};
+use crate::cli::terminal::Terminal;
 
 /// Surveys, judges and delivers.
 ///

@@ -11,7 +11,8 @@ use mxray::report::{json, text};
 use crate::cli::arguments::options::output::OutputOptions;
 use crate::cli::exit::{self, Exit, FailOn};
 use crate::cli::failure::Failure;
-use crate::cli::terminal::{Terminal, write_file};
+use crate::cli::file::write_file;
+use crate::cli::terminal::Terminal;
 
 /// Writes the report as the options say, and tells the exit status that goes with it.
 ///

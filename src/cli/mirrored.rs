@@ -19,6 +19,7 @@ use mxray::observe::Dialler;
 
 use crate::cli::arguments::options::mirror::{MirrorOptions, TokenOptions};
 use crate::cli::failure::Failure;
+use crate::cli::interruption::interrupted;
 
 /// The port for the exchange, where none is named: that of submission inside TLS
 /// (RFC 8314 §3.3), which few networks filter.
@@ -155,7 +156,12 @@ async fn fetched(
     let sni = evidence.observations.first().and_then(|seen| seen.probe.sni.clone());
     let token = &mirror.token;
     let wanted = Wanted { token, sni: sni.as_deref(), since, patience: fetch::PATIENCE };
-    fetch::fetch(&doors(evidence, mirror.exchange), wanted, dialler).await
+    let doors = doors(evidence, mirror.exchange);
+    // A filtered port for the exchange keeps it waiting for minutes.
+    tokio::select! {
+        found = fetch::fetch(&doors, wanted, dialler) => found,
+        () = interrupted() => fetch::nothing("interrupted".to_owned()),
+    }
 }
 
 /// The ways to the recordings, the likeliest first: behind STARTTLS where that has just
