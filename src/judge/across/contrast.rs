@@ -91,11 +91,18 @@ pub(super) fn at(spot: &Spot<'_, '_>) -> Vec<Contrast> {
 fn reliance(here: &Look<'_, '_>, there: &Look<'_, '_>) -> (bool, bool, bool, bool) {
     let shared = !here.address.keys().is_disjoint(&there.address.keys());
     let held = loose(here, there).is_empty();
-    (held, there.address.steady(), there.side.vantage() != here.side.vantage(), shared)
+    (held, there.address.steady(), there.side.machine != here.side.machine, shared)
 }
 
 fn loose(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Vec<Loose> {
-    here.address.circumstances().loose(&there.address.circumstances())
+    let (own, other) = (here.address.circumstances(), there.address.circumstances());
+    let mut found = own.loose(&other);
+    let is_timed = found.iter().any(|it| matches!(it, Loose::Time(_)));
+    let (one, another) = (&here.side, &there.side);
+    if one.machine == another.machine && one.vantage() != another.vantage() && !is_timed {
+        found.extend(own.is_later_than(&other).map(Loose::Turn));
+    }
+    found
 }
 
 /// Another port has a listener of its own.
