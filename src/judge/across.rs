@@ -9,6 +9,7 @@ pub(super) mod contrast;
 mod dns;
 pub(super) mod findings;
 mod keys;
+pub(super) mod machine;
 mod spot;
 mod words;
 
@@ -38,11 +39,13 @@ pub(super) struct Side<'a> {
     pub(super) seen: &'a Seen<'a>,
     pub(super) scene: Scene<'a>,
     pub(super) verdict: Verdict,
+    /// Which machine looked: the number of its first view.
+    pub(super) machine: usize,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(seen: &'a Seen<'a>, scene: Scene<'a>) -> Self {
-        Self { verdict: verdict::of_target(&seen.evidence, &scene), seen, scene }
+    pub(super) fn new(seen: &'a Seen<'a>, scene: Scene<'a>, machine: usize) -> Self {
+        Self { verdict: verdict::of_target(&seen.evidence, &scene), seen, scene, machine }
     }
 
     fn vantage(&self) -> &str {
@@ -184,7 +187,7 @@ impl<'s, 'a> Across<'s, 'a> {
                 spot.host == address.host && spot.ip == address.ip && spot.is_bare_everywhere()
             });
             let clean = |other: &Side<'_>| {
-                other.vantage() != side.vantage() && other.scene.controls.clean_on(address.family())
+                other.machine != side.machine && other.scene.controls.clean_on(address.family())
             };
             spot.is_some()
                 && (claim.confidence <= Some(Confidence::Suspected)
@@ -231,6 +234,12 @@ impl<'s, 'a> Across<'s, 'a> {
     fn is_from_several(&self) -> bool {
         let looks = self.spots.iter().flat_map(Spot::measured);
         looks.map(|look| look.side.vantage()).collect::<BTreeSet<_>>().len() > 1
+    }
+
+    /// Whether several machines did.
+    fn is_from_several_machines(&self) -> bool {
+        let looks = self.spots.iter().flat_map(Spot::measured);
+        looks.map(|look| look.side.machine).collect::<BTreeSet<_>>().len() > 1
     }
 }
 
