@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::common::{DOMAIN, HOST, addresses};
 
-const AGENT: &str = env!("CARGO_BIN_EXE_mxray");
+pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_mxray");
 
 fn internet() -> Internet {
     let profile = Profile::new(Software::Postfix, HOST);
@@ -149,7 +149,7 @@ async fn a_command_that_is_no_agent_is_a_fault_of_ours() {
 }
 
 /// Whether a process is there. One that has ended and waits for its parent is not.
-fn is_alive(process: &str) -> bool {
+pub(crate) fn is_alive(process: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
 }
