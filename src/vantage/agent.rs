@@ -278,7 +278,7 @@ impl Allowed {
             session: probe.limits.session.min(LONGEST_WAIT),
             greeting: probe.limits.greeting.min(LONGEST_WAIT),
         };
-        Ok(Probe { limits, sni, ..probe })
+        Ok(Probe { sni, limits, ..probe })
     }
 }
 

@@ -130,7 +130,7 @@ impl Complaints {
         let is_help = |line: &str| line.contains("--help") || line.starts_with("mxray: hint: ");
         let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
         let telling = lines().rfind(|line| !is_help(line));
-        telling.or(lines().last()).unwrap_or_default().to_owned()
+        telling.or(lines().next_back()).unwrap_or_default().to_owned()
     }
 
     /// Its last line, once it has ended.
