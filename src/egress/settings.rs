@@ -158,12 +158,13 @@ pub(super) fn without_records(wanted: &BTreeSet<DaneUse>) -> String {
     const MOST_NAMED: usize = 3;
     let effect = |is_only: bool, words: &str| {
         let of_kind = || wanted.iter().filter(|one| (one.level == "dane-only") == is_only);
-        let names: Vec<&str> = of_kind().filter_map(|one| one.destination.as_deref()).collect();
-        let more = match names.len().saturating_sub(MOST_NAMED) {
+        let destinations: Vec<&str> =
+            of_kind().filter_map(|one| one.destination.as_deref()).collect();
+        let more = match destinations.len().saturating_sub(MOST_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let named = names.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+        let named = destinations.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
         of_kind().next()?;
         // What holds for all need not be said of single ones.
         let is_all = of_kind().any(|one| one.destination.is_none());
