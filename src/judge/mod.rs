@@ -21,6 +21,7 @@
 
 mod across;
 mod address;
+mod addresses;
 mod catalogue;
 mod claim;
 mod closer;
@@ -28,6 +29,7 @@ mod compare;
 mod controls;
 mod dead_end;
 mod describe;
+mod grouped;
 mod held;
 mod interception;
 mod levels;
@@ -50,7 +52,7 @@ pub use describe::PROGRAM;
 pub use table::CLAIMS;
 
 use across::{Across, Side};
-use address::Address;
+use addresses::Addresses;
 use closer::Closer;
 use controls::Controls;
 use interception::Tell;
@@ -95,7 +97,7 @@ struct Beside<'b> {
 
 /// Everything that a rule may look at.
 struct Scene<'a> {
-    addresses: Vec<Address<'a>>,
+    addresses: Addresses<'a>,
     /// All readings of the target, those on other ports and with other names too.
     readings: &'a [Reading<'a>],
     controls: Controls<'a>,
@@ -119,7 +121,7 @@ impl<'a> Scene<'a> {
         let Beside { witnesses, mirror } = beside;
         let mirror = mirror.map(|mirror| mirror.of(readings));
         let (controls, control_readings) = controls;
-        let addresses = address::group(evidence, readings);
+        let addresses = Addresses::of(evidence, readings);
         let own = ledger(evidence, readings, context);
         let shown = |(control, readings): (&Evidence, &Vec<Reading<'_>>)| {
             proof::witness(control, readings, &ledger(control, readings, context.plain()))
@@ -214,7 +216,7 @@ fn report<'a>(
     // Sessions on which nothing rests.
     let apart = reading::read_apart(evidence, context);
     let cells = compare::cells(readings);
-    let contrasts = compare::contrasts(&cells, readings);
+    let contrasts = compare::contrasts(&cells);
     let seen = views::all((evidence, readings), controls);
     let Closer { injections, ranges } = Closer::new(evidence);
     let mirror = mirror::compared(evidence, readings);
@@ -234,6 +236,7 @@ fn report<'a>(
             judged_across(&Across::new(evidence.target.name(), &sides, whole), &promised)
         }
     };
+    let told = levels::Told::new(evidence);
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
@@ -246,9 +249,9 @@ fn report<'a>(
         observations: readings
             .iter()
             .chain(&apart)
-            .map(|reading| describe::observation(reading, evidence))
+            .map(|reading| describe::observation(reading, &told))
             .collect(),
-        cells,
+        cells: cells.into_iter().map(|members| members.cell).collect(),
         contrasts,
         findings: judged.findings,
         injections,
