@@ -87,12 +87,11 @@ pub(crate) fn evidence(shape: Shape, addresses: u16) -> (Evidence, String) {
         Shape::Incomplete => chain(&issue(Flaw::MissingIntermediate)),
         _ => chain(&sound),
     };
-    let key = sound.public_key().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let tlsa = matches!(shape, Shape::PromiseDenied).then(|| tlsa(&key));
+    let tlsa = matches!(shape, Shape::PromiseDenied).then(|| tlsa(sound.public_key()));
     let view = |vantage: &str, lost: bool| View {
         vantage: vantage.to_owned(),
-        ipv4: session(!lost, over_ipv4.clone()),
-        ipv6: session(true, chain(&sound)),
+        ipv4: session(!lost, &over_ipv4),
+        ipv6: session(true, &chain(&sound)),
     };
     let lost = matches!(shape, Shape::LostOnFamily | Shape::PromiseDenied | Shape::TwoViews);
     let mut views = vec![view("here", lost)];
@@ -149,26 +148,27 @@ fn host(shape: Shape, place: u16) -> String {
 /// Even ones are IPv4.
 fn ip(place: u16) -> IpAddr {
     let [high, low] = (place / 2).to_be_bytes();
-    if place % 2 == 0 {
+    if place.is_multiple_of(2) {
         Ipv4Addr::new(198, 18, high, low).into()
     } else {
         Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, place).into()
     }
 }
 
-fn session(offered: bool, chain: Vec<Vec<u8>>) -> Transcript {
+fn session(offered: bool, chain: &[Vec<u8>]) -> Transcript {
     let (offer, end) = if offered { (OFFER, SECURED) } else { ("", REFUSED) };
     let mut transcript: Transcript = [BEGIN, offer, END, end].concat().parse().unwrap();
     for event in &mut transcript.events {
         if let EventKind::HandshakeDone(handshake) = &mut event.kind {
-            handshake.chain.clone_from(&chain);
+            handshake.chain = chain.to_vec();
         }
     }
     transcript
 }
 
-fn tlsa(key: &str) -> Tlsa {
-    Tlsa { usage: 3, selector: 1, matching: 0, data: key.to_owned() }
+fn tlsa(key: &[u8]) -> Tlsa {
+    let hexadecimal: Vec<String> = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    Tlsa { usage: 3, selector: 1, matching: 0, data: hexadecimal.concat() }
 }
 
 fn probe(vantage: &str, host: &str, ip: IpAddr, repeat: u32) -> Probe {

@@ -33,15 +33,15 @@ impl<'e> Told<'e> {
 }
 
 fn exchanges(route: &Route) -> Exchanges<'_> {
-    let places = |exchange: &'_ Exchange| {
+    let places = |exchange: &Exchange| {
         let ipv4 = exchange.ipv4.addresses.iter().copied().map(IpAddr::V4);
         ipv4.chain(exchange.ipv6.addresses.iter().copied().map(IpAddr::V6)).collect::<Vec<_>>()
     };
     let exchanges = route.exchanges.iter().rev();
-    let placed = exchanges.flat_map(|exchange| {
+    let hosts = exchanges.flat_map(|exchange| {
         places(exchange).into_iter().map(move |ip| ((exchange.host.as_str(), ip), exchange))
     });
-    placed.collect()
+    hosts.collect()
 }
 
 /// What Postfix would do at each level; `None` for a session that is no sender's:

@@ -278,9 +278,8 @@ impl Mirrored {
             .filter_map(|reading| Some((*self.places.get(&reading.observation.id)?, *reading)))
             .collect();
         here.sort_by_key(|(place, _)| *place);
-        here.into_iter()
-            .filter_map(|(place, reading)| Some((self.compared.get(place)?, reading)))
-            .collect()
+        let compared = here.into_iter();
+        compared.filter_map(|(at, reading)| Some((self.compared.get(at)?, reading))).collect()
     }
 
     /// What the mirror says of an address, where it says anything bad.

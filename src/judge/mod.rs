@@ -9,8 +9,9 @@
 //! 2. `compare` groups readings into cells and contrasts them.
 //! 3. `promise` says what was promised of each host, and how each session and path
 //!    stands to it.
-//! 4. `address` gathers what was seen at each address, `standing` says how it
-//!    stands, `mask` what was masked there, `controls` how each control stands.
+//! 4. `address` gathers what was seen at each address, `addresses` what its neighbours
+//!    show, `standing` says how it stands, `mask` what was masked there, `controls` how
+//!    each control stands.
 //! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
 //! 6. `mirror` lays the recordings of a mirror beside ours.
