@@ -14,8 +14,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::token::{self, Token, hexadecimal};
 use super::words::{Answer, LONGEST_LINE, MOST_AGE_S, MOST_LINES, Request};
-use crate::model::mirror::{MirrorEvidence, MirrorSource};
+use crate::model::mirror::{MirrorEvidence, MirrorSource, NO_MIRROR};
 use crate::model::probe::ClientHello;
+use crate::model::transcript::{Ended, Ending};
 use crate::observe::Dialler;
 use crate::smtp::reply::{Progress, Reply, ReplyReader};
 use crate::tls;
@@ -104,10 +105,7 @@ fn evidence(door: Door, fetched: Fetched) -> MirrorEvidence {
 
 async fn attempt(door: Door, wanted: Wanted<'_>, dialler: &Dialler) -> Result<Fetched, String> {
     let deadline = Instant::now() + wanted.patience;
-    let stream = dialler
-        .open(door.endpoint, deadline)
-        .await
-        .map_err(|ending| ending.detail.unwrap_or_else(|| ending.how.words().to_owned()))?;
+    let stream = dialler.open(door.endpoint, deadline).await.map_err(unopened)?;
     let stream = if door.implicit_tls { stream } else { in_clear(stream, deadline).await? };
     let outcome = tls::connect(stream, wanted.sni, ClientHello::Default, deadline).await;
     let Some(stream) = outcome.stream else {
@@ -123,6 +121,15 @@ async fn attempt(door: Door, wanted: Wanted<'_>, dialler: &Dialler) -> Result<Fe
     let (answer, clock_offset_ms) = exchange(&mut talk, wanted).await?;
     let channel_is_shared = !channel.is_empty() && channel == answer.channel;
     Ok(Fetched { answer, clock_offset_ms, channel_is_shared })
+}
+
+/// Why no connection came about: the path's answer in words that are always the same,
+/// and at this end the operating system's own.
+fn unopened(ending: Ending) -> String {
+    match (ending.how, ending.detail) {
+        (Ended::LocalError, Some(detail)) => detail,
+        (how, _) => how.words().to_owned(),
+    }
 }
 
 /// Up to the 220 to STARTTLS.
@@ -141,7 +148,7 @@ fn expect(code: u16, reply: &Reply) -> Result<(), String> {
     if reply.code == code {
         return Ok(());
     }
-    Err(format!("{} {} where {code} was to come", reply.code, reply.text()))
+    Err(format!("it said {} {} where {code} was expected", reply.code, reply.text()))
 }
 
 /// The answer, and by how much the mirror's clock is ahead of ours.
@@ -254,6 +261,6 @@ fn refusal(line: &str) -> String {
     let shown = crate::smtp::reply::printable(line.as_bytes());
     match line.get(..3) {
         Some("504" | "535" | "454" | "554") => format!("the mirror refuses: {shown}"),
-        _ => format!("what answers there is no mirror of mxray: {shown}"),
+        _ => format!("{NO_MIRROR}: {shown}"),
     }
 }

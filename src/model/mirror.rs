@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::report::TranscriptEntry;
 
+/// How a failed fetch begins where something other than a mirror answered.
+pub const NO_MIRROR: &str = "what answers there is no mirror of mxray";
+
 /// One session as the mirror recorded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MirrorSession {

@@ -30,6 +30,21 @@ pub enum Stage {
     Quit,
 }
 
+impl Stage {
+    /// What a session is about that has not completed this stage yet, for people.
+    pub fn under_way(self) -> &'static str {
+        match self {
+            Self::Connected => "connecting",
+            Self::Greeting => "waiting for the greeting",
+            Self::Ehlo => "at EHLO",
+            Self::Starttls => "at STARTTLS",
+            Self::Handshake => "in the TLS handshake",
+            Self::EhloTls => "at EHLO inside TLS",
+            Self::Quit => "at QUIT",
+        }
+    }
+}
+
 /// One session: what the server said and how far it went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

@@ -26,7 +26,7 @@ pub(crate) const SCRATCH: &str = "/run/lab";
 const INSIDE: &str = "MXRAY_LAB_INSIDE";
 /// What every process inside finds in its environment, beside `PATH`.
 const ENVIRONMENT: [(&str, &str); 4] =
-    [("HOME", "/root"), ("LANG", "C.UTF-8"), ("SHELL", "/bin/sh"), ("TERM", "xterm")];
+    [("HOME", SCRATCH), ("LANG", "C.UTF-8"), ("SHELL", "/bin/sh"), ("TERM", "xterm")];
 /// Where `.ci/lab-install` unpacks what the lab runs, below the package's folder.
 const TREE: &str = "target/lab/tree";
 

@@ -19,7 +19,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::mirror::{EXCHANGE, MIRROR, PATIENCE, Stage, asked, exchange, judged, listener, mirror};
+use crate::mirror_stage::{
+    EXCHANGE, MIRROR, PATIENCE, Stage, asked, exchange, judged, listener, mirror,
+};
 
 /// Ends TLS between a user and a mirror's port for the exchange, with a certificate of its
 /// own, reads everything, and may change every line of the mirror's.

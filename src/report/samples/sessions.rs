@@ -1,6 +1,17 @@
 //! Sessions built by hand.
 
-use super::*;
+use std::net::IpAddr;
+
+use crate::model::probe::{ClientHello, Family, Mode, Role};
+use crate::model::report::{ObservationReport, ProbeReport, Speaker, TranscriptEntry};
+use crate::model::session::{
+    EhloAnswer, EhloTls, Greeting, HelloVerb, Keyword, MaskKind, MaskedLine, ReplyText, Stage,
+    Starttls, StarttlsOutcome,
+};
+use crate::model::tls::{Certificate, Ocsp, OcspStatus, Pkix, PkixReason, PkixStatus, TlsFacts};
+use crate::model::transcript::Ended;
+
+use super::target::{ip, time};
 
 const ALL_STAGES: [Stage; 7] = [
     Stage::Connected,

@@ -67,7 +67,7 @@ fn broken_off(session: &ObservationReport) -> Option<Line> {
     if session.stages.contains(&Stage::Quit) || ended == Ended::ByUs && session.error.is_none() {
         return None;
     }
-    let stage = words::stage_under_way(stage_under_way(session)?);
+    let stage = stage_under_way(session)?.under_way();
     let line = match session.duration_ms {
         Some(duration) => {
             Line::new().plain(&format!("{stage}, after {}: ", milliseconds(duration)))
