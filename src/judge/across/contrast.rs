@@ -55,10 +55,6 @@ impl Contrast {
         self.address.1
     }
 
-    pub(in crate::judge) fn is_at(&self, host: &str, ip: IpAddr) -> bool {
-        self.host() == host && self.ip() == ip
-    }
-
     pub(in crate::judge) fn claim(&self) -> Claim {
         let status = match self.kind {
             Kind::Lost => Status::Stripped,
@@ -169,7 +165,9 @@ fn is_same_server(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
 /// docs/detection.md §1 (b): what stands under a mask here, with STARTTLS accepted
 /// behind it, can be read there, at the same key.
 fn is_unmasked(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
-    is_same_server(here, there) && mask::decoded(here.address, std::slice::from_ref(there.address))
+    let readings = there.address.readings.iter();
+    let answers = readings.filter_map(|reading| reading.session.ehlo.as_ref());
+    is_same_server(here, there) && there.address.has() && mask::decoded(here.address, answers)
 }
 
 /// docs/detection.md §1 (c): hidden but accepted here, offered there, with the same
@@ -231,9 +229,8 @@ fn family_path(here: &Look<'_, '_>, kind: Kind) -> Option<Place> {
         .side
         .scene
         .addresses
-        .iter()
-        .filter(|other| other.host == here.address.host && other.greeted())
-        .filter(|other| other.family() != here.address.family())
+        .of_host(&here.address.host)
+        .filter(|other| other.greeted() && other.family() != here.address.family())
         .collect();
     let good = !across.is_empty() && across.iter().all(|other| is_good(other));
     good.then_some(Place::FamilyPath)

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::Side;
 use crate::judge::address::Address;
 use crate::judge::claim::{self, Claim};
+use crate::judge::grouped::grouped;
 use crate::judge::verdict;
 use crate::model::verdict::{Confidence, Place, Status};
 
@@ -126,21 +127,12 @@ pub(super) fn weight(claim: &Claim) -> (u8, Status) {
 
 /// Every address of every view, each once.
 pub(super) fn spots<'s, 'a>(sides: &[&'s Side<'a>]) -> Vec<Spot<'s, 'a>> {
-    let mut spots: Vec<Spot<'s, 'a>> = Vec::new();
-    for &side in sides {
-        for address in &side.scene.addresses {
-            let look = Look { side, address };
-            let known =
-                spots.iter_mut().find(|spot| spot.host == address.host && spot.ip == address.ip);
-            match known {
-                Some(spot) => spot.looks.push(look),
-                None => {
-                    spots.push(Spot { host: &address.host, ip: address.ip, looks: vec![look] });
-                }
-            }
-        }
-    }
-    spots
+    let looks = sides
+        .iter()
+        .copied()
+        .flat_map(|side| side.scene.addresses.iter().map(move |address| Look { side, address }));
+    let places = grouped(looks, |look| (look.address.host.as_str(), look.address.ip));
+    places.into_iter().map(|((host, ip), looks)| Spot { host, ip, looks }).collect()
 }
 
 /// What the target's own recordings say of each view's sessions, where it is a mirror. What

@@ -145,10 +145,12 @@ fn all_open<'r, 'a>(
 
 /// The recordings that no session has yet.
 fn free<'m>(told: &[Pairing<'m>], mirror: &'m MirrorEvidence) -> Vec<&'m MirrorSession> {
-    let is_taken = |session: &MirrorSession| {
-        told.iter().any(|pair| matches!(pair, Pairing::Found(it, _) if it.id == session.id))
-    };
-    mirror.sessions.iter().filter(|session| !is_taken(session)).collect()
+    let taken = told.iter().filter_map(|pair| match pair {
+        Pairing::Found(it, _) => Some(it.id.as_str()),
+        _ => None,
+    });
+    let taken: BTreeSet<&str> = taken.collect();
+    mirror.sessions.iter().filter(|session| !taken.contains(session.id.as_str())).collect()
 }
 
 /// A session of ours without a recording yet.

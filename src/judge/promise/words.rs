@@ -12,7 +12,8 @@ use crate::judge::held::Loose;
 use crate::policy::dane::{Failure, Requirement};
 
 impl Vow {
-    /// Who promises, for a sentence.
+    /// Who promises, for a sentence. Of promises of one mechanism, one host's keeping of
+    /// it speaks of another's.
     pub(in crate::judge) fn label(self) -> &'static str {
         match self {
             Self::Dane | Self::Encrypt => "DANE",
