@@ -126,7 +126,8 @@ fn difference(contrast: &Contrast) -> String {
             let beside = if names.is_empty() {
                 String::new()
             } else {
-                format!("; {names} show the same difference")
+                let show = if contrast.controls.len() == 1 { "shows" } else { "show" };
+                format!("; {names} {show} the same difference")
             };
             format!(
                 "at {at}, {here} is shown a key that no trusted issuer vouches for, and {there} \
