@@ -49,6 +49,11 @@ impl<'a> Side<'a> {
         &self.seen.view.vantage
     }
 
+    /// Another view with the same number looks from the same place.
+    fn place(&self) -> usize {
+        self.seen.place
+    }
+
     /// A vantage point that failed, or a run that ended before this view had its
     /// turn: addresses are known, and none was asked.
     fn is_void(&self) -> bool {
@@ -184,7 +189,7 @@ impl<'s, 'a> Across<'s, 'a> {
                 spot.host == address.host && spot.ip == address.ip && spot.is_bare_everywhere()
             });
             let clean = |other: &Side<'_>| {
-                other.vantage() != side.vantage() && other.scene.controls.clean_on(address.family())
+                other.place() != side.place() && other.scene.controls.clean_on(address.family())
             };
             spot.is_some()
                 && (claim.confidence <= Some(Confidence::Suspected)
@@ -227,10 +232,10 @@ impl<'s, 'a> Across<'s, 'a> {
         all.len() > 1 && self.spots.iter().all(|spot| vantages(spot) == 1)
     }
 
-    /// Whether several vantage points measured something.
+    /// Whether something was measured from several places.
     fn is_from_several(&self) -> bool {
         let looks = self.spots.iter().flat_map(Spot::measured);
-        looks.map(|look| look.side.vantage()).collect::<BTreeSet<_>>().len() > 1
+        looks.map(|look| look.side.place()).collect::<BTreeSet<_>>().len() > 1
     }
 }
 

@@ -42,6 +42,7 @@ mod standing;
 mod table;
 mod verdict;
 mod views;
+mod whereabouts;
 
 #[cfg(test)]
 mod tests;

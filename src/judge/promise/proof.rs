@@ -11,6 +11,7 @@ use crate::judge::claim::Claim;
 use crate::judge::held::{Circumstances, Loose};
 use crate::judge::reading::Reading;
 use crate::judge::verdict::SESSIONS_FOR_KEYS;
+use crate::judge::whereabouts::share_network;
 use crate::model::evidence::Evidence;
 use crate::model::operator::{network, operator};
 use crate::model::probe::Family;
@@ -329,8 +330,9 @@ fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contrad
 }
 
 /// Whether each address of this path is as bad, or shows the same key, to another
-/// vantage point, and good to none.
+/// vantage point in another network, and good to none.
 fn is_everywhere(account: &Account, on: &Path, denial: Denial) -> bool {
+    let is_apart = |one: &Path, other: &Path| !share_network(one.source, other.source);
     account.on(on).all(|here| {
         let others = || {
             account
@@ -342,6 +344,6 @@ fn is_everywhere(account: &Account, on: &Path, denial: Denial) -> bool {
             let shown = denial == Denial::Missing || !there.keys.is_disjoint(&here.keys);
             there.settled == here.settled && shown
         };
-        others().next().is_some() && others().all(alike)
+        others().any(|there| is_apart(&here.path, &there.path)) && others().all(alike)
     })
 }
