@@ -3,7 +3,7 @@
 //! written down by hand.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
