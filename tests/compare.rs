@@ -7,13 +7,15 @@
     reason = "a failed helper fails its test"
 )]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use assert_cmd::cargo::CommandCargoExt as _;
 use mxray::model::report::{Report, VantageKind};
 use mxray::model::verdict::Status;
 use mxray::report::json;
@@ -24,8 +26,8 @@ fn kept(name: &str) -> String {
 }
 
 fn mxray(arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("mxray").unwrap();
-    command.args(arguments).env_remove("COLUMNS").env_remove("CLICOLOR_FORCE").env("LANG", "C");
+    let mut command = program::mxray();
+    command.args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

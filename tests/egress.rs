@@ -3,13 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed helper fails its test")]
 
+#[path = "common/ports.rs"]
+mod ports;
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use assert_cmd::cargo::CommandCargoExt as _;
 use mxray::model::egress::{EGRESS_SCHEMA, EgressReport};
 use mxray::model::verdict::Status;
 use mxray::sim::dns::{NameServer, Zone};
@@ -38,15 +42,13 @@ impl World {
     /// Destinations of this kind, and a `postconf` that runs this script.
     async fn new(starttls: bool, postconf: &str) -> Self {
         let pki = Pki::new().unwrap();
-        let mut port = 0;
-        for ip in DESTINATIONS {
+        let (port, listeners) = ports::listeners(&DESTINATIONS.map(IpAddr::from)).await;
+        for listener in listeners {
             let mut profile = Profile::new(Software::Exim, "mx.example.net");
             if !starttls {
                 profile.starttls = Starttls::Hidden;
             }
             let server = Server::new(Script::from(profile), "mx.example.net", &pki).unwrap();
-            let listener = TcpListener::bind((Ipv4Addr::from(ip), port)).await.unwrap();
-            port = listener.local_addr().unwrap().port();
             tokio::spawn(serve(Arc::new(server), listener));
         }
         let ca = tempfile::tempdir().unwrap();
@@ -55,14 +57,12 @@ impl World {
         zone.address("mail.example.net", SOURCE.parse().unwrap());
         let names = NameServer::start(&zone).await.unwrap();
         let tools = tempfile::tempdir().unwrap();
-        let path = tools.path().join("postconf");
-        fs::write(&path, format!("#!/bin/sh\n{postconf}")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&tools.path().join("postconf"), &format!("#!/bin/sh\n{postconf}"));
         Self { port, ca, names, tools }
     }
 
     async fn run(&self, options: &[&str]) -> Output {
-        let mut command = Command::cargo_bin("mxray").unwrap();
+        let mut command = program::mxray();
         let path = format!("{}:/usr/bin:/bin", self.tools.path().display());
         command.env("PATH", path).args(["egress", "--source", SOURCE]).args(options);
         command.args(["--resolver", &self.names.address().to_string(), "--timeout", "10"]);
@@ -83,6 +83,14 @@ impl World {
         let text = String::from_utf8(output.stdout).unwrap();
         (serde_json::from_str(&text).unwrap(), output.status.code())
     }
+}
+
+/// Another process writes it. A child that a test beside this one starts holds, for a
+/// moment, whatever is open for writing here, and such a program cannot be run (ETXTBSY).
+fn write_program(path: &Path, text: &str) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "printf '%s' \"$1\" >\"$0\" && chmod 755 \"$0\""]).arg(path).arg(text);
+    assert!(shell.status().unwrap().success());
 }
 
 async fn serve(server: Arc<Server>, listener: TcpListener) {

@@ -1,5 +1,7 @@
 //! Each address of a target, with everything that was observed there, and the
 //! questions that rules ask of it. What became of STARTTLS is read in `standing`.
+//!
+//! Refuses to know other targets, controls and promises.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,4 +1,6 @@
 //! What may be claimed of one address, by the rules of docs/detection.md §1.
+//!
+//! Owns the order of claims and how sure each is. Refuses to know its sentence.
 
 use std::cmp::Reverse;
 

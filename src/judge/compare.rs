@@ -1,4 +1,7 @@
 //! Cells and contrasts: what differs, with everything else held.
+//!
+//! Owns coordinates, the axes and what each entails. Refuses to say what a difference
+//! means.
 
 use std::collections::BTreeSet;
 

@@ -3,6 +3,8 @@
 //! A control counts only where its operator is not the target's: the same
 //! registrable domain is the same operator, and so is the same network
 //! (`model::operator::network`).
+//!
+//! Owns that rule, and whether a path is clean. Refuses to claim anything of the target.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

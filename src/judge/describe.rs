@@ -1,4 +1,6 @@
 //! Words and shapes for the report: the sentence of a verdict, the entry of an observation.
+//!
+//! Owns the words. Refuses to know why: the claim is made before.
 
 use super::Scene;
 use super::address::Address;
@@ -160,6 +162,21 @@ fn unreachable(name: &str, because: &str, scene: &Scene<'_>) -> String {
         );
     }
     let port = scene.readings.first().map_or(25, |reading| reading.observation.probe.port);
+    match because {
+        "refused" => {
+            return format!(
+                "every connection for {name} on port {port} is refused: either no mail server \
+                 listens there, or a firewall near either end rejects it"
+            );
+        }
+        "network-unreachable" => {
+            return format!(
+                "there is no way to any address of {name}: this machine or a router on the way \
+                 has no route, or prohibits the connection"
+            );
+        }
+        _ => {}
+    }
     let many = if port == 25 { ", as many do" } else { "" };
     format!(
         "no address of {name} answers on port {port}: either its servers are down, or this network \
@@ -200,7 +217,7 @@ fn key_by_family(name: &str, addresses: &[Address<'_>]) -> String {
     let family = foreign.unwrap_or(Family::Ipv6);
     format!(
         "over {} {name} shows a key that no trusted issuer vouches for, over {} a trusted one: two \
-         machines, or a hand on one path",
+         machines, or something on one path that answers in the server's place",
         family.label(),
         other(family).label()
     )
@@ -323,8 +340,9 @@ fn inconclusive(name: &str, because: &str) -> String {
         "not-asked" => format!("{name} has no address of the family that was asked for"),
         "not-probed" => format!("no address of {name} was asked before the run ended"),
         "flapping" => format!(
-            "an address of {name} offers STARTTLS in some sessions and not in others: a farm of \
-             unequal servers, or a box that does not take every connection"
+            "an address of {name} offers STARTTLS in some sessions and not in others: several \
+             servers behind it that are not alike, or a device on the path that does not take every \
+             connection"
         ),
         "local-error" => format!("something at this end kept {name} from being asked"),
         "handshake-cut-off" => {

@@ -1,5 +1,7 @@
 //! Something other than the MX answered. Each tell has its trap, and without
 //! controls none of them is more than a suspicion (docs/detection.md §2).
+//!
+//! Owns the tells. Refuses to word the findings, which `rules::intercept` does.
 
 use super::address::Address;
 use super::claim::Claim;

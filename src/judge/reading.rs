@@ -1,4 +1,6 @@
 //! An observation read back, with its certificates judged at the recorded time.
+//!
+//! Owns that live and saved evidence are read alike. Refuses to compare.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

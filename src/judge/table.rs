@@ -20,8 +20,8 @@ const MEANINGS: &[Meaning] = &[
     meaning(
         Status::Intercepted,
         "something other than the MX answered: a foreign key at the same address from another \
-         vantage or at controls too, or where another path shows the promised one; a terminating \
-         proxy",
+         vantage or at controls too, or where another path shows the promised one; a proxy \
+         that terminates TLS",
         "a farm with per-node certificates; a second machine behind the AAAA with its own \
          self-signed certificate: seen by family only, that is `inconsistent` with the doubt said",
     ),
@@ -344,7 +344,7 @@ const GROUNDS: &[Ground] = &[
         Status::Inconsistent,
         SUSPECTED,
         "every address of one family lacks what every address of the other has, and from several \
-         vantage points alike: two listeners, or a box at the destination's edge",
+         vantage points alike: two listeners, or a device at the destination's edge",
         &[Place::NearDestination],
     ),
     ground(

@@ -1,4 +1,6 @@
 //! One word for a host and for the whole target, by the tables of docs/detection.md §1.
+//!
+//! Owns which of many claims speaks for a host and for a target. Refuses to word it.
 
 use super::Scene;
 use super::address::Address;

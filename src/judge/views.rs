@@ -20,13 +20,13 @@ pub(super) struct View {
 }
 
 impl View {
-    /// `berlin`, `local from 192.0.2.7`.
+    /// `berlin`, `local (192.0.2.7)`.
     pub(super) fn name(&self) -> String {
         let sources: Vec<String> = self.sources().iter().map(ToString::to_string).collect();
         if sources.is_empty() {
             return self.vantage.clone();
         }
-        format!("{} from {}", self.vantage, sources.join(" and "))
+        format!("{} ({})", self.vantage, sources.join(" and "))
     }
 
     /// The source addresses that tell it from other views of the same vantage point.

@@ -12,13 +12,14 @@ use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
-use super::token::{self, Token, hexadecimal};
+use super::token::{self, Token};
 use super::words::{Answer, LONGEST_LINE, MOST_AGE_S, MOST_LINES, Request};
-use crate::model::mirror::{MirrorEvidence, MirrorSource};
+use crate::model::mirror::{MirrorEvidence, MirrorSource, NO_MIRROR};
 use crate::model::probe::ClientHello;
+use crate::model::transcript::{Ended, Ending};
 use crate::observe::Dialler;
 use crate::smtp::reply::{Progress, Reply, ReplyReader};
-use crate::tls;
+use crate::tls::{self, certificate::hex};
 
 /// How long one attempt may take.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -60,24 +61,11 @@ pub async fn fetch(doors: &[Door], wanted: Wanted<'_>, dialler: &Dialler) -> Mir
             Err(error) => errors.push(format!("{}: {error}", door.endpoint)),
         }
     }
-    nothing(if errors.is_empty() {
+    MirrorEvidence::nothing(if errors.is_empty() {
         "no address of the mirror is known".to_owned()
     } else {
         errors.join("; ")
     })
-}
-
-/// Nothing was learned, and why.
-pub fn nothing(error: String) -> MirrorEvidence {
-    MirrorEvidence {
-        source: MirrorSource::None,
-        error: Some(error),
-        clock_offset_ms: None,
-        complete_since: None,
-        endpoint: None,
-        channel_is_shared: None,
-        sessions: Vec::new(),
-    }
 }
 
 /// What an exchange brought.
@@ -104,10 +92,7 @@ fn evidence(door: Door, fetched: Fetched) -> MirrorEvidence {
 
 async fn attempt(door: Door, wanted: Wanted<'_>, dialler: &Dialler) -> Result<Fetched, String> {
     let deadline = Instant::now() + wanted.patience;
-    let stream = dialler
-        .open(door.endpoint, deadline)
-        .await
-        .map_err(|ending| ending.detail.unwrap_or_else(|| ending.how.words().to_owned()))?;
+    let stream = dialler.open(door.endpoint, deadline).await.map_err(unopened)?;
     let stream = if door.implicit_tls { stream } else { in_clear(stream, deadline).await? };
     let outcome = tls::connect(stream, wanted.sni, ClientHello::Default, deadline).await;
     let Some(stream) = outcome.stream else {
@@ -123,6 +108,15 @@ async fn attempt(door: Door, wanted: Wanted<'_>, dialler: &Dialler) -> Result<Fe
     let (answer, clock_offset_ms) = exchange(&mut talk, wanted).await?;
     let channel_is_shared = !channel.is_empty() && channel == answer.channel;
     Ok(Fetched { answer, clock_offset_ms, channel_is_shared })
+}
+
+/// Why no connection came about: the path's answer in words that are always the same,
+/// and at this end the operating system's own.
+fn unopened(ending: Ending) -> String {
+    match (ending.how, ending.detail) {
+        (Ended::LocalError, Some(detail)) => detail,
+        (how, _) => how.words().to_owned(),
+    }
 }
 
 /// Up to the 220 to STARTTLS.
@@ -141,7 +135,7 @@ fn expect(code: u16, reply: &Reply) -> Result<(), String> {
     if reply.code == code {
         return Ok(());
     }
-    Err(format!("{} {} where {code} was to come", reply.code, reply.text()))
+    Err(format!("it said {} {} where {code} was expected", reply.code, reply.text()))
 }
 
 /// The answer, and by how much the mirror's clock is ahead of ours.
@@ -154,8 +148,8 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     let nonce = token::random::<16>().map_err(|error| error.to_string())?;
     let request = Request {
         time: now.as_second(),
-        nonce: hexadecimal(&nonce),
-        age_s: u32::try_from(age).unwrap_or(0).min(MOST_AGE_S),
+        nonce: hex(&nonce),
+        age_s: u32::try_from(age.max(0)).unwrap_or(MOST_AGE_S).min(MOST_AGE_S),
     };
     talk.send(&request.line(wanted.token)).await?;
     let lines = talk.answer().await?;
@@ -254,6 +248,6 @@ fn refusal(line: &str) -> String {
     let shown = crate::smtp::reply::printable(line.as_bytes());
     match line.get(..3) {
         Some("504" | "535" | "454" | "554") => format!("the mirror refuses: {shown}"),
-        _ => format!("what answers there is no mirror of mxray: {shown}"),
+        _ => format!("{NO_MIRROR}: {shown}"),
     }
 }

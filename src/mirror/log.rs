@@ -52,7 +52,7 @@ impl Log {
     /// # Errors
     /// The log can't be written.
     pub(super) fn write(&mut self, session: &MirrorSession, token: &Token) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Logged::of(session, token))?;
+        let mut line = serde_json::to_vec(&Logged::of(session, token)?)?;
         line.push(b'\n');
         let octets = line.len() as u64;
         if self.octets > 0 && self.octets.saturating_add(octets) > self.largest {
@@ -169,7 +169,8 @@ mod tests {
     fn a_log_that_is_full_is_kept_and_another_is_begun() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mirror.log");
-        let line = serde_json::to_vec(&Logged::of(&session("a"), &token())).unwrap().len() + 1;
+        let line =
+            serde_json::to_vec(&Logged::of(&session("a"), &token()).unwrap()).unwrap().len() + 1;
         let mut log = Log::open_with(&path, 2 * line as u64).unwrap();
         for id in ["a", "b", "c", "d", "e"] {
             log.write(&session(id), &token()).unwrap();
@@ -205,8 +206,10 @@ mod tests {
     fn a_log_of_another_version_is_said_to_be_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mirror.log");
-        let newer =
-            Logged { schema: "mxray/mirror/9".into(), ..Logged::of(&session("a"), &token()) };
+        let newer = Logged {
+            schema: "mxray/mirror/9".into(),
+            ..Logged::of(&session("a"), &token()).unwrap()
+        };
         fs::write(&path, serde_json::to_string(&newer).unwrap() + "\n").unwrap();
         let error = read(&path, &token()).unwrap_err().to_string();
         assert!(error.contains("mxray/mirror/9") && error.contains(PROTOCOL), "{error}");

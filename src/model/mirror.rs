@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::report::TranscriptEntry;
 
+/// How a failed fetch begins where something other than a mirror answered.
+pub const NO_MIRROR: &str = "what answers there is no mirror of mxray";
+
 /// One session as the mirror recorded it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MirrorSession {
@@ -68,6 +71,27 @@ pub struct MirrorEvidence {
     pub channel_is_shared: Option<bool>,
     /// Sessions that the mirror accepted, other people's among them.
     pub sessions: Vec<MirrorSession>,
+}
+
+impl MirrorEvidence {
+    /// What a log tells: sessions, and neither the mirror's clock nor which are missing.
+    pub fn of_log(sessions: Vec<MirrorSession>) -> Self {
+        Self {
+            source: MirrorSource::File,
+            error: None,
+            clock_offset_ms: None,
+            complete_since: None,
+            endpoint: None,
+            channel_is_shared: None,
+            sessions,
+        }
+    }
+
+    /// Nothing was learned, and why.
+    pub fn nothing(error: String) -> Self {
+        let source = MirrorSource::None;
+        Self { source, error: Some(error), ..Self::of_log(Vec::new()) }
+    }
 }
 
 /// The `mirror` object of the report.

@@ -30,6 +30,32 @@ pub enum Stage {
     Quit,
 }
 
+impl Stage {
+    /// All of them, in the order of a session that begins in clear (RFC 3207).
+    pub const ALL: [Self; 7] = [
+        Self::Connected,
+        Self::Greeting,
+        Self::Ehlo,
+        Self::Starttls,
+        Self::Handshake,
+        Self::EhloTls,
+        Self::Quit,
+    ];
+
+    /// What a session is about that has not completed this stage yet, for people.
+    pub fn under_way(self) -> &'static str {
+        match self {
+            Self::Connected => "connecting",
+            Self::Greeting => "waiting for the greeting",
+            Self::Ehlo => "at EHLO",
+            Self::Starttls => "at STARTTLS",
+            Self::Handshake => "in the TLS handshake",
+            Self::EhloTls => "at EHLO inside TLS",
+            Self::Quit => "at QUIT",
+        }
+    }
+}
+
 /// One session: what the server said and how far it went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

@@ -247,7 +247,7 @@ impl Allowed {
         let probe = planned.probe();
         if !self.ports.contains(&probe.port) {
             return Err(format!(
-                "port {} is not allowed at this agent: its --allow-port would",
+                "port {} is not allowed at this agent: its --allow-port would allow it",
                 probe.port
             ));
         }
@@ -261,7 +261,8 @@ impl Allowed {
         }
         if !self.special && !is_public(probe.ip) {
             return Err(format!(
-                "{} is a special-purpose address: this agent's --allow-special would allow it",
+                "no connection to {}, a special-purpose address, as DNS or whoever asked had it: \
+                 only an agent with --allow-special makes one",
                 probe.ip
             ));
         }
@@ -273,15 +274,19 @@ impl Allowed {
         if probe.ehlo_name.as_deref().is_some_and(|name| !is_ehlo_argument(name)) {
             return Err("the EHLO argument is neither a domain name nor an address literal".into());
         }
-        // Names of real hosts have underscores in them (RFC 2181 §11).
-        let is_server_name = |name: &str| is_domain_name(&name.replace('_', "x"));
-        if probe.sni.as_deref().is_some_and(|name| !is_server_name(name)) {
-            return Err("the server name is not a domain name".into());
-        }
+        // An MX record may name what no server name can be. That is an answer of the
+        // target's DNS and no reason to refuse: no name is indicated, as everywhere else.
+        let sni = probe.sni.as_deref().filter(|name| is_server_name(name)).map(str::to_owned);
         let limits = Limits {
             session: probe.limits.session.min(LONGEST_WAIT),
             greeting: probe.limits.greeting.min(LONGEST_WAIT),
         };
-        Ok(Probe { limits, ..probe })
+        Ok(Probe { sni, limits, ..probe })
     }
+}
+
+/// Whether a name may stand in a `ClientHello` (RFC 6066 §3). Names of real hosts have
+/// underscores in them (RFC 2181 §11).
+fn is_server_name(name: &str) -> bool {
+    is_domain_name(&name.replace('_', "x"))
 }

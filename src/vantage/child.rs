@@ -9,11 +9,11 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::fault::Ending;
 
@@ -22,6 +22,9 @@ const LAST_WORDS: usize = 1024;
 
 /// How long is waited for the end of a command that has closed its output.
 const END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often it is looked at whether it has ended.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A command that the shell runs, and all that it started.
 pub(super) struct Child(tokio::process::Child);
@@ -61,9 +64,25 @@ impl Child {
         Ok((Self(child), Streams { input, output, errors }))
     }
 
-    /// Its exit status, where it ends soon and not by a signal.
-    pub(super) async fn status(&mut self) -> Option<i32> {
-        timeout(END_PATIENCE, self.0.wait()).await.ok()?.ok()?.code()
+    /// Its exit status, where it ends soon and not by a signal. It is only looked at, and
+    /// keeps its id, by which what it left running is still ended.
+    pub(super) async fn status(&self) -> Option<i32> {
+        let id = self.id()?;
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let ended = async {
+            loop {
+                match waitid(WaitId::Pid(id), look) {
+                    Ok(Some(status)) => break status.exit_status(),
+                    Ok(None) => sleep(LOOK).await,
+                    Err(_) => break None,
+                }
+            }
+        };
+        timeout(END_PATIENCE, ended).await.ok()?
+    }
+
+    fn id(&self) -> Option<Pid> {
+        self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }
 }
 
@@ -79,11 +98,10 @@ fn spawn(shell: &mut Command, command: &str) -> io::Result<tokio::process::Child
 }
 
 impl Drop for Child {
-    /// Ends the command and all that it started: an ssh, a pipe behind it. One that
-    /// has been waited for has no id any more, so no other process can be meant.
+    /// Ends the command and all that it started: an ssh, a pipe behind it. It has not
+    /// been waited for, so no other process can have its id.
     fn drop(&mut self) {
-        let id = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(group) = id {
+        if let Some(group) = self.id() {
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
@@ -104,11 +122,15 @@ impl Complaints {
         Self { kept, ended }
     }
 
-    /// Its last line so far.
+    /// Its last line so far that says more than where help is.
     pub(super) fn last(&self) -> String {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(kept.make_contiguous()).into_owned();
-        text.trim_end().lines().last().unwrap_or_default().trim().to_owned()
+        // Behind what is wrong, many programs name their help, and mxray what to type.
+        let is_help = |line: &str| line.contains("--help") || line.starts_with("mxray: hint: ");
+        let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let telling = lines().rfind(|line| !is_help(line));
+        telling.or(lines().next_back()).unwrap_or_default().to_owned()
     }
 
     /// Its last line, once it has ended.
@@ -119,7 +141,7 @@ impl Complaints {
     }
 
     /// How a command ended that said nothing else.
-    pub(super) async fn ending(&mut self, child: &mut Child, began: Option<String>) -> Ending {
+    pub(super) async fn ending(&mut self, child: &Child, began: Option<String>) -> Ending {
         let words = self.at_the_end().await;
         Ending { status: child.status().await, words, began }
     }

@@ -40,7 +40,7 @@ const RESOLVE_PATIENCE: Duration = Duration::from_mins(1);
 const CLOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of a line that a message quotes.
-const EXCERPT: usize = 80;
+const EXCERPT: usize = 200;
 
 /// Characters that are kept of what an agent says of itself, or of why it refuses.
 const MOST_WORDS: usize = 300;
@@ -64,9 +64,8 @@ pub struct Agent {
     hello: Hello,
     clock: ClockOffset,
     line: Arc<Line>,
-    // These end with it.
+    // These end with it, and the command with them.
     _tasks: JoinSet<()>,
-    _child: Child,
 }
 
 impl Agent {
@@ -79,14 +78,14 @@ impl Agent {
             command: command.to_owned(),
             error: error.to_string(),
         };
-        let (mut child, streams) = Child::start(command).map_err(failed)?;
+        let (child, streams) = Child::start(command).map_err(failed)?;
         let mut complaints = Complaints::of(streams.errors);
         let mut output = BufReader::new(streams.output);
         let mut began = None;
         let hello = match timeout(HELLO_PATIENCE, hello(&mut output, &mut began)).await {
             Ok(Ok(Some(hello))) => hello,
             Ok(Ok(None)) => {
-                return Err(Fault::EndedEarly(complaints.ending(&mut child, began).await));
+                return Err(Fault::EndedEarly(complaints.ending(&child, began).await));
             }
             Ok(Err(fault)) => return Err(fault),
             Err(_) => {
@@ -98,10 +97,10 @@ impl Agent {
         let line = Arc::new(line);
         let mut tasks = JoinSet::new();
         tasks.spawn(write(queue, streams.input));
-        tasks.spawn(listen(output, complaints, line.clone()));
-        let clock = line.measure_clock().await?;
+        tasks.spawn(listen(output, complaints, child, line.clone()));
+        let clock = line.measure_clock().await.map_err(Fault::at_the_first_question)?;
         tasks.spawn(feel_pulse(line.clone()));
-        Ok(Self { hello, clock, line, _tasks: tasks, _child: child })
+        Ok(Self { hello, clock, line, _tasks: tasks })
     }
 
     /// Who it is.
@@ -354,14 +353,17 @@ async fn write(mut queue: mpsc::UnboundedReceiver<Request>, mut to: ChildStdin) 
 }
 
 /// Hands answers to those who wait for them, until the stream ends or makes no sense.
-async fn listen(mut output: BufReader<ChildStdout>, mut complaints: Complaints, line: Arc<Line>) {
+/// The command ends with it.
+async fn listen(
+    mut output: BufReader<ChildStdout>,
+    mut complaints: Complaints,
+    child: Child,
+    line: Arc<Line>,
+) {
     let ended = loop {
         let said = match wire::line(&mut output, LONGEST_ANSWER).await {
             Ok(Some(said)) => said,
-            Ok(None) => {
-                let words = complaints.at_the_end().await;
-                break Fault::Died(Ending { words, ..Ending::default() });
-            }
+            Ok(None) => break Fault::Died(complaints.ending(&child, None).await),
             Err(error) => break Fault::Garbage(error.to_string()),
         };
         let Ok(Answer { id, say }) = serde_json::from_slice(&said) else {

@@ -1,4 +1,7 @@
 //! Evidence out of a saved report.
+//!
+//! Owns what a saved report must have to be judged again. Refuses verdicts, which are
+//! made anew.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::common::{DOMAIN, HOST, addresses};
 
-const AGENT: &str = env!("CARGO_BIN_EXE_mxray");
+pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_mxray");
 
 fn internet() -> Internet {
     let profile = Profile::new(Software::Postfix, HOST);
@@ -114,10 +114,11 @@ async fn an_agent_does_no_more_than_its_options_allow() {
         let refused = agent.observe(probe, &|_| {}).await.unwrap_err();
         assert!(matches!(refused, Fault::Refused(_)), "{ip}: {refused}");
     }
-    for (name, is_refused) in [("mx_1.example.net", false), ("a b", true), ("a\r\nb", true)] {
+    for (name, is_sent) in [("mx_1.example.net", true), ("a b", false), ("a\r\nb", false)] {
         let probe = Probe { sni: Some(name.to_owned()), ..probe_to(endpoint) };
-        let refused = matches!(agent.observe(probe, &|_| {}).await, Err(Fault::Refused(_)));
-        assert_eq!(refused, is_refused, "{name:?}");
+        let seen = agent.observe(probe, &|_| {}).await.unwrap();
+        let sni = seen.transcript.handshake().and_then(|handshake| handshake.sni.as_deref());
+        assert_eq!(sni, is_sent.then_some(name), "an answer of DNS is no reason to refuse");
     }
     for bad in ["p\r\nMAIL FROM:<a@example.net>", "", "two words", "[not an address]"] {
         let probe = Probe { ehlo_name: Some(bad.to_owned()), ..probe_to(endpoint) };
@@ -153,7 +154,7 @@ async fn a_command_that_is_no_agent_is_a_fault_of_ours() {
 }
 
 /// Whether a process is there. One that has ended and waits for its parent is not.
-fn is_alive(process: &str) -> bool {
+pub(crate) fn is_alive(process: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
 }
@@ -178,7 +179,7 @@ async fn whatever_a_command_started_ends_with_it() {
     };
     assert!(is_alive(&process));
     drop(agent);
-    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    let deadline = std::time::Instant::now() + Duration::from_mins(2);
     while is_alive(&process) {
         assert!(std::time::Instant::now() < deadline, "{process} lives on");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -190,10 +191,10 @@ async fn an_agent_that_hangs_is_told_from_one_that_works() {
     let clock = r#"echo '{"id":1,"say":{"clock":{"now":"2026-11-21T23:00:00Z"}}}'"#;
     let agent = Agent::start(&greets_then(&format!("{clock}; exec sleep 600"))).await.unwrap();
     let probe = probe_to(SocketAddr::from(([203, 0, 113, 1], 25)));
-    let begun = std::time::Instant::now();
-    let fault = agent.observe(probe, &|_| {}).await.unwrap_err();
+    // The agent would go on for ten minutes.
+    let observed = tokio::time::timeout(Duration::from_mins(5), agent.observe(probe, &|_| {}));
+    let fault = observed.await.expect("never given up").unwrap_err();
     assert_eq!(fault, Fault::Hangs(10));
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -4,13 +4,16 @@
 
 mod agent;
 mod certificates;
+mod commands;
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "the other test target uses the rest")]
 mod common;
 mod hostile;
 mod injection;
+mod interruption;
 mod menu;
 mod mirror;
+mod mirror_stage;
 mod mirror_strangers;
 #[path = "../common/mirror_table.rs"]
 mod mirror_table;

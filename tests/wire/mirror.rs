@@ -1,216 +1,26 @@
 //! A mirror behind every item of the middlebox menu: what both ends wrote down, laid
 //! side by side, shows what the box did, byte by byte.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use mxray::judge::{self, Context};
-use mxray::mirror::fetch::{self, Door, Wanted};
-use mxray::mirror::identity::Identity;
+use mxray::judge;
 use mxray::mirror::log::{self, Log};
-use mxray::mirror::server::{Mirror, Notice, Settings};
-use mxray::mirror::token::{self, Token};
+use mxray::mirror::server::Notice;
+use mxray::mirror::token::Token;
 use mxray::mirror::words::{Refused, Request};
 use mxray::model::evidence::Evidence;
 use mxray::model::mirror::{
-    ComparedSession, MatchedBy, MirrorEvidence, MirrorOutcome, MirrorReport, MirrorSource,
+    ComparedSession, MatchedBy, MirrorEvidence, MirrorOutcome, MirrorSource,
 };
-use mxray::model::probe::{Limits, Mode, Role};
-use mxray::model::report::{Families, FamilyUse, TargetReport};
+use mxray::model::report::TargetReport;
 use mxray::model::verdict::{Confidence, Status};
-use mxray::observe::Dialler;
-use mxray::plan::{Breadth, Closer, Intent};
-use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
-use mxray::survey::{self, ControlSettings, Survey};
-use mxray::tls::Roots;
-use mxray::vantage::local::Local;
-use mxray::vantage::{Observer, VantagePoint};
-use rustls::RootCertStore;
+use mxray::sim::middlebox::Behaviour;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::common::EHLO_NAME;
-use crate::mirror_table::{self, NAME, expected};
-
-/// Where the mirror pretends to be, and its port for the exchange.
-pub(crate) const MIRROR: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
-pub(crate) const EXCHANGE: u16 = 465;
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// For a box that stays silent for ever; the healthy sessions beside it still have many
-/// times what they need.
-const SILENCE: Duration = Duration::from_secs(3);
-
-/// A mirror, and a box in front of it.
-pub(crate) struct Stage {
-    dialler: Dialler,
-    pub(crate) token: Token,
-    /// The same as text.
-    pub(crate) secret: String,
-    notices: mpsc::UnboundedReceiver<Notice>,
-    /// The mirror's own address, past the box.
-    pub(crate) direct: SocketAddr,
-    /// Its port for the exchange.
-    pub(crate) exchange: SocketAddr,
-    patience: Duration,
-    work: JoinSet<()>,
-}
-
-impl Stage {
-    pub(crate) async fn set(behaviour: Behaviour) -> Self {
-        Self::set_with(behaviour, None).await
-    }
-
-    async fn set_with(behaviour: Behaviour, log: Option<Log>) -> Self {
-        let secret = token::generate().unwrap();
-        let token = Token::new(&secret).unwrap();
-        let (identity, _) = Identity::generate(NAME).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(identity.leaf().clone()).unwrap();
-        let (said, notices) = mpsc::unbounded_channel();
-        let (host, tool) = (NAME.to_owned(), "mxray".to_owned());
-        let settings = Settings { host, identity, token: token.clone(), log, tool };
-        let mirror = Mirror::new(settings, said);
-        let mut work = JoinSet::new();
-        let (smtp, exchange, path) = (listener().await, listener().await, listener().await);
-        let (direct, past) = (smtp.local_addr().unwrap(), exchange.local_addr().unwrap());
-        let endpoints = HashMap::from([
-            (SocketAddr::new(MIRROR, 25), path.local_addr().unwrap()),
-            (SocketAddr::new(MIRROR, EXCHANGE), past),
-        ]);
-        work.spawn(mirror.clone().serve(smtp, Mode::Starttls));
-        work.spawn(mirror.serve(exchange, Mode::ImplicitTls));
-        let mut middlebox = Middlebox::new(behaviour, Scope::default());
-        if behaviour.ends_tls() {
-            middlebox = middlebox.with_foreign(Foreign::trusting(roots).unwrap());
-        }
-        work.spawn(carry(Arc::new(middlebox), path, direct));
-        let silent = [Behaviour::SilenceAfterStarttls, Behaviour::SilenceAtClientHello];
-        let patience = if silent.contains(&behaviour) { SILENCE } else { PATIENCE };
-        let dialler = Dialler::pretend(endpoints, vec![[198, 51, 100, 10].into()]);
-        Self { dialler, token, secret, notices, direct, exchange: past, patience, work }
-    }
-
-    /// Sessions with the mirror through the box, as `mxray check` has them.
-    pub(crate) async fn survey(&self) -> Evidence {
-        self.survey_from(vec![self.here()]).await
-    }
-
-    /// This machine, behind the box.
-    fn here(&self) -> VantagePoint {
-        VantagePoint::here(Local { resolver: None, dialler: self.dialler.clone() })
-    }
-
-    /// A vantage point with no box on its path.
-    fn clean(&self) -> VantagePoint {
-        let endpoints = HashMap::from([(SocketAddr::new(MIRROR, 25), self.direct)]);
-        let dialler = Dialler::pretend(endpoints, vec![[192, 0, 2, 130].into()]);
-        let observer = Observer::Local(Box::new(Local { resolver: None, dialler }));
-        VantagePoint { id: "clean".to_owned(), observer }
-    }
-
-    async fn survey_from(&self, vantages: Vec<VantagePoint>) -> Evidence {
-        let survey = Survey {
-            vantages: vantages.into(),
-            intent: Intent {
-                ehlo_names: vec![EHLO_NAME.to_owned()],
-                sources: Vec::new(),
-                breadth: Breadth::Every,
-                port: None,
-                mode: Mode::Starttls,
-                sni: Some(NAME.to_owned()),
-                limits: Limits { session: self.patience, greeting: self.patience },
-                repeats: 1,
-                second_look: false,
-                other_ports: false,
-                closer: Closer::default(),
-            },
-            asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::NotAsked },
-            controls: ControlSettings { no_canary: true, ..ControlSettings::default() },
-            roots: Roots::webpki(),
-        };
-        let (events, _) = mpsc::unbounded_channel();
-        let targets = vec![MIRROR.to_string().parse().unwrap()];
-        let outcome = survey::run(survey, targets, events, std::future::pending()).await;
-        let mut evidence = outcome.evidence.into_iter().next().unwrap();
-        evidence.role = Role::Mirror;
-        evidence.observations.iter_mut().for_each(|seen| seen.probe.role = Role::Mirror);
-        evidence
-    }
-
-    pub(crate) async fn fetch(
-        &self,
-        token: &Token,
-        evidence: &Evidence,
-        doors: &[Door],
-    ) -> MirrorEvidence {
-        let wanted = Self::wanted(token, evidence);
-        fetch::fetch(doors, wanted, &self.dialler).await
-    }
-
-    /// The same by other ways.
-    pub(crate) async fn fetch_by(
-        &self,
-        dialler: &Dialler,
-        evidence: &Evidence,
-        doors: &[Door],
-    ) -> MirrorEvidence {
-        fetch::fetch(doors, Self::wanted(&self.token, evidence), dialler).await
-    }
-
-    fn wanted<'a>(token: &'a Token, evidence: &Evidence) -> Wanted<'a> {
-        let since = evidence.observations.iter().map(|seen| seen.started_at).min().unwrap();
-        Wanted { token, sni: Some(NAME), since, patience: PATIENCE }
-    }
-
-    /// A check, and its transcripts fetched over the port for the exchange.
-    pub(crate) async fn checked(&self) -> TargetReport {
-        self.checked_from(vec![self.here()]).await
-    }
-
-    async fn checked_from(&self, vantages: Vec<VantagePoint>) -> TargetReport {
-        let mut evidence = self.survey_from(vantages).await;
-        let mirror = self.fetch(&self.token, &evidence, &[exchange()]).await;
-        assert_eq!(mirror.error, None);
-        evidence.mirror = Some(mirror);
-        judged(&evidence)
-    }
-}
-
-pub(crate) fn judged(evidence: &Evidence) -> TargetReport {
-    let roots = Roots::webpki();
-    judge::judge(evidence, &[], Context { roots: &roots, verify_name: None })
-}
-
-pub(crate) fn exchange() -> Door {
-    Door { endpoint: SocketAddr::new(MIRROR, EXCHANGE), implicit_tls: true }
-}
-
-fn starttls() -> Door {
-    Door { endpoint: SocketAddr::new(MIRROR, 25), implicit_tls: false }
-}
-
-pub(crate) async fn listener() -> TcpListener {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
-}
-
-async fn carry(middlebox: Arc<Middlebox>, path: TcpListener, server: SocketAddr) {
-    let mut connections = JoinSet::new();
-    while let Ok((client, _)) = path.accept().await {
-        let middlebox = middlebox.clone();
-        connections.spawn(async move {
-            // How a connection ends is in both transcripts.
-            let _ = middlebox.serve(client, TcpStream::connect(server)).await;
-        });
-    }
-}
-
-pub(crate) fn mirror(report: &TargetReport) -> &MirrorReport {
-    report.mirror.as_ref().unwrap()
-}
+use crate::mirror_stage::{Stage, asked, exchange, judged, mirror, starttls};
+use crate::mirror_table::{self, expected};
 
 /// What a box of this behaviour is shown to have done, or a complaint.
 async fn shown(behaviour: Behaviour) -> Option<String> {
@@ -304,6 +114,8 @@ async fn a_mirror_that_is_gone_or_has_begun_anew_takes_nothing_away_and_claims_n
     let report = judged(&Evidence { mirror: Some(gone), ..evidence.clone() });
     let finding = report.findings.iter().find(|it| it.id == "mirror-unavailable").unwrap();
     assert!(finding.explanation.contains(&error), "{finding:?}");
+    let explained = finding.alternatives.join("; ");
+    assert!(explained.contains("was refused") && !explained.contains("drops"), "{finding:?}");
     assert_ne!(report.verdict.because.as_deref(), Some("mirror"));
 
     let anew = Stage::set(Behaviour::Pass).await;
@@ -397,28 +209,6 @@ async fn another_token_and_another_server_give_a_reason_and_no_transcripts() {
     assert!(report.findings.iter().any(|it| it.id == "mirror-unavailable"));
 }
 
-/// A request as a client makes it, in a session of its own behind STARTTLS.
-pub(crate) async fn asked(stage: &Stage, request: &str) -> String {
-    let mut stream = TcpStream::connect(stage.direct).await.unwrap();
-    let mut said = Vec::new();
-    for (line, end) in [("", "\r\n"), ("EHLO p\r\n", "CHUNKING\r\n"), ("STARTTLS\r\n", "TLS\r\n")] {
-        stream.write_all(line.as_bytes()).await.unwrap();
-        while !said.ends_with(end.as_bytes()) {
-            said.push(stream.read_u8().await.unwrap());
-        }
-    }
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    let hello = mxray::model::probe::ClientHello::Default;
-    let secured = mxray::tls::connect(stream, None, hello, deadline).await;
-    let mut stream = secured.stream.unwrap();
-    stream.write_all(format!("{request}\r\nQUIT\r\n").as_bytes()).await.unwrap();
-    stream.flush().await.unwrap();
-    let mut answer = Vec::new();
-    // The server may close without waiting for QUIT.
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8(answer).unwrap()
-}
-
 #[tokio::test]
 async fn a_stale_or_replayed_request_is_refused_and_a_stranger_learns_nothing() {
     let stage = Stage::set(Behaviour::Pass).await;
@@ -476,15 +266,7 @@ async fn transcripts_travel_as_a_file_that_the_token_vouches_for() {
         assert!(matches!(stage.notices.recv().await, Some(Notice::Session(_))));
     }
     let sessions = log::read(&path, &stage.token).unwrap();
-    let mirror = MirrorEvidence {
-        source: MirrorSource::File,
-        error: None,
-        clock_offset_ms: None,
-        complete_since: None,
-        endpoint: None,
-        channel_is_shared: None,
-        sessions,
-    };
+    let mirror = MirrorEvidence::of_log(sessions);
     let report = judged(&Evidence { mirror: Some(mirror), ..evidence });
     assert_eq!(report.verdict.status, Status::Stripped);
     assert_eq!(report.verdict.confidence, Some(Confidence::Proven));

@@ -1,4 +1,6 @@
 //! Sentences about what several views show together.
+//!
+//! Owns their wording. Refuses to know what may be claimed: it is told.
 
 use super::contrast::{Contrast, Kind};
 use super::{Across, DNS_DIFFERS, EVERYWHERE, SEEN_ELSEWHERE, Side, Spot, of_verdict};

@@ -2,11 +2,18 @@
 
 use super::{Entry, Severity, table};
 
+/// What explains why transcripts could not be had, by what was met.
+pub(in crate::judge) const EXCHANGE_DROPPED: &str = "where no connection came about in time: a firewall between here and the mirror drops the port for the exchange";
+/// See [`EXCHANGE_DROPPED`].
+pub(in crate::judge) const EXCHANGE_REFUSED: &str = "where the connection was refused: the mirror does not run at the moment, listens at another port (--mirror-exchange names it), or a firewall rejects it";
+/// See [`EXCHANGE_DROPPED`].
+pub(in crate::judge) const EXCHANGE_ELSEWHERE: &str = "where something other than the mirror answered: another server listens at that port, or the port is forwarded to one";
+
 table! { MIRROR:
     MIRROR_KEY_DIFFERS: "mirror-key-differs", Critical,
         "in a session with a mirror TLS was not between this machine and the mirror: another certificate was shown than the mirror presents, no proof of its key, or the mirror's end alone completed a handshake",
         [],
-        "find the device on the way that ends TLS; the mirror's transcript shows what it says to the server in our place",
+        "find the device on the way that terminates TLS; the mirror's transcript shows what it says to the server in our place",
         ["RFC 3207 §6", "docs/detection.md §1 (e)"];
     MIRROR_BYTES_CHANGED: "mirror-bytes-changed", Critical,
         "the transcripts of both ends of a session with a mirror differ, and not by an end that is missing: bytes were changed, taken out or put in between",
@@ -24,18 +31,18 @@ table! { MIRROR:
         "repeat it; if it breaks off each time at the same command, look for a device on the way that inspects SMTP",
         ["docs/detection.md §1"];
     MIRROR_EXCHANGE_INTERCEPTED: "mirror-exchange-intercepted", Warning,
-        "the TLS session in which a mirror's transcripts were fetched was not with the mirror itself: somebody on the way ends TLS, could read the transcripts, and could neither change them nor learn the token",
-        ["a proxy of the mirror's own operator that ends TLS in front of it"],
-        "find the device that ends TLS; where others must not read the transcripts, let them travel as a file (mxray mirror --log FILE, --mirror-log FILE)",
+        "the TLS session in which a mirror's transcripts were fetched was not with the mirror itself: somebody on the way terminates TLS, could read the transcripts, and could neither change them nor learn the token",
+        ["a proxy of the mirror's own operator that terminates TLS in front of it"],
+        "find the device that terminates TLS; where others must not read the transcripts, let them travel as a file (mxray mirror --log FILE, --mirror-log FILE)",
         ["RFC 9266", "docs/detection.md §1 (e)"];
     MIRROR_UNAVAILABLE: "mirror-unavailable", Notice,
         "a mirror was named, and its transcripts could not be had",
-        ["the port for the exchange is filtered between here and the mirror"],
+        [EXCHANGE_DROPPED, EXCHANGE_REFUSED, EXCHANGE_ELSEWHERE],
         "see that the token is the mirror's own and that both clocks are right; or let the mirror write a file (mxray mirror --log FILE) and name it here (--mirror-log FILE)",
         ["docs/detection.md §1 (e)"];
     MIRROR_UNMATCHED: "mirror-unmatched", Notice,
         "a session with a mirror for which no recording of the mirror's is known to be the same one",
-        ["several sessions at the same time from behind one address; a file of the mirror's that ends before this run"],
+        ["several sessions at the same time from behind one address", "a file of the mirror's that ends before this run"],
         "ask again when nobody else uses the mirror",
         ["docs/detection.md §1 (e)"];
 }

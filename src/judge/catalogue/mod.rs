@@ -32,7 +32,7 @@ pub(super) use session::*;
 
 /// The entries of a family as constants, and all of them in their order.
 macro_rules! table {
-    ($table:ident: $($name:ident: $id:literal, $severity:ident, $evidence:literal, [$($alternative:literal),* $(,)?], $remedy:literal, [$($reference:literal),* $(,)?];)*) => {
+    ($table:ident: $($name:ident: $id:literal, $severity:ident, $evidence:literal, [$($alternative:expr),* $(,)?], $remedy:literal, [$($reference:literal),* $(,)?];)*) => {
         $(
             pub(in crate::judge) const $name: Entry = Entry {
                 id: $id,

@@ -34,9 +34,9 @@ table! { PATH:
         "send both transcripts to whoever runs the path from the view that lacks it; ask controls from there too, and let the operator say whether policy hides it from that address",
         ["RFC 3207 §6"];
     FOREIGN_KEY_AT_VIEW: "foreign-key-at-view", Critical,
-        "at one vantage point or source an address proves a key that no trusted issuer vouches for, at another the same address proves another, trusted one, and neither shows several",
+        "at one vantage point or source an address proves a key that no trusted issuer vouches for, at another the same address proves a different one that is trusted, and neither shows several",
         ["servers behind one address that are not alike, each client led to its own", "the operator treats clients differently by policy: by reputation, by source network"],
-        "find out what ends TLS on the path from that view; until then deliver only with an authenticated policy (DANE, MTA-STS) from there",
+        "find out what terminates TLS on the path from that view; until then deliver only with an authenticated policy (DANE, MTA-STS) from there",
         ["RFC 3207 §6", "RFC 7672"];
     BARE_EVERYWHERE: "starttls-lost-everywhere", Critical,
         "several vantage points see STARTTLS at no measured address of one family, and at every one of the other",
@@ -56,12 +56,12 @@ table! { PATH:
     ONE_KEY: "one-key-for-all", Critical,
         "the target and a control of another operator prove possession of one and the same key, and no control that works there proves another",
         ["servers of one hoster under several names", "a server package that ships one default key to everybody"],
-        "compare the certificates of these addresses from another network: if they differ there, something on the path from here ends TLS",
+        "compare the certificates of these addresses from another network: if they differ there, something on the path from here terminates TLS",
         ["RFC 3207 §6"];
     FOREIGN_KEYS: "foreign-keys", Critical,
-        "over one family the target and a control show keys that no trusted issuer vouches for, and over the other family other, trusted ones",
+        "over one family the target and a control show keys that no trusted issuer vouches for, and over the other family different ones that are trusted",
         ["a second set of servers behind this family, at every one of these operators"],
-        "compare the certificates of these addresses from another network: if they differ there, something on this family's path ends TLS",
+        "compare the certificates of these addresses from another network: if they differ there, something on this family's path terminates TLS",
         ["RFC 3207 §6"];
     ONE_FACE: "one-face-for-all", Critical,
         "the target and controls of two other operators greet with one host name and list the same EHLO keywords",
@@ -80,21 +80,21 @@ table! { PATH:
         ["docs/detection.md §2"];
     FLAPPING: "answers-differ-by-session", Warning,
         "sessions with the same address and everything else equal disagree on the offer of STARTTLS or on what came of it",
-        ["several unequal servers behind one address", "a rolling upgrade"],
+        ["several servers behind one address that are not alike", "an upgrade that has not reached all of them yet"],
         "ask more often (--repeats), and from another network",
         ["RFC 5321 §5.1"];
     OFFER_FOLLOWS_EHLO_NAME: "offer-follows-ehlo-name", Warning,
         "the same address offers STARTTLS to one EHLO name and not to another",
         ["a server that hides STARTTLS from some names by policy"],
-        "give the name that your mail server gives with --ehlo",
+        "name with --ehlo what your own mail server says in EHLO: the answer to that name is the one that counts for your mail",
         ["RFC 5321 §4.1.1.1"];
     OFFERED_ON_OTHER_PORT: "offered-on-other-port", Notice,
         "an address without STARTTLS on the port that was asked completes TLS on another port",
         ["other ports have listeners of their own, configured differently"],
-        "look at the mail server's own settings for the port that was asked; a box that looks at port 25 only would show just this too",
+        "look at the mail server's own settings for the port that was asked; a device that inspects only that port would show just this too",
         ["RFC 8314"];
     CLIENT_ADDRESS_FOREIGN: "client-address-foreign", Notice,
-        "the server names a client address that is not ours and not the one that controls name over the same family",
+        "the address from which the server says that we connect is neither ours nor the one that controls name over the same family",
         ["carrier-grade NAT with several public addresses"],
         "ask again: if the address stays another one than at the controls, connections to this server take a detour",
         ["RFC 5321 §4.4"];

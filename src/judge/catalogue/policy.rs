@@ -5,8 +5,8 @@ use super::{Entry, Severity, table};
 table! { POLICY:
     POLICY_LOOKUP_FAILED: "policy-lookup-failed", Notice,
         "the lookup of a TXT record that would announce MTA-STS or TLSRPT gave no answer, neither yes nor no",
-        ["a passing fault of the resolver"],
-        "try again, or name another resolver with --resolver",
+        ["a passing fault of the resolver", "a fault of the name servers of the domain"],
+        "try again, and name another resolver with --resolver; where that one fails too, the domain's operator has to look at its name servers",
         ["RFC 8461 §3.1", "RFC 8460 §3"];
     STS_RECORD_INVALID: "sts-record-invalid", Warning,
         "a TXT record at _mta-sts is meant to announce a policy, and there is not exactly one that is valid",
@@ -30,17 +30,17 @@ table! { POLICY:
         ["RFC 8461 §3.3", "RFC 8460 sts-policy-fetch-error"];
     STS_POLICY_MEDIA_TYPE: "sts-policy-media-type", Warning,
         "the policy is sent with another media type than text/plain, or with none",
-        ["senders that do not look at the media type take the policy all the same"],
+        ["of no effect with senders that do not look at the media type"],
         "send the policy as Content-Type: text/plain",
         ["RFC 8461 §3.2", "RFC 8460 sts-policy-fetch-error"];
     STS_POLICY_TOO_LONG: "sts-policy-too-long", Warning,
         "the response to the request for the policy is longer than 64 KiB",
-        ["senders that read more than RFC 8461 suggests"],
+        ["of no effect with senders that read more than RFC 8461 suggests"],
         "serve the policy and nothing else",
         ["RFC 8461 §3.3", "RFC 8460 sts-policy-fetch-error"];
     STS_WEBPKI_INVALID: "sts-webpki-invalid", Warning,
         "the certificate of the policy host is not valid for its name at the time of the fetch, or its key is not proven",
-        ["the clock of this machine is wrong", "an issuer that is trusted elsewhere and not by the roots used here"],
+        ["the clock of the machine that measured is wrong", "an issuer that is trusted elsewhere and not by the roots used here"],
         "give the policy host a certificate of a public authority that names mta-sts.<domain>, and send its intermediates",
         ["RFC 8461 §3.3", "RFC 8460 sts-webpki-invalid"];
     STS_POLICY_INVALID: "sts-policy-invalid", Warning,

@@ -2,21 +2,41 @@
 
 use super::{Entry, Severity, table};
 
+/// What explains an address that was not reached, by what was seen there.
+pub(in crate::judge) const DOWN: &str = "the server or its network was down for a moment";
+/// No answer to the connection attempt.
+pub(in crate::judge) const DROPPED: &str = "where nothing answered: a firewall drops the connection, by this network's own rule for outgoing mail or at the server's end";
+/// The connection was refused.
+pub(in crate::judge) const NOBODY_LISTENS: &str = "where the connection was refused: no mail server listens at this address, or not at the moment";
+/// The connection was refused.
+pub(in crate::judge) const REJECTED: &str =
+    "where the connection was refused: a firewall near either end rejects it in the server's place";
+/// There is no way, as somebody says.
+pub(in crate::judge) const PROHIBITED: &str = "where there is no way to it: a router or firewall has no route, or prohibits the connection, and says so";
+/// The connection was taken, and no greeting came.
+pub(in crate::judge) const SLOW: &str = "where no greeting came: an overloaded server, or one that lets unknown clients wait for its greeting";
+/// The connection was taken, and no greeting came.
+pub(in crate::judge) const IN_ITS_PLACE: &str = "where a connection was taken and came to nothing: a proxy or firewall that takes connections in the server's place";
+/// The connection was taken and broken off.
+pub(in crate::judge) const BROKEN_OFF: &str = "where the connection was broken off: a server that wants no client with this address, or has heard too often from it";
+/// What came is not SMTP.
+pub(in crate::judge) const OTHER_SERVICE: &str = "where what came is not SMTP: another service listens at this port, or a proxy answers in the server's place";
+
 table! { ROUTE:
     ADDRESS_NOT_REACHED: "address-not-reached", Notice,
         "no complete greeting came from the address",
-        ["the server or its network was down for a moment", "this network blocks port 25 to it"],
-        "try again later, and from another network",
+        [DOWN, DROPPED, NOBODY_LISTENS, REJECTED, PROHIBITED, SLOW, IN_ITS_PLACE, BROKEN_OFF, OTHER_SERVICE],
+        "see whether a mail server is meant to listen there; try again later, and from another network",
         ["RFC 5321 §5.1"];
     ADDRESS_TURNED_AWAY: "address-turned-away", Notice,
         "the greeting had another code than 220, or EHLO was answered with an error and nothing \
          could follow it",
-        ["rate limiting, greylisting or a blocklist that holds this address"],
-        "ask from an address that may send mail",
-        ["RFC 5321 §3.1"];
+        ["rate limiting, greylisting, or a blocklist that the address we ask from is on", "a server that takes no mail from anybody, as 521 and 554 say"],
+        "read what the server says; ask again later, or from an address that may send mail",
+        ["RFC 5321 §3.1", "RFC 7504"];
     SESSION_STALLED: "session-stalled", Warning,
         "the address greeted, and the session ended before it was over",
-        ["an overloaded server", "a box that drops what it does not know"],
+        ["an overloaded server", "a device on the path that drops what it does not know"],
         "try again; if it stops at the same place, compare with another network",
         ["RFC 5321 §4.5.3.2"];
     MX_IS_CNAME: "mx-is-cname", Notice,
@@ -24,6 +44,11 @@ table! { ROUTE:
         [],
         "let the MX record name a host with address records of its own",
         ["RFC 5321 §5.1", "RFC 2181 §10.3"];
+    MX_HOST_MALFORMED: "mx-host-malformed", Warning,
+        "the name in an MX record is no domain name: an address, or with characters that no mail server's name has",
+        ["somebody changes DNS answers on the way"],
+        "let the MX record name a host by its domain name: many senders do not use such a name, and some then use none of the domain's MX records",
+        ["RFC 5321 §5.1", "RFC 5321 §4.1.2"];
     MX_WITHOUT_ADDRESS: "mx-without-address", Warning,
         "the name in an MX record has neither an A nor an AAAA record",
         ["the host's zone was changed a moment ago"],
@@ -41,7 +66,7 @@ table! { ROUTE:
         ["RFC 4035 §4.3", "RFC 8460 dnssec-invalid"];
     DNS_FAILED: "dns-lookup-failed", Warning,
         "the lookup of a host's addresses gave no answer, neither yes nor no",
-        ["a passing fault of the resolver"],
-        "try again, or name another resolver with --resolver",
+        ["a passing fault of the resolver", "a fault of the name servers of the host's zone"],
+        "try again, and name another resolver with --resolver; where that one fails too, the zone's operator has to look at its name servers",
         ["RFC 5321 §5.1"];
 }

@@ -10,7 +10,7 @@ table! { SESSION:
         ["RFC 5068 §3.1"];
     STARTTLS_NOT_OFFERED: "starttls-not-offered", Critical,
         "the EHLO answer has no STARTTLS, and sending the command anyway leads to no TLS",
-        ["a box on the path hides it in the same way from every view taken", "the server hides it from this client by policy"],
+        ["a device on the path hides it in the same way from every view taken", "the server hides it from this client by policy"],
         "ask the same address from another network; where nobody sees an offer, the server has none to make",
         ["RFC 3207 §4"];
     EHLO_REFUSED: "ehlo-refused", Warning,
@@ -21,17 +21,17 @@ table! { SESSION:
     KEYWORDS_MASKED: "keywords-masked", Notice,
         "lines of the EHLO answer are replaced by X's, and nothing says that STARTTLS is among them",
         ["inspection at the destination's own edge, not near this network"],
-        "an inspecting firewall stands somewhere on the path; switch its SMTP inspection off, it breaks extensions",
+        "look for a firewall that inspects SMTP, near either end of the path, and have that inspection switched off: it breaks extensions of SMTP",
         ["Cisco ASA inspect esmtp"];
     BANNER_MASKED: "banner-masked", Notice,
         "the greeting consists of asterisks, but for 2, 0 and blanks",
         ["inspection at the destination's own edge, not near this network", "a banner that its operator wrote with asterisks"],
-        "an inspecting firewall stands somewhere on the path; switch its SMTP inspection off",
+        "look for a firewall that inspects SMTP, near either end of the path, and have that inspection switched off",
         ["Cisco PIX MailGuard"];
     RESIDUE: "clear-text-after-220", Warning,
         "bytes in clear followed the 220 to STARTTLS before the TLS handshake",
         ["a server that writes more than one reply at once"],
-        "nothing may follow the 220 before the TLS handshake; find out who wrote it",
+        "nothing may follow the 220 before the TLS handshake: find out whether the server or something on the path wrote it",
         ["RFC 3207 §4", "CVE-2011-0411"];
     STARTTLS_INSIDE_TLS: "starttls-inside-tls", Notice,
         "the EHLO answer inside TLS lists STARTTLS again",
@@ -45,12 +45,12 @@ table! { SESSION:
         ["RFC 5321 §4.1.1.1"];
     HANDSHAKE_FAILED: "handshake-failed", Critical,
         "STARTTLS was accepted, and the server refused the handshake by an alert, or it was cut off or met with silence twice",
-        ["a server whose certificate or key cannot be loaded", "a box on the path that lets the command through and breaks TLS"],
+        ["a server whose certificate or key cannot be loaded", "a device on the path that lets the command through and breaks TLS"],
         "look at the server's log for this connection; then ask again from another network",
         ["RFC 3207 §4"];
     STARTTLS_REFUSED: "starttls-refused", Critical,
         "STARTTLS is offered, and the command is answered with 5xx, twice with 4xx, with a code that RFC 3207 does not know, or twice not at all",
-        ["a server that offers STARTTLS without a usable certificate (454 is its own word for that)", "a box that answers the command itself"],
+        ["a server that offers STARTTLS without a usable certificate (454 is its own word for that)", "a device on the path that answers the command itself"],
         "look at the server's log; then ask again from another network",
         ["RFC 3207 §4"];
     TLS_LEGACY_ONLY: "tls-legacy-only", Critical,
@@ -59,7 +59,7 @@ table! { SESSION:
         "enable TLS 1.2 or 1.3 with forward-secret suites at the server",
         ["RFC 8996", "RFC 9325"];
     LARGE_HELLO_DROPPED: "client-hello-dropped", Warning,
-        "a handshake that offers X25519MLKEM768 failed, and one without it at the same address was completed",
+        "a handshake that offers the post-quantum key exchange X25519MLKEM768, which makes the ClientHello larger, failed, and one without it at the same address was completed",
         ["a passing fault during the first handshake"],
         "update the server, or whatever on the path drops the larger ClientHello",
         ["RFC 8446 §4.1.2"];

@@ -187,7 +187,9 @@ fn would_know(mirror: &MirrorEvidence, begun: Timestamp) -> bool {
         && mirror.complete_since.is_some_and(|since| earliest.is_ok_and(|at| since <= at))
 }
 
-/// When our connection was up, by the mirror's clock.
+/// When our connection was up, by the mirror's clock. A log does not tell that clock, and
+/// it is taken to be right: nothing is concluded from what is not found by it
+/// ([`would_know`]).
 fn begun(reading: &Reading<'_>, mirror: &MirrorEvidence) -> Option<Timestamp> {
     let connected = i64::try_from(reading.session.connect_us?).ok()?;
     let offset = SignedDuration::from_millis(mirror.clock_offset_ms.unwrap_or(0));

@@ -1,4 +1,7 @@
 //! How each promise stands at each address and on each path.
+//!
+//! Owns what many sessions say of one promise together. Refuses to claim anything from
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -1,5 +1,7 @@
 //! What may be claimed where a promise is kept on one path and denied on another,
 //! and where nobody keeps it (docs/detection.md §1).
+//!
+//! Refuses to know what a promise says: whether it is kept is known by then.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,4 +1,6 @@
 //! Sentences about promises: what was promised, and how it stands.
+//!
+//! Owns their wording. Refuses to decide.
 
 use std::collections::BTreeSet;
 

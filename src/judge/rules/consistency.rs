@@ -1,4 +1,6 @@
 //! Answers that differ with the session, the EHLO name or the port.
+//!
+//! Refuses to say who is at fault: a farm is innocent of it.
 
 use crate::judge::Scene;
 use crate::judge::address::Address;

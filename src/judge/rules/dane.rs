@@ -1,4 +1,6 @@
 //! TLSA records themselves: unusable, bogus, without force, about to fail.
+//!
+//! Refuses to know whether a session kept what they promise: `promise` does.
 
 use jiff::{SignedDuration, Timestamp};
 

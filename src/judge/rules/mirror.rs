@@ -1,11 +1,14 @@
 //! What the mirror's transcripts show beside ours.
+//!
+//! Refuses to compare, which `judge::mirror` has done.
 
 use crate::judge::Scene;
 use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, Entry, on_address, with_confidence};
 use crate::judge::mirror::{self, Mirrored, Seen};
 use crate::model::finding::{Finding, Severity, Subject};
-use crate::model::mirror::{ByteDifference, DifferenceKind, Direction, MirrorOutcome};
+use crate::model::mirror::{ByteDifference, DifferenceKind, Direction, MirrorOutcome, NO_MIRROR};
+use crate::model::transcript::Ended;
 use crate::model::verdict::Confidence;
 
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
@@ -27,7 +30,8 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     if let Some(error) = &report.error {
         let words = format!("The mirror's transcripts could not be had: {error}.");
         let all = report.compared.iter().map(|it| it.observation.clone()).collect();
-        found.push(catalogue::MIRROR_UNAVAILABLE.raised(Subject::default(), all, words));
+        let finding = catalogue::MIRROR_UNAVAILABLE.raised(Subject::default(), all, words);
+        found.push(Finding { alternatives: innocent(error), ..finding });
     } else if !uncompared.is_empty() {
         let words = format!(
             "{} of {} sessions could not be laid beside a recording of the mirror's.",
@@ -37,6 +41,17 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
         found.push(catalogue::MIRROR_UNMATCHED.raised(Subject::default(), uncompared, words));
     }
     found
+}
+
+/// What may explain that no transcripts could be had, by what the attempts met.
+fn innocent(error: &str) -> Vec<String> {
+    let known = [
+        (Ended::Timeout.words(), catalogue::EXCHANGE_DROPPED),
+        (Ended::Refused.words(), catalogue::EXCHANGE_REFUSED),
+        (NO_MIRROR, catalogue::EXCHANGE_ELSEWHERE),
+    ];
+    let met = known.into_iter().filter(|(words, _)| error.contains(words));
+    met.map(|(_, explanation)| explanation.to_owned()).collect()
 }
 
 fn of_address(address: &Address<'_>, mirrored: &Mirrored) -> Vec<Finding> {
@@ -120,5 +135,28 @@ fn difference(difference: &ByteDifference) -> String {
             format!("\"{received}\" was put in before line {line} {way}")
         }
         DifferenceKind::Lost => format!("\"{sent}\" {way} did not arrive whole"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filtered_port_explains_no_answer_of_any_kind() {
+        for (error, explanations) in [
+            ("203.0.113.62:465: nothing came in time", vec![catalogue::EXCHANGE_DROPPED]),
+            ("203.0.113.62:465: connection refused", vec![catalogue::EXCHANGE_REFUSED]),
+            (
+                "203.0.113.62:25: what answers there is no mirror of mxray: 502 no; \
+                 203.0.113.62:465: nothing came in time",
+                vec![catalogue::EXCHANGE_DROPPED, catalogue::EXCHANGE_ELSEWHERE],
+            ),
+            ("203.0.113.62:465: the mirror refuses: 535 5.7.8 not known here", vec![]),
+        ] {
+            assert_eq!(innocent(error), explanations, "{error}");
+        }
+        let listed = catalogue::MIRROR_UNAVAILABLE.alternatives;
+        assert_eq!(listed.len(), 3, "each of them stands in the catalogue");
     }
 }

@@ -1,10 +1,13 @@
 //! Addresses of which nothing, or not enough, was learned.
+//!
+//! Refuses to guess why: what was not measured is bad news of nobody.
 
 use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address};
 use crate::judge::reading::Reading;
 use crate::judge::standing::Standing;
 use crate::model::finding::{Finding, Subject};
+use crate::model::session::Stage;
 use crate::model::verdict::{Status, Verdict};
 
 pub(super) fn findings(addresses: &[Address<'_>], verdict: &Verdict) -> Vec<Finding> {
@@ -39,7 +42,33 @@ fn of_address(address: &Address<'_>) -> Option<Finding> {
         _ => return None,
     };
     let subject = on_address(&address.host, address.ip);
-    Some(entry.raised(subject, address.evidence(), format!("{} {words}.", address.label())))
+    let finding =
+        entry.raised(subject, address.evidence(), format!("{} {words}.", address.label()));
+    Some(match &address.standing {
+        Standing::NotReached(why) => {
+            let fitting = innocent(why).iter().map(ToString::to_string).collect();
+            Finding { alternatives: fitting, ..finding }
+        }
+        _ => finding,
+    })
+}
+
+/// What may explain that no greeting came, by how the last session ended: a network
+/// that blocks a port without a word explains no answer of any kind.
+fn innocent(why: &str) -> &'static [&'static str] {
+    use catalogue::{
+        BROKEN_OFF, DOWN, DROPPED, IN_ITS_PLACE, NOBODY_LISTENS, OTHER_SERVICE, PROHIBITED,
+        REJECTED, SLOW,
+    };
+    match why {
+        "connect-timeout" => &[DOWN, DROPPED],
+        "refused" => &[NOBODY_LISTENS, REJECTED],
+        "network-unreachable" => &[DOWN, PROHIBITED],
+        "greeting-timeout" => &[SLOW, IN_ITS_PLACE],
+        "reset" | "closed-before-greeting" => &[BROKEN_OFF, IN_ITS_PLACE],
+        "not-smtp" => &[OTHER_SERVICE],
+        _ => &[DOWN],
+    }
 }
 
 /// The last session's answer to EHLO or HELO, where it turned us away.
@@ -60,19 +89,18 @@ fn broke_off(address: &Address<'_>) -> bool {
         && matches!(ended, Some(Ended::ByPeer | Ended::Reset | Ended::Timeout | Ended::Protocol))
 }
 
-/// The last session's end in words: where it stopped and what was seen.
+/// The last session's end in words: where it stopped and what was seen. Where one was
+/// greeted, a later one that did not get there says nothing of why that one stopped.
 fn seen(address: &Address<'_>) -> String {
-    let Some(last) = address.readings.last() else { return "it was not asked".into() };
+    let greeted = address.readings.iter().rfind(|reading| reading.session.greeting.is_some());
+    let Some(last) = greeted.or(address.readings.last()) else { return "it was not asked".into() };
     let session = &last.session;
-    let stage = match session.stopped_at {
-        Some(stage) => serde_json::to_string(&stage).unwrap_or_default().replace('"', ""),
-        None => "quit".into(),
-    };
+    let stage = session.stopped_at.unwrap_or(Stage::Quit).under_way();
     let how = match &session.error {
         Some(error) => error.clone(),
         None => session.ended.map_or_else(|| "no end was seen".into(), |ended| words(ended).into()),
     };
-    format!("at the stage {stage}, {how}")
+    format!("{stage}, {how}")
 }
 
 fn words(ended: crate::model::transcript::Ended) -> &'static str {

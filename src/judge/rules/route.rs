@@ -1,9 +1,14 @@
 //! What DNS itself shows: CNAMEs, hosts without address, bogus answers.
+//!
+//! Refuses to know sessions.
+
+use std::net::IpAddr;
 
 use crate::judge::catalogue::{self as catalogue, on_host};
 use crate::model::evidence::Evidence;
 use crate::model::finding::{Finding, Subject};
 use crate::model::route::{Dnssec, Exchange, LookupError, Route};
+use crate::smtp::argument::is_domain_name;
 
 pub(super) fn findings(evidence: &Evidence) -> Vec<Finding> {
     evidence.routes.iter().flat_map(of_route).collect()
@@ -41,6 +46,13 @@ fn of_exchange(exchange: &Exchange) -> Vec<Finding> {
             format!("The MX host {host} is an alias of {}.", exchange.cname.join(", then ")),
         ));
     }
+    if exchange.preference.is_some() && !is_host_name(host) {
+        found.push(catalogue::MX_HOST_MALFORMED.raised(
+            on_host(host),
+            Vec::new(),
+            format!("An MX record names \"{host}\", which is no domain name."),
+        ));
+    }
     let errors = [exchange.ipv4.error, exchange.ipv6.error];
     let empty = exchange.ipv4.addresses.is_empty() && exchange.ipv6.addresses.is_empty();
     let denied = errors.iter().flatten().all(|error| error.is_denial());
@@ -73,13 +85,19 @@ fn of_exchange(exchange: &Exchange) -> Vec<Finding> {
     found
 }
 
+/// Whether a name may be that of a host. Names of real ones have underscores in them
+/// (RFC 2181 §11); an address has the shape of a name and is none (RFC 5321 §5.1).
+fn is_host_name(host: &str) -> bool {
+    is_domain_name(&host.replace('_', "x")) && host.parse::<IpAddr>().is_err()
+}
+
 fn words(error: LookupError) -> &'static str {
     match error {
         LookupError::Nxdomain => "the name does not exist",
         LookupError::Nodata => "there is no such record",
         LookupError::Servfail => "the resolver said SERVFAIL",
         LookupError::Refused => "the resolver refused",
-        LookupError::Bogus => "the answer is bogus",
+        LookupError::Bogus => "the DNSSEC signatures of the answer do not hold",
         LookupError::Timeout => "no answer in time",
         LookupError::Unreachable => "no resolver could be reached",
         LookupError::Other => "no usable answer",

@@ -220,7 +220,7 @@ fn one_of_two_sources_is_treated_otherwise() {
     let report = judged(&evidence, &[]);
     assert_eq!(claim(&report), (Status::Stripped, CORROBORATED, None));
     let words = &report.verdict.summary;
-    assert!(words.contains("local from 198.51.100.10"), "{words}");
+    assert!(words.contains("local (198.51.100.10)"), "{words}");
     let views = report.views.unwrap();
     assert_eq!(views[1].sources, ["198.51.100.11".parse::<IpAddr>().unwrap()]);
 }

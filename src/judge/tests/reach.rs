@@ -21,6 +21,65 @@ fn an_unreached_address_is_no_evidence() {
     assert!(summary.contains("does not speak SMTP") && !summary.contains("blocks"), "{summary}");
 }
 
+/// What a finding of this id offers as an explanation.
+fn alternatives(report: &TargetReport, id: &str) -> String {
+    let finding = report.findings.iter().find(|finding| finding.id == id).unwrap();
+    let entry = CLAIMS.entries().find(|entry| entry.id == id).unwrap();
+    for alternative in &finding.alternatives {
+        assert!(entry.alternatives.contains(&alternative.as_str()), "{alternative}");
+    }
+    finding.alternatives.join("; ")
+}
+
+#[test]
+fn a_blocked_port_explains_no_answer_of_any_kind() {
+    for (ended, fits, summary) in [
+        ("-- ended timeout\n", "nothing answered: a firewall drops", "blocks outbound port 25"),
+        ("-- ended refused\n", "rejects it in the server's place", "no mail server listens there"),
+        ("-- ended unreachable\n", "has no route, or prohibits", "no route, or prohibits"),
+        ("-- connected\n-- ended timeout\n", "an overloaded server", "is taken"),
+        ("-- connected\n-- ended reset\n", "was broken off", "is taken"),
+        ("-- connected\n-- ended by-peer\n", "was broken off", "is taken"),
+        ("-- connected\nS: SSH-2.0-x\n-- ended protocol\n", "another service", "not speak SMTP"),
+    ] {
+        let report = report(&[seen("mx1.example.net", V4, &[ended])]);
+        let told = alternatives(&report, "address-not-reached");
+        assert!(told.contains(fits), "{ended}: {told}");
+        assert_eq!(
+            told.contains("drops the connection"),
+            fits.contains("drops"),
+            "{ended}: {told}"
+        );
+        let seen = report.verdict.summary;
+        assert!(seen.contains(summary), "{ended}: {seen}");
+    }
+}
+
+#[test]
+fn where_a_session_stopped_is_said_in_words() {
+    let report = report(&[seen("mx1.example.net", V4, &[NO_CONNECTION])]);
+    let explanation = &report.findings[0].explanation;
+    assert!(explanation.contains("did not greet us: connecting, "), "{explanation}");
+}
+
+#[test]
+fn an_mx_record_that_names_no_host_is_the_domains_own_fault() {
+    for (host, malformed) in [
+        ("mx1.example.net", false),
+        ("mx_1.example.net", false),
+        ("192.0.2.1", true),
+        ("mx\\0321.example.net", true),
+        ("*.example.net", true),
+    ] {
+        let exchanges = vec![exchange(host, &[seen(host, V4, &[OFFERED, SECURED])])];
+        let told = report_on(route(exchanges), &[seen(host, V4, &[OFFERED, SECURED])], BOTH);
+        let found = told.findings.iter().find(|finding| finding.id == "mx-host-malformed");
+        assert_eq!(found.is_some(), malformed, "{host}");
+        assert!(found.is_none_or(|found| found.explanation.contains(host)), "{host}: {found:?}");
+        assert_eq!(told.verdict.status, Status::Intact, "{host}: a finding, and no verdict");
+    }
+}
+
 #[test]
 fn a_refusing_greeting_was_not_measured() {
     let away = "-- connected\nS: 554 no\nC: QUIT\nS: 221 bye\n-- ended by-us\n";
@@ -53,6 +112,18 @@ fn greeted_and_stalled_is_inconclusive() {
         ]),
         (Status::Inconclusive, None)
     );
+}
+
+/// A network that goes down between the first session and its repeats.
+#[test]
+fn what_stalled_is_told_by_the_session_that_did() {
+    let stalled = "-- connected\nS: 220 mx\nC: EHLO p\n-- ended timeout \"no answer to EHLO\"\n";
+    let down = "-- ended unreachable \"Network is unreachable\"\n";
+    let all = [stalled, down].map(|session| seen("mx1.example.net", V4, &[session]));
+    let report = report(&all);
+    assert_eq!(ids(&report), ["session-stalled"]);
+    let explanation = &report.findings[0].explanation;
+    assert!(explanation.contains("no answer to EHLO"), "{explanation}");
 }
 
 #[test]

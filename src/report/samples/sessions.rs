@@ -1,16 +1,17 @@
 //! Sessions built by hand.
 
-use super::*;
+use std::net::IpAddr;
 
-const ALL_STAGES: [Stage; 7] = [
-    Stage::Connected,
-    Stage::Greeting,
-    Stage::Ehlo,
-    Stage::Starttls,
-    Stage::Handshake,
-    Stage::EhloTls,
-    Stage::Quit,
-];
+use crate::model::probe::{ClientHello, Family, Mode, Role};
+use crate::model::report::{ObservationReport, ProbeReport, Speaker, TranscriptEntry};
+use crate::model::session::{
+    EhloAnswer, EhloTls, Greeting, HelloVerb, Keyword, MaskKind, MaskedLine, ReplyText, Stage,
+    Starttls, StarttlsOutcome,
+};
+use crate::model::tls::{Certificate, Ocsp, OcspStatus, Pkix, PkixReason, PkixStatus, TlsFacts};
+use crate::model::transcript::Ended;
+
+use super::target::{ip, time};
 
 /// A session in which all went well.
 pub(crate) fn session(id: &str, host: &str, address: &str) -> ObservationReport {
@@ -22,7 +23,7 @@ pub(crate) fn session(id: &str, host: &str, address: &str) -> ObservationReport 
         connect_ms: Some(3),
         greeting_ms: Some(9),
         handshake_ms: Some(12),
-        stages: ALL_STAGES.to_vec(),
+        stages: Stage::ALL.to_vec(),
         ended: Some(Ended::ByUs),
         error: None,
         greeting: Some(Greeting {

@@ -107,10 +107,11 @@ impl<'a> View<'a> {
     /// What has to be said beside the address.
     fn label(&self) -> String {
         let port = if self.port == 25 { String::new() } else { format!(" port {}", self.port) };
-        let source = self.source.map(|source| format!(" from {source}")).unwrap_or_default();
-        match self.vantage {
-            LOCAL => format!("{port}{source}"),
-            vantage => format!("{port} from {vantage}{source}"),
+        match (self.vantage, self.source) {
+            (LOCAL, None) => port,
+            (LOCAL, Some(source)) => format!("{port} from {source}"),
+            (vantage, None) => format!("{port} from {vantage}"),
+            (vantage, Some(source)) => format!("{port} from {vantage} ({source})"),
         }
     }
 }

@@ -75,11 +75,11 @@ fn header(letter: &str, title: &str, session: &ObservationReport) -> Line {
     let probe = &session.probe;
     let when = session.started_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let from = match probe.source {
-        Some(source) => format!(", from {source}"),
-        None => ", from an address that was not recorded".to_owned(),
+        Some(source) => format!(", from {source} to "),
+        None => ", source address not recorded, to ".to_owned(),
     };
     let line = Line::of(Tone::Strong, letter).plain(": ").plain(title).plain(": ");
-    let line = line.plain(&when).plain(&from).plain(" to ").name(&probe.host);
+    let line = line.plain(&when).plain(&from).name(&probe.host);
     line.plain(&format!(" [{}], port {} ({})", probe.ip, probe.port, session.id))
 }
 

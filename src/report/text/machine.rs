@@ -75,7 +75,10 @@ fn vantage_facts(vantage: &Vantage) -> Vec<Line> {
     }
     if let Some(error) = &vantage.error {
         let line = Line::of(Tone::Doubtful, &here).plain(": ").plain(error);
-        lines.push(line.plain("; what it has not seen counts for nothing").sentence());
+        lines.push(
+            line.plain("; what it has not seen is not known, and nothing is concluded from it")
+                .sentence(),
+        );
     }
     lines
 }

@@ -41,13 +41,13 @@ pub(super) fn write(page: &mut Page, target: &TargetReport) {
     table.draw(page, 2);
 }
 
-/// `berlin`, `local from 192.0.2.7`.
+/// `berlin`, `local (192.0.2.7)`.
 fn name(view: &ViewReport) -> String {
     let sources: Vec<String> = view.sources.iter().map(ToString::to_string).collect();
     if sources.is_empty() {
         return view.vantage.clone();
     }
-    format!("{} from {}", view.vantage, sources.join(" and "))
+    format!("{} ({})", view.vantage, sources.join(" and "))
 }
 
 /// Every address of every view, each once, a host's together.

@@ -67,7 +67,7 @@ fn broken_off(session: &ObservationReport) -> Option<Line> {
     if session.stages.contains(&Stage::Quit) || ended == Ended::ByUs && session.error.is_none() {
         return None;
     }
-    let stage = words::stage_under_way(stage_under_way(session)?);
+    let stage = stage_under_way(session)?.under_way();
     let line = match session.duration_ms {
         Some(duration) => {
             Line::new().plain(&format!("{stage}, after {}: ", milliseconds(duration)))
@@ -90,19 +90,10 @@ fn broken_off(session: &ObservationReport) -> Option<Line> {
 
 /// The first stage that was not completed, in the order of the session's mode.
 fn stage_under_way(session: &ObservationReport) -> Option<Stage> {
-    const STARTTLS: [Stage; 7] = [
-        Stage::Connected,
-        Stage::Greeting,
-        Stage::Ehlo,
-        Stage::Starttls,
-        Stage::Handshake,
-        Stage::EhloTls,
-        Stage::Quit,
-    ];
     const IMPLICIT_TLS: [Stage; 5] =
         [Stage::Connected, Stage::Handshake, Stage::Greeting, Stage::EhloTls, Stage::Quit];
     let order: &[Stage] = match session.probe.mode {
-        Mode::Starttls => &STARTTLS,
+        Mode::Starttls => &Stage::ALL,
         Mode::ImplicitTls => &IMPLICIT_TLS,
     };
     order.iter().copied().find(|stage| !session.stages.contains(stage))

@@ -130,7 +130,7 @@ fn a_session_that_did_not_get_through_names_its_view() {
     away.probe.vantage = "berlin".to_owned();
     target.observations.push(away);
     let told = line(&report);
-    assert!(told.contains("]:25 from local from 192.0.2.7, "), "{told}");
+    assert!(told.contains("]:25 from local (192.0.2.7), "), "{told}");
     assert!(told.contains("]:25 from berlin, "), "{told}");
 }
 

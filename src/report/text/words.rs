@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use crate::model::finding::Severity;
 use crate::model::report::{ProbeReport, TargetReport};
 use crate::model::route::Dnssec;
-use crate::model::session::{Stage, StarttlsOutcome};
+use crate::model::session::StarttlsOutcome;
 use crate::model::tls::OcspStatus;
 use crate::model::verdict::{Confidence, Place, Status};
 use crate::report::page::Tone;
@@ -116,13 +116,15 @@ fn known_reason(status: Status, because: &str) -> Option<&'static str> {
         (_, "starttls-on-greeting-line") => "STARTTLS stands on the greeting line",
         (_, "flapping") => "the answers differ from session to session",
         (_, "key-by-family") => "the keys of the two families differ, and one is not trusted",
-        (_, "seen-elsewhere") => "another view shows the same address otherwise",
+        (_, "seen-elsewhere") => "another view of the same address shows something else",
         (_, "every-vantage") => "every vantage point sees it alike",
         (_, "dns-differs") => "DNS leads the vantage points to different servers",
         (_, "mirror") => "the mirror's own transcripts show it",
         (_, "ehlo-name") => "the offer follows the EHLO name",
         (_, "starttls-refused") => "STARTTLS was refused",
-        (_, "starttls-unexpected-code") => "STARTTLS was answered as RFC 3207 does not know",
+        (_, "starttls-unexpected-code") => {
+            "STARTTLS was answered with a code that RFC 3207 does not know"
+        }
         (_, "starttls-swallowed") => "STARTTLS was not answered, twice",
         (_, "handshake-refused") => "the server refused the TLS handshake by an alert",
         (_, "not-asked") => "no address is of the family that was asked for",
@@ -132,7 +134,9 @@ fn known_reason(status: Status, because: &str) -> Option<&'static str> {
         (_, "dns-refused") => "the resolver refused to answer (REFUSED)",
         (_, "nodata") => "no such record",
         // RFC 8460 §4.3: how a promise is not kept.
-        (_, "starttls-not-supported") => "TLS is promised, and STARTTLS is not to be had",
+        (_, "starttls-not-supported") => {
+            "TLS is promised, and STARTTLS is not offered or is refused"
+        }
         (_, "validation-failure") => "the certificates are not those that were promised",
         (_, "certificate-host-mismatch") => "the certificate is for another name than promised",
         (_, "certificate-not-trusted") => "the certificate does not lead where it was promised to",
@@ -172,27 +176,14 @@ pub(super) fn telling_source(target: &TargetReport, probe: &ProbeReport) -> Opti
     tells.then_some(source)
 }
 
-/// The view that a session belongs to, `berlin` or `local from 192.0.2.7`; `None`
+/// The view that a session belongs to, `berlin` or `local (192.0.2.7)`; `None`
 /// where there was one.
 pub(super) fn seen_from(target: &TargetReport, probe: &ProbeReport) -> Option<String> {
     target.views.as_ref().filter(|views| views.len() > 1)?;
     Some(match telling_source(target, probe) {
-        Some(source) => format!("{} from {source}", probe.vantage),
+        Some(source) => format!("{} ({source})", probe.vantage),
         None => probe.vantage.clone(),
     })
-}
-
-/// The stage at which a session stopped.
-pub(super) fn stage_under_way(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Connected => "connecting",
-        Stage::Greeting => "waiting for the greeting",
-        Stage::Ehlo => "at EHLO",
-        Stage::Starttls => "at STARTTLS",
-        Stage::Handshake => "in the TLS handshake",
-        Stage::EhloTls => "at EHLO inside TLS",
-        Stage::Quit => "at QUIT",
-    }
 }
 
 /// What a stapled OCSP response says.

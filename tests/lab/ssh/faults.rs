@@ -99,7 +99,7 @@ pub(super) const CASES: [Case; 12] = [
     Case {
         title: "an mxray that knows no agent",
         command: |far, _| far.ssh("quiet", "mxray no-agent --stdio"),
-        words: &["it ended before it said who it is: ", "(exit status 2)"],
+        words: &["it ended before it said who it is: mxray: error: ", "(exit status 2)"],
     },
 ];
 
