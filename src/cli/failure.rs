@@ -8,6 +8,9 @@ use std::fmt::Display;
 
 use crate::cli::exit::Exit;
 
+/// Most characters of a message: what it quotes may come from a file of any size.
+const LONGEST_MESSAGE: usize = 2000;
+
 /// Why a command ended without a result.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -33,12 +36,12 @@ pub(crate) struct Complaint {
 impl Failure {
     /// A usage or configuration error, with what to do about it.
     pub(crate) fn usage(message: impl Display, hint: impl Display) -> Self {
-        Self::Usage(Complaint { message: message.to_string(), hint: Some(hint.to_string()) })
+        Self::Usage(Complaint { message: shortened(message), hint: Some(hint.to_string()) })
     }
 
     /// An internal or output error.
     pub(crate) fn internal(message: impl Display) -> Self {
-        Self::Internal(Complaint { message: message.to_string(), hint: None })
+        Self::Internal(Complaint { message: shortened(message), hint: None })
     }
 
     /// The end before there was anything to report.
@@ -65,5 +68,28 @@ impl Failure {
                 Some(complaint)
             }
         }
+    }
+}
+
+fn shortened(message: impl Display) -> String {
+    let mut message = message.to_string();
+    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+        message.truncate(end);
+        message.push_str(" …");
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_quotes_a_large_file_has_an_end() {
+        let said = |text: String| Failure::usage(text, "h").complaint().unwrap().message.clone();
+        assert_eq!(said("é".repeat(LONGEST_MESSAGE)).chars().count(), LONGEST_MESSAGE);
+        let long = said("é".repeat(1_000_000));
+        assert_eq!(long.chars().count(), LONGEST_MESSAGE + 2);
+        assert!(long.ends_with("é …"));
     }
 }

@@ -161,7 +161,7 @@ async fn fetched(
     // A filtered port for the exchange keeps it waiting for minutes.
     tokio::select! {
         found = fetch::fetch(&doors, wanted, dialler) => found,
-        () = interrupted() => fetch::nothing("interrupted".to_owned()),
+        () = interrupted() => MirrorEvidence::nothing("interrupted".to_owned()),
     }
 }
 

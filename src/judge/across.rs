@@ -55,6 +55,11 @@ impl<'a> Side<'a> {
         &self.seen.view.vantage
     }
 
+    /// Another view with the same number looks from the same place.
+    fn place(&self) -> usize {
+        self.seen.place
+    }
+
     /// A vantage point that failed, or a run that ended before this view had its
     /// turn: addresses are known, and none was asked.
     fn is_void(&self) -> bool {
@@ -217,7 +222,7 @@ impl<'s, 'a> Across<'s, 'a> {
         let everywhere = lacking.iter().all(|address| {
             let spot = self.spot(&address.host, address.ip);
             let clean = |other: &Side<'_>| {
-                other.machine != side.machine && other.scene.controls.clean_on(address.family())
+                other.place() != side.place() && other.scene.controls.clean_on(address.family())
             };
             spot.is_some_and(Spot::is_bare_everywhere)
                 && (claim.confidence <= Some(Confidence::Suspected)
@@ -260,16 +265,10 @@ impl<'s, 'a> Across<'s, 'a> {
         all.len() > 1 && self.spots.iter().all(|spot| vantages(spot) == 1)
     }
 
-    /// Whether several vantage points measured something.
+    /// Whether something was measured from several places.
     fn is_from_several(&self) -> bool {
         let looks = self.spots.iter().flat_map(Spot::measured);
-        looks.map(|look| look.side.vantage()).collect::<BTreeSet<_>>().len() > 1
-    }
-
-    /// Whether several machines did.
-    fn is_from_several_machines(&self) -> bool {
-        let looks = self.spots.iter().flat_map(Spot::measured);
-        looks.map(|look| look.side.machine).collect::<BTreeSet<_>>().len() > 1
+        looks.map(|look| look.side.place()).collect::<BTreeSet<_>>().len() > 1
     }
 }
 

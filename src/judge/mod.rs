@@ -45,6 +45,7 @@ mod standing;
 mod table;
 mod verdict;
 mod views;
+mod whereabouts;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::reading::Reading;
+use super::whereabouts;
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;
 
@@ -71,6 +72,8 @@ impl View {
 #[derive(Debug)]
 pub(super) struct Seen<'a> {
     pub(super) view: View,
+    /// Views with one number look from one place.
+    pub(super) place: usize,
     pub(super) evidence: Evidence,
     pub(super) readings: Vec<Reading<'a>>,
     pub(super) controls: Vec<Evidence>,
@@ -89,8 +92,15 @@ pub(super) fn all<'a>(
         controls: controls.iter().map(|control| view.evidence(control)).collect(),
         control_readings: control_readings.iter().map(|all| view.readings(all)).collect(),
         view,
+        place: 0,
     });
-    seen.collect()
+    let mut seen: Vec<Seen<'a>> = seen.collect();
+    let looks = seen.iter().map(|one| (&one.view, &one.readings[..], &one.control_readings[..]));
+    let places = whereabouts::places(looks);
+    for (one, place) in seen.iter_mut().zip(places) {
+        one.place = place;
+    }
+    seen
 }
 
 /// Every view that a target was looked at from, the first vantage point's first.

@@ -255,8 +255,15 @@ impl Allowed {
                 probe.port
             ));
         }
-        let special = !is_public(probe.ip);
-        if probe.ip.is_multicast() || probe.ip.is_unspecified() || special && !self.special {
+        // RFC 4291 §2.5.5.2: another spelling of an IPv4 address, for which nothing here
+        // would hold: neither what is refused nor one session at a time.
+        if probe.ip.to_canonical() != probe.ip {
+            return Err(format!("{} is an IPv4-mapped address: name the IPv4 one", probe.ip));
+        }
+        if probe.ip.is_multicast() || probe.ip.is_unspecified() {
+            return Err(format!("{} is the address of no single host", probe.ip));
+        }
+        if !self.special && !is_public(probe.ip) {
             return Err(format!(
                 "a connection to {}, a special-purpose address: no public mail server has one, and \
                  only an agent with --allow-special connects to it",

@@ -137,6 +137,12 @@ pub(crate) async fn outcome(
     outcome_until(running, target, asking, beside, (events, std::future::pending())).await
 }
 
+/// The pretend addresses of each vantage point, which have networks of their own.
+pub(crate) fn own_addresses(place: u8) -> [IpAddr; 2] {
+    let beside = u16::from(place);
+    [[198, 18, place, 10].into(), [0x2001, 0xdb8, 0x100 + beside, 0, 0, 0, 0, 0x10].into()]
+}
+
 async fn outcome_until(
     running: &Running,
     target: &str,
@@ -145,18 +151,17 @@ async fn outcome_until(
     (events, stop): (mpsc::UnboundedSender<Event>, impl Future<Output = ()>),
 ) -> survey::Outcome {
     assert!(running.ipv6_available(), "these tests need ::1");
-    let sources = vec![IpAddr::from([198, 51, 100, 10]), "2001:db8:100::10".parse().unwrap()];
-    let local = |endpoints| Local {
+    let local = |endpoints, place| Local {
         resolver: Some(resolver(running)),
-        dialler: Dialler::pretend(endpoints, sources.clone()),
+        dialler: Dialler::pretend(endpoints, own_addresses(place).to_vec()),
     };
-    let mut vantages = vec![VantagePoint::here(local(running.endpoints().clone()))];
+    let mut vantages = vec![VantagePoint::here(local(running.endpoints().clone(), 0))];
     if let Some(elsewhere) = beside.elsewhere {
         let endpoints = match elsewhere {
             Elsewhere::Clean => running.clean_endpoints(),
             Elsewhere::Same => running.endpoints().clone(),
         };
-        let observer = Observer::Local(Box::new(local(endpoints)));
+        let observer = Observer::Local(Box::new(local(endpoints, 1)));
         vantages.push(VantagePoint { id: ELSEWHERE.to_owned(), observer });
     }
     let names = [Some(EHLO_NAME), beside.second_name].into_iter().flatten();

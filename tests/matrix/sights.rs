@@ -1,7 +1,7 @@
 //! One destination looked at from several views, in one run or as saved reports.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -19,7 +19,7 @@ use mxray::tls::Roots;
 use mxray::vantage::merge::{self, Saved};
 use mxray::vantage::{Observer, VantagePoint, local::Local, recorded};
 
-use crate::common::{Beside, DOMAIN, EHLO_NAME, resolver};
+use crate::common::{Beside, DOMAIN, EHLO_NAME, own_addresses, resolver};
 use crate::world::{CONTROLS, PATIENCE};
 
 const ROOMS: [&str; 3] = ["here", "berlin", "tokyo"];
@@ -65,11 +65,13 @@ pub(crate) enum Together {
     /// As reports that each was saved by itself.
     Saved,
 }
+/// A place, the name of a view there, what it meets, and whether it has IPv6.
+type Point<'a> = (u8, String, &'a Running, bool);
+
 /// A survey of these views, all in one run.
-async fn surveyed(views: Vec<(String, &Running, bool)>, ehlo_name: &str, roots: &Roots) -> Outcome {
-    let point = |(id, running, ipv6): (String, &Running, bool)| {
-        let mut sources = vec![IpAddr::from([198, 51, 100, 10])];
-        sources.extend(ipv6.then(|| "2001:db8:100::10".parse::<IpAddr>().unwrap()));
+async fn surveyed(views: Vec<Point<'_>>, ehlo_name: &str, roots: &Roots) -> Outcome {
+    let point = |(place, id, running, ipv6): Point<'_>| {
+        let sources = own_addresses(place).into_iter().filter(|ip| ip.is_ipv4() || ipv6).collect();
         let endpoints: HashMap<SocketAddr, SocketAddr> = running.endpoints().clone();
         let local = Local {
             resolver: Some(resolver(running)),
@@ -133,15 +135,16 @@ pub(crate) async fn looked(sights: Vec<Sight>, together: Together) -> Evidenced 
     }
     if together == Together::Live {
         let ids = std::iter::once("local").chain(ROOMS);
+        let seen = (0..).zip(ids.zip(&views));
         let seen =
-            ids.zip(&views).map(|(id, (running, _, _, v6))| (id.to_owned(), &**running, *v6));
+            seen.map(|(place, (id, (running, _, _, v6)))| (place, id.to_owned(), &**running, *v6));
         let outcome = surveyed(seen.collect(), EHLO_NAME, &roots).await;
         let target = outcome.evidence.into_iter().next().unwrap();
         return Evidenced { target, controls: outcome.controls, roots };
     }
     let mut saved = Vec::new();
-    for ((running, days, ehlo_name, ipv6), room) in views.iter().zip(ROOMS) {
-        let seen = vec![("local".to_owned(), &**running, *ipv6)];
+    for (place, ((running, days, ehlo_name, ipv6), room)) in (0..).zip(views.iter().zip(ROOMS)) {
+        let seen = vec![(place, "local".to_owned(), &**running, *ipv6)];
         let mut outcome = surveyed(seen, ehlo_name, &roots).await;
         let all = outcome.evidence.iter_mut().chain(&mut outcome.controls);
         for seen in all.flat_map(|evidence| &mut evidence.observations) {

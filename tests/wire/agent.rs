@@ -109,6 +109,11 @@ async fn an_agent_does_no_more_than_its_options_allow() {
         let refused = agent.observe(probe, &|_| {}).await.unwrap_err();
         assert!(matches!(refused, Fault::Refused(_)), "{role:?}: {refused}");
     }
+    for ip in ["::ffff:127.0.0.1", "::ffff:224.0.0.1", "0.0.0.0", "::", "ff02::1", "224.0.0.1"] {
+        let probe = Probe { ip: ip.parse().unwrap(), ..probe_to(endpoint) };
+        let refused = agent.observe(probe, &|_| {}).await.unwrap_err();
+        assert!(matches!(refused, Fault::Refused(_)), "{ip}: {refused}");
+    }
     for (name, is_sent) in [("mx_1.example.net", true), ("a b", false), ("a\r\nb", false)] {
         let probe = Probe { sni: Some(name.to_owned()), ..probe_to(endpoint) };
         let seen = agent.observe(probe, &|_| {}).await.unwrap();

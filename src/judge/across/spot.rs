@@ -44,11 +44,11 @@ impl<'s, 'a> Spot<'s, 'a> {
         self.looks.iter().filter(|look| look.is_measured())
     }
 
-    /// Several machines measured it, and to none it gives STARTTLS as it
+    /// Vantage points in several places measured it, and to none it gives STARTTLS as it
     /// should: what lies near one of them does not explain that.
     pub(super) fn is_bare_everywhere(&self) -> bool {
-        let machines: BTreeSet<usize> = self.measured().map(|look| look.side.machine).collect();
-        machines.len() > 1 && self.measured().all(|look| look.address.lacks())
+        let places: BTreeSet<usize> = self.measured().map(|look| look.side.place()).collect();
+        places.len() > 1 && self.measured().all(|look| look.address.lacks())
     }
 
     /// What a look claims after the others have been heard.
@@ -69,7 +69,7 @@ impl<'s, 'a> Spot<'s, 'a> {
         self.is_bare_everywhere()
             && self.measured().any(|other| {
                 let clean = other.side.scene.controls.clean_on(family);
-                other.side.machine != look.side.machine
+                other.side.place() != look.side.place()
                     && other.claim().confidence.is_none()
                     && (clean || claim.confidence <= Some(Confidence::Suspected))
             })
@@ -141,10 +141,10 @@ pub(super) fn mirrored(spot: &Spot<'_, '_>) -> Vec<Claim> {
     let looks = || spot.looks.iter().filter(|look| look.side.scene.mirror.is_some());
     let claims: Vec<Claim> =
         looks().filter_map(|look| verdict::mirrored(look.address, &look.side.scene)).collect();
-    let machines: BTreeSet<usize> = looks().map(|look| look.side.machine).collect();
+    let places: BTreeSet<usize> = looks().map(|look| look.side.place()).collect();
     let alike = claims.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
     let open = claims.first().is_some_and(|claim| claim.place.is_none());
-    if machines.len() < 2 || claims.len() < looks().count() || !alike || !open {
+    if places.len() < 2 || claims.len() < looks().count() || !alike || !open {
         return claims;
     }
     claims.into_iter().map(|claim| claim.at(Place::NearDestination)).collect()

@@ -20,10 +20,7 @@ pub(super) fn summary(across: &Across<'_, '_>, claim: &Claim) -> String {
     }
     let seen = sentence(across, claim);
     let loose = surest(across, claim).and_then(|contrast| contrast.loose.first());
-    match loose
-        .map(|loose| loose.settled_by())
-        .or_else(|| settled_by(claim, across.is_from_several_machines()))
-    {
+    match loose.map(|loose| loose.settled_by()).or_else(|| settled_by(claim, several)) {
         Some(view) => seen + describe::AND_THEN + view,
         None => seen,
     }
@@ -135,7 +132,8 @@ fn difference(contrast: &Contrast) -> String {
             let beside = if names.is_empty() {
                 String::new()
             } else {
-                format!("; {names} show the same difference")
+                let show = if contrast.controls.len() == 1 { "shows" } else { "show" };
+                format!("; {names} {show} the same difference")
             };
             format!(
                 "at {at}, {here} is shown a key that no trusted issuer vouches for, and {there} \

@@ -14,6 +14,7 @@ use crate::judge::grouped::grouped;
 use crate::judge::held::{Circumstances, Loose};
 use crate::judge::reading::Reading;
 use crate::judge::verdict::SESSIONS_FOR_KEYS;
+use crate::judge::whereabouts::share_network;
 use crate::model::evidence::Evidence;
 use crate::model::operator::{network, operator};
 use crate::model::probe::Family;
@@ -379,12 +380,13 @@ fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contrad
 }
 
 /// Whether each address of this path is as bad, or shows the same key, to another
-/// vantage point, and good to none.
+/// vantage point in another network, and good to none.
 fn is_everywhere(account: &Account, on: &Path, denial: Denial) -> bool {
     let mut at: HashMap<IpAddr, Vec<&Entry>> = HashMap::new();
     for entry in &account.entries {
         at.entry(entry.ip).or_default().push(entry);
     }
+    let is_apart = |one: &Path, other: &Path| !share_network(one.source, other.source);
     account.on(on).all(|here| {
         let others = || {
             let there = at.get(&here.ip).into_iter().flatten();
@@ -394,6 +396,6 @@ fn is_everywhere(account: &Account, on: &Path, denial: Denial) -> bool {
             let shown = denial == Denial::Missing || !there.keys.is_disjoint(&here.keys);
             there.settled == here.settled && shown
         };
-        others().next().is_some() && others().all(alike)
+        others().any(|there| is_apart(&here.path, &there.path)) && others().all(alike)
     })
 }

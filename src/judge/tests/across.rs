@@ -6,6 +6,8 @@ use crate::model::finding::Finding;
 use crate::model::route::AddressAnswer;
 
 const HOST: &str = "mx1.example.net";
+/// Where the first, the second and the third vantage point look from.
+const SOURCES: [&str; 3] = ["198.51.100.10", "192.0.2.130", "203.0.113.200"];
 const GOOD: &[&str] = &[OFFERED, SECURED];
 const BAD: &[&str] = &[HIDDEN, REFUSED];
 const HIDES: &[&str] = &[HIDDEN, ACCEPTED, SECURED];
@@ -33,8 +35,8 @@ fn from_named(name: &str, host: &'static str, all: &[(String, Seen)]) -> Evidenc
     let mut evidence = evidence(name, route(vec![exchange(host, &looks)]), &looks, BOTH);
     for (observation, (vantage, _)) in evidence.observations.iter_mut().zip(all) {
         observation.probe.vantage.clone_from(vantage);
-        let number = vantages.iter().position(|known| known == vantage).unwrap();
-        connect_from(observation, [198, 51, 100, 10 * (u8::try_from(number).unwrap() + 1)]);
+        let place = vantages.iter().position(|one| one == vantage).unwrap();
+        set_source(observation, SOURCES[place]);
     }
     let route = evidence.routes.remove(0);
     let told = |vantage: &String| Route { vantage: vantage.clone(), ..route.clone() };
@@ -145,6 +147,56 @@ fn an_ipv4_listener_that_lacks_it_for_everybody_is_cleared_of_the_path() {
     let report = judged(&sources, &[]);
     assert_eq!(report.views.as_ref().unwrap().len(), 2);
     assert_eq!(claim(&report), (Status::Stripped, SUSPECTED, Some(Place::FamilyPath)));
+}
+
+/// What a vantage point meets, and its own address; then the same of a second one.
+fn both_from(shown: &[(&str, &[&str])], [one, other]: [&str; 2]) -> Evidence {
+    let mut evidence = pair(shown, shown);
+    for seen in &mut evidence.observations {
+        let source = if seen.probe.vantage == "local" { one } else { other };
+        set_source(seen, source);
+    }
+    evidence
+}
+
+#[test]
+fn two_views_of_one_network_place_nothing_near_the_destination() {
+    let bare: &[(&str, &[&str])] = &[(V4, BAD), (V6, GOOD)];
+    let hidden: &[(&str, &[&str])] = &[(V4, HIDES)];
+    let apart = [["198.51.100.10", "192.0.2.7"], ["10.1.2.3", "192.0.2.7"]];
+    for sources in apart {
+        let place = Some(Place::NearDestination);
+        assert_eq!(claims(&both_from(bare, sources)), (Status::Inconsistent, SUSPECTED, place));
+        assert_eq!(claims(&both_from(hidden, sources)).2, place, "{sources:?}");
+    }
+    // One machine twice, two of one network, or two behind what may be one translation.
+    let together =
+        [["198.51.100.10"; 2], ["198.51.100.10", "198.51.100.77"], ["192.168.1.7", "172.17.0.2"]];
+    for sources in together {
+        let report = judged(&both_from(bare, sources), &[]);
+        let place = Some(Place::FamilyPath);
+        assert_eq!(claim(&report), (Status::Stripped, SUSPECTED, place), "{sources:?}");
+        let found = ids(&report);
+        assert!(found.contains(&"starttls-lost-on-family"), "{found:?}");
+        assert!(!report.verdict.summary.contains("no path"), "{}", report.verdict.summary);
+        assert_eq!(claims(&both_from(hidden, sources)).2, None, "{sources:?}");
+    }
+    // A server says whom it sees behind the translation.
+    let echoes = |address: &str| HIDES.join("").replacen("S: 250-mx\n", &echo(address), 1);
+    let (one, other) = (echoes("198.51.100.10"), echoes("192.0.2.7"));
+    let told = |second: &str| {
+        let mut all = twice("local", &[(V4, &[&one])]);
+        all.extend(twice("berlin", &[(V4, &[second])]));
+        let mut evidence = from(all);
+        evidence.observations.iter_mut().for_each(|seen| set_source(seen, "192.168.1.7"));
+        claims(&evidence).2
+    };
+    assert_eq!(told(&one), None);
+    assert_eq!(told(&other), Some(Place::NearDestination));
+}
+
+fn echo(address: &str) -> String {
+    format!("S: 250-mx at your service, [{address}]\n")
 }
 
 fn set_source(observation: &mut Observation, ip: &str) {

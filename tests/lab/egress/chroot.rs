@@ -29,7 +29,7 @@ pub(super) fn resolved(world: &World) -> Result<()> {
     let words = ["--source", IPV4, "--postfix-config", &folder];
     let words = [words.as_slice(), &CONTROLS].concat();
 
-    ensure!(!chroot.exists(), "{chroot:?} is there before");
+    ensure!(!chroot.exists(), "{} is there before", chroot.display());
     let attempt = Sender::send_by(TRANSPORT, mta::POSTFIX.domain)?;
     ensure!(attempt.delivery == "deferred", "{attempt:?}");
     ensure!(attempt.status.contains("Name service error"), "{attempt:?}");
