@@ -26,13 +26,13 @@ use loopback::median;
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
 use mxray::model::observation::Observation;
-use mxray::model::probe::{Limits, Mode, Probe, Role};
+use mxray::model::probe::{Probe, Role};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::model::route::Route;
 use mxray::model::target::Target;
 use mxray::model::verdict::Status;
 use mxray::observe::{Dialler, observe};
-use mxray::plan::{self, Breadth, Closer, Intent, budget};
+use mxray::plan::{self, Intent};
 use mxray::tls::Roots;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustls::client::Resumption;
@@ -165,19 +165,7 @@ impl Full {
     fn new(smtp: SocketAddr) -> Self {
         let target: Target = smtp.to_string().parse().unwrap();
         let families = Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::NotAsked };
-        let intent = Intent {
-            ehlo_names: vec![NAME.to_owned()],
-            sources: Vec::new(),
-            breadth: Breadth::Every,
-            port: None,
-            mode: Mode::Starttls,
-            sni: None,
-            limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
-            repeats: 0,
-            other_ports: false,
-            second_look: false,
-            closer: Closer::default(),
-        };
+        let intent = Intent { ehlo_names: vec![NAME.to_owned()], repeats: 0, ..Intent::default() };
         let route = Route::of_address(&target, "local").unwrap();
         let probe = plan::first_probes(&target, &route, families, &intent).remove(0);
         Self { target, probe, route, families, dialler: Dialler::direct(), roots: Roots::webpki() }

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use mxray::dns::{Resolver, ResolverSettings, TrustAnchor};
 use mxray::judge::{self, Context};
-use mxray::model::probe::{Family, Limits, Mode};
+use mxray::model::probe::Family;
 use mxray::model::report::{Families, FamilyUse};
 use mxray::observe::Dialler;
-use mxray::plan::{Breadth, Closer, Intent, budget};
+use mxray::plan::Intent;
 use mxray::sim::internet::{CLIENT_IPV4, CLIENT_IPV6, Internet, Path, Running};
 use mxray::sim::middlebox::{Behaviour, Refusal, Scope};
 use mxray::sim::server::{Profile, Software};
@@ -74,19 +74,7 @@ fn survey_of(running: &Running) -> Survey {
             dialler: Dialler::pretend(running.endpoints().clone(), sources),
         })]
         .into(),
-        intent: Intent {
-            ehlo_names: vec!["probe.example.org".to_owned()],
-            sources: Vec::new(),
-            breadth: Breadth::Every,
-            port: None,
-            mode: Mode::Starttls,
-            sni: None,
-            limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
-            repeats: budget::REPEATS,
-            second_look: false,
-            other_ports: false,
-            closer: Closer::default(),
-        },
+        intent: Intent { ehlo_names: vec!["probe.example.org".to_owned()], ..Intent::default() },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         controls: ControlSettings {
             named: CONTROLS.iter().map(|name| name.parse().unwrap()).collect(),

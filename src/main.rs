@@ -1,4 +1,6 @@
 //! The command line of mxray: parse, run, exit code.
+//!
+//! Owns the process. Refuses to know commands: `cli` does.
 
 mod cli;
 

@@ -2,18 +2,21 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed helper fails its test")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use assert_cmd::cargo::CommandCargoExt as _;
 use mxray::model::report::Report;
 use mxray::report::json;
+use socket2::{Domain, Socket, Type};
 
 fn mxray(arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("mxray").unwrap();
-    command.args(arguments).env_remove("COLUMNS").env_remove("CLICOLOR_FORCE").env("LANG", "C");
+    let mut command = program::mxray();
+    command.args(arguments);
     command
 }
 
@@ -172,10 +175,18 @@ fn a_full_disk_is_an_output_error() {
     assert!(err(&output).contains("standard output"), "{}", err(&output));
 }
 
+/// A socket that holds a port of 127.0.0.1 without listening: while it lives, nobody
+/// answers there, and nobody else can.
+fn closed() -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket
+}
+
 #[test]
 fn a_file_that_cannot_be_written_does_not_cost_the_report() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let target = format!("127.0.0.1:{port}");
+    let closed = closed();
+    let target = closed.local_addr().unwrap().as_socket().unwrap().to_string();
     for option in ["--save", "--chain"] {
         let output = run(&["check", &target, option, "/no/such/directory/file"]);
         assert_eq!(output.status.code(), Some(4));
@@ -184,11 +195,32 @@ fn a_file_that_cannot_be_written_does_not_cost_the_report() {
     }
 }
 
+/// A file may not grow beyond half a kilobyte here: as on a full disk, a part of it goes in.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_costs_neither_the_old_report_nor_the_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("saved.json");
+    fs::write(&file, "the old report").unwrap();
+    for option in ["--save", "--output"] {
+        let output = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"])
+            .args([env!("CARGO_BIN_EXE_mxray"), "check", "127.0.0.1:1", "--json", option])
+            .args([file.as_os_str(), "--no-controls".as_ref(), "--canary=none".as_ref()])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(4), "{}", err(&output));
+        assert!(err(&output).contains("saved.json: File too large"), "{}", err(&output));
+        assert_eq!(json::read(out(&output)).unwrap().targets.len(), 1, "{option}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "the old report", "{option}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "half a file is left");
+    }
+}
+
 /// The report with all evidence on one loopback address at which nobody listens.
 fn saved_refusal(directory: &Path) -> (Output, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let target = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let closed = closed();
+    let target = closed.local_addr().unwrap().as_socket().unwrap().to_string();
     let file = directory.join("saved.json");
     let output = run(&["check", &target, "--save", file.to_str().unwrap()]);
     (output, file.to_str().unwrap().to_owned())
@@ -236,6 +268,7 @@ fn files_that_cannot_be_written_are_named() {
     let output = run(&["report", "--output", "/no/such/folder/out", &file]);
     assert_eq!(output.status.code(), Some(4));
     assert!(err(&output).contains("/no/such/folder/out"), "{}", err(&output));
+    assert!(out(&output).contains("unreachable"), "the report is not lost: {}", out(&output));
 }
 
 #[test]
@@ -243,7 +276,7 @@ fn colour_comes_when_asked_for_and_not_by_itself() {
     let directory = tempfile::tempdir().unwrap();
     let (_, file) = saved_refusal(directory.path());
     let has_colour = |arguments: &[&str]| {
-        let output = mxray(arguments).env_remove("NO_COLOR").output().unwrap();
+        let output = mxray(arguments).output().unwrap();
         out(&output).contains('\x1b')
     };
     assert!(has_colour(&["report", "--color", "always", &file]));
@@ -343,18 +376,24 @@ fn the_excerpt_of_the_readme_is_what_the_demo_prints() {
     }
 }
 
+/// What a line of a shell does in that folder, where `mxray` is the program under test.
+fn typed(line: &str, folder: &Path) -> Output {
+    let program = Path::new(env!("CARGO_BIN_EXE_mxray")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", line]).current_dir(folder).env_clear().env("PATH", path);
+    shell.stdin(Stdio::null()).output().unwrap()
+}
+
 #[test]
 fn a_mirror_on_unprivileged_ports_is_asked_by_the_command_that_it_prints() {
     use std::io::BufRead as _;
-    use std::process::{Command, Stdio};
     let folder = tempfile::tempdir().unwrap();
-    let token = folder.path().join("the token");
-    let (log, saved) = (folder.path().join("mirror.log"), folder.path().join("proof.json"));
-    fs::write(&token, "0123456789abcdefghij\n").unwrap();
-    let mut mirror = Command::new(env!("CARGO_BIN_EXE_mxray"))
-        .args(["mirror", "--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
+    fs::write(folder.path().join("the token"), "0123456789abcdefghij\n").unwrap();
+    let mut mirror = mxray(&["mirror", "--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
         .args(["--exchange", "127.0.0.1:0", "--name", "mirror.test"])
-        .args(["--token-file".as_ref(), token.as_os_str(), "--log".as_ref(), log.as_os_str()])
+        .args(["--token-file", "the token", "--log", "mirror.log"])
+        .current_dir(folder.path())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -363,28 +402,20 @@ fn a_mirror_on_unprivileged_ports_is_asked_by_the_command_that_it_prints() {
     let (check, later) = (invited.next().unwrap(), invited.next().unwrap());
     // The listeners were open before it was said.
     let command = check.split_once("elsewhere: ").unwrap().1.split("  (").next().unwrap();
-    let quoted = format!("'{}'", token.display());
-    let command = command.replace("mirror.test", "127.0.0.1").replace("'the token'", &quoted);
-    let command = command.replace("mxray", env!("CARGO_BIN_EXE_mxray"));
-    let asked = |more: &str| Command::new("sh").args(["-c", &format!("{command} {more}")]).output();
-    let options = "--no-controls --canary none --ehlo probe.example.org";
-    let seen = asked(&format!("{options} --save {}", saved.display())).unwrap();
-    let text = String::from_utf8(seen.stdout).unwrap();
+    let command = command.replace("mirror.test", "127.0.0.1");
+    let options = "--no-controls --canary none --ehlo probe.example.org --save proof.json";
+    let seen = typed(&format!("{command} {options}"), folder.path());
     mirror.kill().unwrap();
     mirror.wait().unwrap();
-    assert!(text.contains("every byte arrived as it was sent"), "{check}\n{text}");
+    let text = out(&seen);
+    assert!(text.contains("every byte arrived as it was sent"), "{check}\n{text}{}", err(&seen));
     assert!(text.contains("vouched for by the token"), "{text}");
     assert!(!text.contains("could read it"), "nobody stands between: {text}");
     // The same from its file, which outlives it.
-    let report = format!(
-        "{} report {} --mirror-log '{}' --token-file {quoted}",
-        env!("CARGO_BIN_EXE_mxray"),
-        saved.display(),
-        log.display()
-    );
-    assert!(later.contains("--mirror-log") && later.contains("mirror.log"), "{later}");
-    let again = Command::new("sh").args(["-c", &report]).output().unwrap();
-    let text = String::from_utf8(again.stdout).unwrap();
-    assert!(text.contains("Read from the mirror's file"), "{text}");
+    let (_, report) = later.split_once(" and here ").unwrap();
+    assert!(report.contains("--mirror-log mirror.log"), "{later}");
+    let again = typed(report, folder.path());
+    let text = out(&again);
+    assert!(text.contains("Read from the mirror's file"), "{text}{}", err(&again));
     assert!(text.contains("every byte arrived as it was sent"), "{text}");
 }

@@ -3,13 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed helper fails its test")]
 
+#[path = "common/ports.rs"]
+mod ports;
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use assert_cmd::cargo::CommandCargoExt as _;
 use mxray::model::egress::{EGRESS_SCHEMA, EgressReport};
 use mxray::model::verdict::Status;
 use mxray::sim::dns::{NameServer, Zone};
@@ -38,15 +43,13 @@ impl World {
     /// Destinations of this kind, and a `postconf` that runs this script.
     async fn new(starttls: bool, postconf: &str) -> Self {
         let pki = Pki::new().unwrap();
-        let mut port = 0;
-        for ip in DESTINATIONS {
+        let (port, listeners) = ports::listeners(&DESTINATIONS.map(IpAddr::from)).await;
+        for listener in listeners {
             let mut profile = Profile::new(Software::Exim, "mx.example.net");
             if !starttls {
                 profile.starttls = Starttls::Hidden;
             }
             let server = Server::new(Script::from(profile), "mx.example.net", &pki).unwrap();
-            let listener = TcpListener::bind((Ipv4Addr::from(ip), port)).await.unwrap();
-            port = listener.local_addr().unwrap().port();
             tokio::spawn(serve(Arc::new(server), listener));
         }
         let ca = tempfile::tempdir().unwrap();
@@ -55,14 +58,12 @@ impl World {
         zone.address("mail.example.net", SOURCE.parse().unwrap());
         let names = NameServer::start(&zone).await.unwrap();
         let tools = tempfile::tempdir().unwrap();
-        let path = tools.path().join("postconf");
-        fs::write(&path, format!("#!/bin/sh\n{postconf}")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&tools.path().join("postconf"), &format!("#!/bin/sh\n{postconf}"));
         Self { port, ca, names, tools }
     }
 
     async fn run(&self, options: &[&str]) -> Output {
-        let mut command = Command::cargo_bin("mxray").unwrap();
+        let mut command = program::mxray();
         let path = format!("{}:/usr/bin:/bin", self.tools.path().display());
         command.env("PATH", path).args(["egress", "--source", SOURCE]).args(options);
         command.args(["--resolver", &self.names.address().to_string(), "--timeout", "10"]);
@@ -83,6 +84,14 @@ impl World {
         let text = String::from_utf8(output.stdout).unwrap();
         (serde_json::from_str(&text).unwrap(), output.status.code())
     }
+}
+
+/// Another process writes it. A child that a test beside this one starts holds, for a
+/// moment, whatever is open for writing here, and such a program cannot be run (ETXTBSY).
+fn write_program(path: &Path, text: &str) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "printf '%s' \"$1\" >\"$0\" && chmod 755 \"$0\""]).arg(path).arg(text);
+    assert!(shell.status().unwrap().success());
 }
 
 async fn serve(server: Arc<Server>, listener: TcpListener) {
@@ -147,6 +156,39 @@ async fn a_postconf_that_fails_is_a_sentence() {
         assert!(error.contains(words), "{script}: {error}");
         assert_eq!(output.status.code(), Some(3), "{script}");
     }
+}
+
+/// One that does not end costs its limit once, not once a call or an instance, and the
+/// rest is measured all the same.
+#[tokio::test]
+async fn a_postconf_that_hangs_is_said_and_the_rest_goes_on() {
+    // Whatever is asked; all but main.cf; and only of the second of three instances.
+    let later = "case \"$*\" in *x-out*) exec sleep 600;; esac\n\
+        echo 'multi_instance_directories = /etc/x-out /etc/y-out'\n";
+    let but_main = "case \"$*\" in *-n) ;; *) exec sleep 600;; esac\n";
+    let runs =
+        ["exec sleep 600".to_owned(), format!("{but_main}{SOUND}"), format!("{later}{SOUND}")];
+    let runs = runs.map(|script| async move {
+        let world = World::new(true, &script).await;
+        let started = Instant::now();
+        let (report, code) = world.report().await;
+        assert!(started.elapsed() < Duration::from_mins(1), "{script}: {:?}", started.elapsed());
+        assert_eq!(code, Some(3), "{script}");
+        let [source] = report.sources.as_slice() else { panic!("{script}: {report:?}") };
+        assert!(source.destinations.iter().all(|view| view.offered == Some(true)), "{script}");
+        report
+    });
+    let [all, but_main, later] = futures_util::future::join_all(runs).await.try_into().unwrap();
+    let words = "took longer than 10s";
+    assert!(all.postfix_error.as_deref().is_some_and(|why| why.contains(words)), "{all:?}");
+    let problem = |report: &EgressReport, place: usize| {
+        report.postfix[place].problem.clone().unwrap_or_default()
+    };
+    assert!(problem(&but_main, 0).contains(words), "{but_main:?}");
+    assert_eq!(but_main.postfix[0].level.as_deref(), Some("may"), "what was read is kept");
+    assert!(problem(&later, 1).contains(words), "{later:?}");
+    assert!(problem(&later, 2).contains("did not end before"), "{later:?}");
+    assert_eq!(problem(&later, 0), "");
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed helper fails its test")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use assert_cmd::cargo::CommandCargoExt as _;
 use mxray::judge::{self, Context};
 use mxray::model::injection::InjectionOutcome;
 use mxray::model::mirror::MirrorOutcome;
@@ -209,7 +211,7 @@ fn what_is_null_may_as_well_be_missing() {
 
 /// What `mxray COMMAND FILE…` says on standard error; it exits with 2 and prints nothing.
 fn refused(command: &str, files: &[&Path]) -> String {
-    let mut program = Command::cargo_bin("mxray").unwrap();
+    let mut program = program::mxray();
     let output = program.arg(command).args(files).stdin(Stdio::null()).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{command} {files:?}: {told}");
@@ -278,10 +280,11 @@ fn what_is_no_report_is_named_with_what_was_expected() {
             let told = refused(command, files);
             assert!(told.contains(path.to_str().unwrap()), "{command} {name}: {told}");
             assert!(told.contains(words), "{command} {name}: {told}");
-            assert!(
-                told.contains("hint: name a file that `mxray check --save FILE` wrote"),
-                "{told}"
-            );
+            let hint = match name {
+                "runs" => "hint: `mxray compare` judges several reports together",
+                _ => "hint: name a file that `mxray check --save FILE` wrote",
+            };
+            assert!(told.contains(hint), "{told}");
             assert!(told.len() < 1000, "{command} {name}: {told}");
         }
     }
@@ -300,7 +303,7 @@ fn objects_and_lines_are_mixed() {
     for (files, views) in
         [(vec![&whole, &lines], ["intact", "lines"]), (vec![&both], ["both", "both-2"])]
     {
-        let mut program = Command::cargo_bin("mxray").unwrap();
+        let mut program = program::mxray();
         let output = program.args(["compare", "-q", "--json"]).args(files).output().unwrap();
         let report = json::read(std::str::from_utf8(&output.stdout).unwrap()).unwrap();
         let ids: Vec<&str> = report.run.vantages.iter().map(|it| it.id.as_str()).collect();

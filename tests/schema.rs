@@ -10,14 +10,16 @@
     reason = "a failed helper fails its test"
 )]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 
-use assert_cmd::cargo::CommandCargoExt as _;
 use mxray::model::route::Tlsa;
 use mxray::report::schema::{Printed, render};
 use mxray::sim::dns::{NameServer, Zone};
@@ -219,7 +221,7 @@ impl World {
 
 /// What a command prints, whatever it found.
 async fn print(arguments: &[&str]) -> String {
-    let mut command = Command::cargo_bin("mxray").unwrap();
+    let mut command = program::mxray();
     command.args(arguments).stdin(Stdio::null());
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());
     let Output { status, stdout, stderr } = run.await.unwrap();

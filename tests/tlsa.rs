@@ -3,11 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed helper fails its test")]
 
+#[path = "common/ports.rs"]
+mod ports;
+#[path = "common/program.rs"]
+mod program;
+
 use std::net::{IpAddr, Ipv4Addr};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 
-use assert_cmd::cargo::CommandCargoExt as _;
 use mxray::model::route::Tlsa;
 use mxray::model::tls::DaneStatus;
 use mxray::model::tlsa::{TLSA_SCHEMA, TlsaHost, TlsaReport};
@@ -30,11 +34,9 @@ impl World {
         let pki = Pki::new().unwrap();
         let addresses: Vec<IpAddr> =
             (1..=nodes.len()).map(|last| [127, 0, 0, u8::try_from(last).unwrap()].into()).collect();
-        let mut port = 0;
-        for (profile, ip) in nodes.into_iter().zip(&addresses) {
+        let (port, listeners) = ports::listeners(&addresses).await;
+        for (profile, listener) in nodes.into_iter().zip(listeners) {
             let server = Arc::new(Server::new(Script::from(profile), HOST, &pki).unwrap());
-            let listener = TcpListener::bind((*ip, port)).await.unwrap();
-            port = listener.local_addr().unwrap().port();
             tokio::spawn(serve(server, listener));
         }
         Self { port, addresses }
@@ -62,7 +64,7 @@ impl World {
         let names = NameServer::start(zone).await.unwrap();
         let anchor = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(anchor.path(), names.trust_anchor().unwrap()).unwrap();
-        let mut command = Command::cargo_bin("mxray").unwrap();
+        let mut command = program::mxray();
         command
             .args(["tlsa", &format!("{HOST}:{}", self.port), "--ehlo", "probe.example.org"])
             .args(["--resolver", &names.address().to_string()])
@@ -229,7 +231,7 @@ async fn ndjson_is_one_host_a_line() {
 
 #[test]
 fn an_address_has_no_records() {
-    let mut command = Command::cargo_bin("mxray").unwrap();
+    let mut command = program::mxray();
     let output = command.args(["tlsa", "192.0.2.1"]).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();

@@ -1,4 +1,7 @@
 //! `mxray agent --stdio`: observes here what an mxray elsewhere plans.
+//!
+//! Owns what is set up before the first question. Refuses to know questions and answers:
+//! `mxray::vantage::agent` does.
 
 use mxray::dns::{Resolver, ResolverError, ResolverSettings};
 use mxray::judge::PROGRAM;

@@ -1,4 +1,6 @@
 //! `mxray check`: from targets to a report.
+//!
+//! Owns the order of its steps and the runtime. Refuses to know what a report looks like.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,10 +18,11 @@ use crate::cli::arguments::CheckArguments;
 use crate::cli::deliver::{deliver, save};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::file::write_file;
 use crate::cli::host_name;
 use crate::cli::measure;
 use crate::cli::settings::{Settings, Surroundings};
-use crate::cli::terminal::{Terminal, write_file};
+use crate::cli::terminal::Terminal;
 
 /// Surveys, judges and delivers.
 ///

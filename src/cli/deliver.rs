@@ -1,4 +1,7 @@
 //! A report on its way out: in the form that was asked for, and as an exit status.
+//!
+//! Owns which form goes where, files included. Refuses to know what a form looks like:
+//! `mxray::report` does.
 
 use std::path::Path;
 
@@ -8,7 +11,8 @@ use mxray::report::{json, text};
 use crate::cli::arguments::options::output::OutputOptions;
 use crate::cli::exit::{self, Exit, FailOn};
 use crate::cli::failure::Failure;
-use crate::cli::terminal::{Terminal, write_file};
+use crate::cli::file::write_file;
+use crate::cli::terminal::Terminal;
 
 /// Writes the report as the options say, and tells the exit status that goes with it.
 ///

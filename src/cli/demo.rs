@@ -1,14 +1,15 @@
 //! `mxray demo`: the real check on the pretend internet inside this process.
+//!
+//! Owns the pretend domains and how they are asked. Refuses to leave this machine.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 use mxray::dns::{ResolverSettings, TrustAnchor};
-use mxray::model::probe::{Limits, Mode};
 use mxray::model::report::{Families, FamilyUse, Report};
 use mxray::model::target::Target;
 use mxray::observe::Dialler;
-use mxray::plan::{Breadth, Closer, Intent, budget};
+use mxray::plan::Intent;
 use mxray::sim::internet::{CLEAN, Internet, Running, STRIPPED};
 use mxray::survey::ControlSettings;
 use mxray::tls::Roots;
@@ -82,19 +83,7 @@ fn settings(running: &Running) -> Result<Settings, Failure> {
     };
     Ok(Settings {
         targets: targets_named(&[CLEAN, STRIPPED])?,
-        intent: Intent {
-            ehlo_names: vec!["probe.example.org".to_owned()],
-            sources: Vec::new(),
-            breadth: Breadth::Every,
-            port: None,
-            mode: Mode::Starttls,
-            sni: None,
-            limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
-            repeats: budget::REPEATS,
-            second_look: false,
-            other_ports: false,
-            closer: Closer::default(),
-        },
+        intent: Intent { ehlo_names: vec!["probe.example.org".to_owned()], ..Intent::default() },
         controls: ControlSettings { named: targets_named(&[CLEAN])?, ..ControlSettings::default() },
         vantages: Vec::new(),
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },

@@ -1,6 +1,8 @@
 //! Why a command ended without a result.
 //!
 //! What the far side or the path did is never a failure: that is in the report.
+//!
+//! Owns the kinds of failure, each with its exit status and a hint.
 
 use std::fmt::Display;
 

@@ -12,13 +12,14 @@ use mxray::mirror::fetch::{self, Door, Wanted};
 use mxray::mirror::log;
 use mxray::mirror::token::Token;
 use mxray::model::evidence::Evidence;
-use mxray::model::mirror::{MirrorEvidence, MirrorSource};
+use mxray::model::mirror::MirrorEvidence;
 use mxray::model::probe::Role;
 use mxray::model::target::{Target, TargetKind};
 use mxray::observe::Dialler;
 
 use crate::cli::arguments::options::mirror::{MirrorOptions, TokenOptions};
 use crate::cli::failure::Failure;
+use crate::cli::interruption::interrupted;
 
 /// The port for the exchange, where none is named: that of submission inside TLS
 /// (RFC 8314 §3.3), which few networks filter.
@@ -117,18 +118,11 @@ pub(crate) fn recorded(path: &Path, token: &Token) -> Result<MirrorEvidence, Fai
     let sessions = log::read(path, token).map_err(|error| {
         Failure::usage(
             format!("--mirror-log {}: {error}", path.display()),
-            "name a file that `mxray mirror --log FILE` wrote, and the token of that mirror",
+            "name a file that `mxray mirror --log FILE` wrote, and the token of that mirror; FILE.1 \
+             beside it is read too",
         )
     })?;
-    Ok(MirrorEvidence {
-        source: MirrorSource::File,
-        error: None,
-        clock_offset_ms: None,
-        complete_since: None,
-        endpoint: None,
-        channel_is_shared: None,
-        sessions,
-    })
+    Ok(MirrorEvidence::of_log(sessions))
 }
 
 /// Fills in the mirror's own transcripts, where there is a mirror among the targets.
@@ -146,7 +140,7 @@ pub(crate) async fn complete(
     evidence.mirror = Some(match &mirror.log {
         Some(path) => recorded(path, &mirror.token).unwrap_or_else(|failure| {
             let said = failure.complaint().map(|complaint| complaint.message.clone());
-            fetch::nothing(said.unwrap_or_default())
+            MirrorEvidence::nothing(said.unwrap_or_default())
         }),
         None => fetched(evidence, mirror, dialler).await,
     });
@@ -158,12 +152,17 @@ async fn fetched(
     dialler: &Dialler,
 ) -> MirrorEvidence {
     let Some(since) = evidence.observations.iter().map(|seen| seen.started_at).min() else {
-        return fetch::nothing("there was no session to ask for".to_owned());
+        return MirrorEvidence::nothing("there was no session to ask for".to_owned());
     };
     let sni = evidence.observations.first().and_then(|seen| seen.probe.sni.clone());
     let token = &mirror.token;
     let wanted = Wanted { token, sni: sni.as_deref(), since, patience: fetch::PATIENCE };
-    fetch::fetch(&doors(evidence, mirror.exchange), wanted, dialler).await
+    let doors = doors(evidence, mirror.exchange);
+    // A filtered port for the exchange keeps it waiting for minutes.
+    tokio::select! {
+        found = fetch::fetch(&doors, wanted, dialler) => found,
+        () = interrupted() => fetch::nothing("interrupted".to_owned()),
+    }
 }
 
 /// The ways to the recordings, the likeliest first: behind STARTTLS where that has just

@@ -13,6 +13,7 @@ pub(crate) mod egress;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod failure;
+pub(crate) mod file;
 pub(crate) mod host_name;
 pub(crate) mod interruption;
 pub(crate) mod measure;

@@ -4,7 +4,7 @@
 //! Refuses to make text: results come ready, from `report`.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
@@ -15,6 +15,7 @@ use mxray::report::text;
 use crate::cli::arguments::options::output::{Color, OutputOptions, ShowOptions};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::file::write_file;
 use crate::cli::progress::Progress;
 
 /// Columns where no terminal says how many it has.
@@ -57,13 +58,15 @@ impl Terminal {
         }
     }
 
-    /// Writes results to standard output, or to the file of `--output`.
+    /// Writes results to standard output, or to the file of `--output` where that can be.
     ///
     /// # Errors
     /// The pipe was closed, or writing failed.
     pub(crate) fn results(&self, text: &str) -> Result<(), Failure> {
         match &self.output {
-            Some(path) => write_file(path, text.as_bytes()),
+            // Where it cannot be written, the results are not lost.
+            Some(path) => write_file(path, text.as_bytes())
+                .or_else(|failure| self.to_stdout(text).and(Err(failure))),
             None => self.to_stdout(text),
         }
     }
@@ -142,15 +145,6 @@ impl Terminal {
         // Where standard error is gone, there is nobody left to tell.
         let _ = writeln!(stderr, "mxray: {style}{kind}{style:#}: {}", escape(text));
     }
-}
-
-/// Writes a file that the user named.
-///
-/// # Errors
-/// It can't be written; the message names it.
-pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, bytes)
-        .map_err(|error| Failure::internal(format!("cannot write {}: {error}", path.display())))
 }
 
 fn width() -> usize {

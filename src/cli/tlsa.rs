@@ -1,4 +1,7 @@
 //! `mxray tlsa`: from what hosts present to the records to publish.
+//!
+//! Owns the measurement at one host and its way out. Refuses to know which records fit:
+//! `mxray::policy::dane` does.
 
 use mxray::model::report::Report;
 use mxray::model::tls::DaneStatus;

@@ -1,4 +1,7 @@
 //! Single values of the command line, from text.
+//!
+//! Owns their spelling and the hint for each that is wrong. Refuses to know options, and
+//! what else was typed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

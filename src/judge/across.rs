@@ -9,13 +9,17 @@ pub(super) mod contrast;
 mod dns;
 pub(super) mod findings;
 mod keys;
+pub(super) mod machine;
 mod spot;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+use std::ops::Range;
 
 use super::address::Address;
 use super::claim::Claim;
+use super::grouped::grouped;
 use super::standing::Standing;
 use super::verdict;
 use super::views::Seen;
@@ -38,11 +42,13 @@ pub(super) struct Side<'a> {
     pub(super) seen: &'a Seen<'a>,
     pub(super) scene: Scene<'a>,
     pub(super) verdict: Verdict,
+    /// Which machine looked: the number of its first view.
+    pub(super) machine: usize,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(seen: &'a Seen<'a>, scene: Scene<'a>) -> Self {
-        Self { verdict: verdict::of_target(&seen.evidence, &scene), seen, scene }
+    pub(super) fn new(seen: &'a Seen<'a>, scene: Scene<'a>, machine: usize) -> Self {
+        Self { verdict: verdict::of_target(&seen.evidence, &scene), seen, scene, machine }
     }
 
     fn vantage(&self) -> &str {
@@ -59,11 +65,21 @@ impl<'a> Side<'a> {
     }
 }
 
+/// Where one address stands in the lists of [`Across`].
+struct Places {
+    spot: usize,
+    contrasts: Range<usize>,
+}
+
 /// Everything that several views saw of one target.
 pub(super) struct Across<'s, 'a> {
     sides: Vec<&'s Side<'a>>,
     spots: Vec<Spot<'s, 'a>>,
     contrasts: Vec<Contrast>,
+    /// Where in those lists each address is.
+    places: HashMap<(&'s str, IpAddr), Places>,
+    /// Where anything was learned of STARTTLS.
+    measured: HashSet<IpAddr>,
     /// All views taken together; of the addresses, each as it was seen best.
     whole: Scene<'a>,
     name: String,
@@ -75,15 +91,34 @@ impl<'s, 'a> Across<'s, 'a> {
         let heard: Vec<&Side<'a>> = sides.iter().filter(|side| !side.is_void()).collect();
         let sides = if heard.is_empty() { sides.iter().take(1).collect() } else { heard };
         let spots = spots(&sides);
-        let contrasts = spots.iter().flat_map(contrast::at).collect();
+        let mut contrasts = Vec::new();
+        let mut places = HashMap::new();
+        for (spot, at) in spots.iter().enumerate() {
+            let first = contrasts.len();
+            contrasts.extend(contrast::at(at));
+            places.insert((at.host, at.ip), Places { spot, contrasts: first..contrasts.len() });
+        }
+        let measured = spots.iter().filter(|spot| spot.measured().next().is_some());
+        let measured = measured.map(|spot| spot.ip).collect();
         let best = spots.iter().filter_map(|spot| Some(spot.settled()?.1.address.clone()));
         let whole = Scene { addresses: best.collect(), ..whole };
-        Self { sides, spots, contrasts, whole, name }
+        Self { sides, spots, contrasts, places, measured, whole, name }
+    }
+
+    /// An address as all views see it.
+    fn spot(&self, host: &str, ip: IpAddr) -> Option<&Spot<'s, 'a>> {
+        self.spots.get(self.places.get(&(host, ip))?.spot)
+    }
+
+    /// What differs there between views.
+    fn contrasts_at(&self, spot: &Spot<'_, '_>) -> &[Contrast] {
+        let places = self.places.get(&(spot.host, spot.ip));
+        places.and_then(|places| self.contrasts.get(places.contrasts.clone())).unwrap_or_default()
     }
 
     /// The verdict on the whole target.
     pub(super) fn verdict(&self) -> Verdict {
-        let claim = self.claim(|_| true, true);
+        let claim = self.claim(None);
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let looks = |spot: &Spot<'s, 'a>| -> Vec<&Address<'a>> {
             spot.looks.iter().map(|look| look.address).collect()
@@ -103,23 +138,19 @@ impl<'s, 'a> Across<'s, 'a> {
 
     /// The verdict on every host and every address of it.
     pub(super) fn hosts(&self) -> Vec<HostReport> {
-        let mut hosts: Vec<HostReport> = Vec::new();
-        for spot in &self.spots {
-            if hosts.iter().any(|known| known.host == spot.host) {
-                continue;
-            }
-            let here = self.spots.iter().filter(|other| other.host == spot.host);
-            let addresses = here.filter_map(|spot| {
+        let hosts = grouped(&self.spots, |spot| spot.host);
+        let report = |(host, here): (&str, Vec<&Spot<'s, 'a>>)| {
+            let addresses = here.iter().filter_map(|spot| {
                 let verdict = self.at(spot)?.part();
                 Some(AddressReport { ip: spot.ip, family: Family::of(spot.ip), verdict })
             });
-            hosts.push(HostReport {
-                host: spot.host.to_owned(),
-                verdict: self.claim(|host| host == spot.host, false).part(),
+            HostReport {
+                host: host.to_owned(),
                 addresses: addresses.collect(),
-            });
-        }
-        hosts
+                verdict: self.claim(Some((host, here))).part(),
+            }
+        };
+        hosts.into_iter().map(report).collect()
     }
 
     /// Each view with what it says by itself; `None` where there is only one.
@@ -141,29 +172,30 @@ impl<'s, 'a> Across<'s, 'a> {
     /// The claim on one address, by what it shows or by what was promised for it.
     fn at(&self, spot: &Spot<'_, '_>) -> Option<Claim> {
         let mut claims: Vec<Claim> = vec![spot.settled()?.0];
-        let here = self.contrasts.iter().filter(|one| one.is_at(spot.host, spot.ip));
-        claims.extend(here.map(Contrast::claim));
+        claims.extend(self.contrasts_at(spot).iter().map(Contrast::claim));
         claims.extend(self.whole.promises.of_address(spot.host, spot.ip));
         claims.extend(mirrored(spot));
         claims.into_iter().min_by_key(Claim::rank)
     }
 
-    /// The claim on a set of hosts. As with one view, the claim held with the
-    /// highest confidence wins; between equals, the order of `Status`.
-    fn claim(&self, is_meant: impl Fn(&str) -> bool, whole: bool) -> Claim {
-        let spots: Vec<&Spot<'_, '_>> =
-            self.spots.iter().filter(|spot| is_meant(spot.host)).collect();
+    /// The claim on a host and its addresses, or on all. As with one view, the claim held
+    /// with the highest confidence wins; between equals, the order of `Status`.
+    fn claim(&self, one: Option<(&str, Vec<&Spot<'s, 'a>>)>) -> Claim {
+        let (host, spots) = match one {
+            Some((host, spots)) => (Some(host), spots),
+            None => (None, self.spots.iter().collect()),
+        };
         let settled: Vec<_> = spots.iter().filter_map(|spot| spot.settled()).collect();
         let own: Vec<Claim> = settled.iter().map(|(claim, _)| claim.clone()).collect();
         let mut claims: Vec<Claim> =
             own.iter().filter(|claim| claim.confidence.is_some()).cloned().collect();
-        let contrasts = self.contrasts.iter().filter(|one| is_meant(one.host()));
+        let contrasts = spots.iter().flat_map(|spot| self.contrasts_at(spot));
         claims.extend(contrasts.map(Contrast::claim));
-        claims.extend(self.sides.iter().filter_map(|side| self.by_family(side, &is_meant)));
+        claims.extend(self.sides.iter().filter_map(|side| self.by_family(side, host)));
         claims.extend(spots.iter().flat_map(|spot| mirrored(spot)));
         let hosts = spots.iter().map(|spot| spot.host).collect();
         claims.extend(self.whole.promises.claims(&hosts));
-        if whole {
+        if host.is_none() {
             claims.extend(self.sides.iter().flat_map(|side| of_side(side)));
             claims.extend(keys::by_family(&self.sides));
         }
@@ -171,22 +203,23 @@ impl<'s, 'a> Across<'s, 'a> {
         best.unwrap_or_else(|| self.without_suspicion(&settled, &own))
     }
 
-    /// A family without STARTTLS at one view. Where other vantage points see the
+    /// A family without STARTTLS at one view, of one host or of all. Where other vantage points see the
     /// same, no path is to blame but the destination's own.
-    fn by_family(&self, side: &Side<'_>, is_meant: impl Fn(&str) -> bool) -> Option<Claim> {
-        let meant = |address: &&Address<'_>| is_meant(&address.host);
-        let addresses: Vec<&Address<'_>> = side.scene.addresses.iter().filter(meant).collect();
+    fn by_family(&self, side: &Side<'_>, host: Option<&str>) -> Option<Claim> {
+        let all = &side.scene.addresses;
+        let addresses: Vec<&Address<'_>> = match host {
+            Some(host) => all.of_host(host).collect(),
+            None => all.iter().collect(),
+        };
         let claim = verdict::by_family(&addresses, &side.scene)?;
         let lacking: Vec<&&Address<'_>> =
             addresses.iter().filter(|address| address.lacks()).collect();
         let everywhere = lacking.iter().all(|address| {
-            let spot = self.spots.iter().find(|spot| {
-                spot.host == address.host && spot.ip == address.ip && spot.is_bare_everywhere()
-            });
+            let spot = self.spot(&address.host, address.ip);
             let clean = |other: &Side<'_>| {
-                other.vantage() != side.vantage() && other.scene.controls.clean_on(address.family())
+                other.machine != side.machine && other.scene.controls.clean_on(address.family())
             };
-            spot.is_some()
+            spot.is_some_and(Spot::is_bare_everywhere)
                 && (claim.confidence <= Some(Confidence::Suspected)
                     || self.sides.iter().any(|other| clean(other)))
         });
@@ -231,6 +264,12 @@ impl<'s, 'a> Across<'s, 'a> {
     fn is_from_several(&self) -> bool {
         let looks = self.spots.iter().flat_map(Spot::measured);
         looks.map(|look| look.side.vantage()).collect::<BTreeSet<_>>().len() > 1
+    }
+
+    /// Whether several machines did.
+    fn is_from_several_machines(&self) -> bool {
+        let looks = self.spots.iter().flat_map(Spot::measured);
+        looks.map(|look| look.side.machine).collect::<BTreeSet<_>>().len() > 1
     }
 }
 

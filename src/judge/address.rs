@@ -1,16 +1,16 @@
 //! Each address of a target, with everything that was observed there, and the
 //! questions that rules ask of it. What became of STARTTLS is read in `standing`.
+//!
+//! Refuses to know other targets, controls and promises.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::held::Circumstances;
+use super::mask;
 use super::reading::Reading;
 use super::standing::{Broken, NOT_TLS, STALLED_EARLY, Standing};
-use super::{mask, standing};
-use crate::model::evidence::Evidence;
 use crate::model::probe::{ClientHello, Family, Mode};
-use crate::model::route::Exchange;
 use crate::model::session::{MaskKind, MaskedLine, Oddity};
 
 /// One address of one host, and everything that was observed there.
@@ -19,6 +19,8 @@ pub(super) struct Address<'a> {
     pub(super) host: String,
     pub(super) ip: IpAddr,
     pub(super) readings: Vec<&'a Reading<'a>>,
+    /// Sessions with another port, mode or EHLO name than the question had.
+    pub(super) for_comparison: Vec<&'a Reading<'a>>,
     pub(super) standing: Standing,
 }
 
@@ -147,8 +149,8 @@ impl<'a> Address<'a> {
     }
 
     /// The proven keys shown here.
-    pub(super) fn keys(&self) -> BTreeSet<&str> {
-        self.readings.iter().filter_map(|reading| reading.proven_key()).collect()
+    pub(super) fn keys(&self) -> BTreeSet<&'a str> {
+        self.readings.iter().copied().filter_map(Reading::proven_key).collect()
     }
 
     /// Whether a session showed a chain that is valid for the host.
@@ -224,47 +226,4 @@ impl<'a> Address<'a> {
         let secured = self.readings.iter().find(|reading| reading.completed());
         secured.or_else(|| self.readings.last()).copied()
     }
-}
-
-/// Every address of every host of the routes, with its observations and standing.
-pub(super) fn group<'a>(evidence: &Evidence, readings: &'a [Reading<'a>]) -> Vec<Address<'a>> {
-    let main = Main::of(readings);
-    let mut addresses: Vec<Address<'a>> = Vec::new();
-    for exchange in evidence.routes.iter().flat_map(|route| &route.exchanges) {
-        for ip in addresses_of(exchange) {
-            if addresses.iter().any(|known| known.host == exchange.host && known.ip == ip) {
-                continue;
-            }
-            let here = readings.iter().filter(|reading| {
-                let probe = &reading.observation.probe;
-                probe.host == exchange.host && probe.ip == ip && main.holds(reading)
-            });
-            let readings: Vec<&Reading<'_>> = here.collect();
-            let standing = standing::read(evidence.families.of(Family::of(ip)), ip, &readings);
-            addresses.push(Address { host: exchange.host.clone(), ip, readings, standing });
-        }
-    }
-    addresses
-}
-
-/// The port, mode and EHLO name of the question itself, as its first session
-/// had them. Sessions with others are for comparison.
-struct Main<'a>(Option<&'a Reading<'a>>);
-
-impl<'a> Main<'a> {
-    fn of(readings: &'a [Reading<'a>]) -> Self {
-        Self(readings.first())
-    }
-
-    fn holds(&self, reading: &Reading<'_>) -> bool {
-        self.0.is_some_and(|first| {
-            let (main, probe) = (&first.observation.probe, &reading.observation.probe);
-            (main.port, main.mode, &main.ehlo_name) == (probe.port, probe.mode, &probe.ehlo_name)
-        })
-    }
-}
-
-fn addresses_of(exchange: &Exchange) -> Vec<IpAddr> {
-    let ipv4 = exchange.ipv4.addresses.iter().copied().map(IpAddr::V4);
-    ipv4.chain(exchange.ipv6.addresses.iter().copied().map(IpAddr::V6)).collect()
 }

@@ -1,9 +1,12 @@
 //! What may be claimed of one address, by the rules of docs/detection.md §1.
+//!
+//! Owns the order of claims and how sure each is. Refuses to know its sentence.
 
 use std::cmp::Reverse;
 
 use super::address::Address;
-use super::controls::{self, Control, Controls};
+use super::addresses::Addresses;
+use super::controls::{self, Control, Controls, other};
 use super::mask;
 use super::standing::Standing;
 use crate::model::verdict::{Confidence, PartVerdict, Place, Status};
@@ -56,7 +59,7 @@ impl Claim {
 /// The claim on one address. `all` are the target's addresses, this one among them.
 pub(super) fn of_address(
     address: &Address<'_>,
-    all: &[Address<'_>],
+    all: &Addresses<'_>,
     controls: &Controls<'_>,
 ) -> Claim {
     if let Some(confidence) = stripping(address, all, controls) {
@@ -97,7 +100,7 @@ pub(super) fn by_standing(address: &Address<'_>) -> Claim {
 /// its other family.
 pub(super) fn stripping(
     address: &Address<'_>,
-    all: &[Address<'_>],
+    all: &Addresses<'_>,
     controls: &Controls<'_>,
 ) -> Option<Confidence> {
     // docs/detection.md §1 (d): nobody but a box writes eight X's where STARTTLS stood.
@@ -132,26 +135,21 @@ pub(super) fn stripping(
 
 /// (b): a mask of Cisco's of eight letters, or any that another view of the same
 /// server decodes, and behind it STARTTLS is accepted.
-pub(super) fn masks_offer(address: &Address<'_>, all: &[Address<'_>]) -> bool {
+pub(super) fn masks_offer(address: &Address<'_>, all: &Addresses<'_>) -> bool {
     // A 220 alone is no acceptance: a canned proxy says it to anything.
     address.hidden()
         && address.standing == Standing::Secured
-        && (address.has_cisco_mask_of_eight() || mask::decoded(address, all))
+        && (address.has_cisco_mask_of_eight()
+            || mask::decoded(address, all.answers(&address.keys())))
 }
 
 /// Hidden, and accepted when it is sent anyway.
-fn hidden(address: &Address<'_>, all: &[Address<'_>], controls_lost: bool) -> Confidence {
+fn hidden(address: &Address<'_>, all: &Addresses<'_>, controls_lost: bool) -> Confidence {
     if masks_offer(address, all) {
         return Confidence::Proven;
     }
     let keys = address.keys();
-    let same_server = |other: &&Address<'_>| {
-        other.family() != address.family()
-            && other.host == address.host
-            && other.has()
-            && !other.keys().is_disjoint(&keys)
-    };
-    let same_key_offered = all.iter().filter(same_server).any(Address::steady);
+    let same_key_offered = all.shows_key(&address.host, other(address.family()), &keys);
     // After HELO nothing can be offered: there the certificate alone says little.
     let vouched = address.trusted() && !address.fell_to_helo();
     if address.steady() && (controls_lost || same_key_offered || vouched) {
@@ -189,18 +187,14 @@ pub(super) fn different_known(lost: &[&Control<'_>]) -> usize {
 /// Where the cause seems to be, as far as this address and the controls say.
 pub(super) fn place(
     address: &Address<'_>,
-    all: &[Address<'_>],
+    all: &Addresses<'_>,
     controls: &Controls<'_>,
 ) -> Option<Place> {
     if !controls_lost(address, controls).is_empty() {
         return Some(Place::NearVantage);
     }
-    let beside =
-        |other: &&Address<'_>| other.family() == address.family() && other.ip != address.ip;
-    let across = |other: &&Address<'_>| other.family() != address.family();
-    if all.iter().filter(beside).any(Address::has) {
+    if all.another_has(address) {
         return Some(Place::Node);
     }
-    let others: Vec<_> = all.iter().filter(across).filter(|other| other.greeted()).collect();
-    (!others.is_empty() && others.iter().all(|other| other.has())).then_some(Place::FamilyPath)
+    all.all_have(other(address.family())).then_some(Place::FamilyPath)
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns the step from sessions to results. Refuses to weigh them: `rules` does.
 
+use super::grouped::grouped;
 use crate::model::evidence::Evidence;
 use crate::model::injection::InjectionReport;
 use crate::model::observation::Observation;
@@ -43,18 +44,8 @@ fn injections(evidence: &Evidence) -> Vec<InjectionReport> {
 /// One entry an address, in the order in which they were asked.
 fn ranges(evidence: &Evidence) -> Vec<TlsRange> {
     let asked = evidence.observations.iter().filter(|seen| seen.probe.role == Role::Range);
-    let mut series: Vec<Vec<&Observation>> = Vec::new();
-    for seen in asked {
-        let here = |one: &Vec<&Observation>| {
-            one.iter()
-                .any(|other| other.probe.host == seen.probe.host && other.probe.ip == seen.probe.ip)
-        };
-        match series.iter().position(here).and_then(|place| series.get_mut(place)) {
-            Some(one) => one.push(seen),
-            None => series.push(vec![seen]),
-        }
-    }
-    series.iter().filter_map(|series| range(series)).collect()
+    let series = grouped(asked, |seen| (seen.probe.host.as_str(), seen.probe.ip));
+    series.iter().filter_map(|(_, series)| range(series)).collect()
 }
 
 fn range(series: &[&Observation]) -> Option<TlsRange> {

@@ -1,48 +1,48 @@
 //! Cells and contrasts: what differs, with everything else held.
+//!
+//! Owns coordinates, the axes and what each entails. Refuses to say what a difference
+//! means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
+use super::grouped::grouped;
 use super::reading::Reading;
 use crate::model::compare::{Axis, Cell, Contrast, Coordinates};
+use crate::model::probe::{ClientHello, Family, Mode, Role};
+
+/// A cell and its readings.
+pub(super) struct Members<'r, 'a> {
+    pub(super) cell: Cell,
+    readings: Vec<&'r Reading<'a>>,
+}
 
 /// Groups readings by what could explain a difference.
-pub(super) fn cells(readings: &[Reading<'_>]) -> Vec<Cell> {
-    let mut cells: Vec<Cell> = Vec::new();
-    for reading in readings {
-        let coordinates = coordinates(reading);
-        let known = cells.iter().position(|cell| cell.coordinates == coordinates);
-        let place = known.unwrap_or_else(|| {
-            cells.push(empty(format!("c{}", cells.len() + 1), coordinates));
-            cells.len() - 1
-        });
-        if let Some(cell) = cells.get_mut(place) {
-            cell.observations.push(reading.id());
-            cell.of += 1;
-            cell.offered += u32::from(reading.session.starttls.offered == Some(true));
-            cell.completed += u32::from(reading.completed());
-        }
-    }
-    for cell in &mut cells {
-        let here = members(cell, readings);
-        let times = here.iter().map(|reading| reading.observation.started_at);
-        (cell.since, cell.until) = (times.clone().min(), times.max());
-        let outcomes: BTreeSet<_> = here.iter().map(|reading| outcome(reading)).collect();
-        cell.steady = outcomes.len() <= 1;
+pub(super) fn cells<'r, 'a>(readings: &'r [Reading<'a>]) -> Vec<Members<'r, 'a>> {
+    let groups = grouped(readings, |reading| coordinates(reading));
+    let mut cells: Vec<Members<'r, 'a>> = Vec::with_capacity(groups.len());
+    for (coordinates, readings) in groups {
+        let id = format!("c{}", cells.len() + 1);
+        cells.push(Members { cell: cell(id, coordinates, &readings), readings });
     }
     cells
 }
 
-fn empty(id: String, coordinates: Coordinates) -> Cell {
+fn cell(id: String, coordinates: Coordinates, here: &[&Reading<'_>]) -> Cell {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let offered = |reading: &&&Reading<'_>| reading.session.starttls.offered == Some(true);
+    let times = here.iter().map(|reading| reading.observation.started_at);
+    let outcomes: BTreeSet<_> = here.iter().map(|reading| outcome(reading)).collect();
     Cell {
         id,
         coordinates,
-        observations: Vec::new(),
-        offered: 0,
-        completed: 0,
-        of: 0,
-        steady: true,
-        since: None,
-        until: None,
+        observations: here.iter().map(|reading| reading.id()).collect(),
+        offered: number(here.iter().filter(offered).count()),
+        completed: number(here.iter().filter(|reading| reading.completed()).count()),
+        of: number(here.len()),
+        steady: outcomes.len() <= 1,
+        since: times.clone().min(),
+        until: times.max(),
     }
 }
 
@@ -62,10 +62,6 @@ fn coordinates(reading: &Reading<'_>) -> Coordinates {
     }
 }
 
-fn members<'a>(cell: &Cell, readings: &'a [Reading<'a>]) -> Vec<&'a Reading<'a>> {
-    readings.iter().filter(|reading| cell.observations.contains(&reading.id())).collect()
-}
-
 /// What a session came to, as far as repeats must agree for a cell to be steady.
 fn outcome(reading: &Reading<'_>) -> (Option<bool>, String, bool) {
     let starttls = &reading.session.starttls;
@@ -78,24 +74,47 @@ fn outcome(reading: &Reading<'_>) -> (Option<bool>, String, bool) {
 /// learned on both sides: that nothing differs is worth knowing. The others are listed where something differs, each
 /// against the first cell of its kind, so that their number grows with the cells
 /// and not with their pairs.
-pub(super) fn contrasts(cells: &[Cell], readings: &[Reading<'_>]) -> Vec<Contrast> {
+pub(super) fn contrasts(cells: &[Members<'_, '_>]) -> Vec<Contrast> {
     let mut found = Vec::new();
-    for (place, right) in cells.iter().enumerate() {
-        for axis in AXES {
-            let earlier = cells.iter().take(place);
-            let Some(left) = earlier.into_iter().find(|left| differ_only_on(axis, left, right))
-            else {
-                continue;
-            };
-            let contrast = contrast(axis, left, right, readings);
-            let is_listed = axis == Axis::Family && both_measured(left, right, readings);
+    let mut earlier = AXES.map(|axis| (axis, Earlier::default()));
+    for right in cells {
+        for (axis, earlier) in &mut earlier {
+            let Some(left) = earlier.first_beside(right, *axis) else { continue };
+            let contrast = contrast(*axis, left, right);
+            let is_listed = *axis == Axis::Family && both_measured(left, right);
             if is_listed || !contrast.differences.is_empty() {
                 found.push(contrast);
             }
         }
     }
-    found.extend(cells.iter().filter_map(|cell| by_time(cell, readings)));
+    found.extend(cells.iter().filter_map(by_time));
     found
+}
+
+/// The cells before one, by what they hold on an axis: of each kind the first, and the
+/// first that differs from that one on the axis. One of the two is the first that
+/// differs from any other.
+#[derive(Default)]
+struct Earlier<'c, 'r, 'a>(HashMap<Values<'c>, Vec<&'c Members<'r, 'a>>>);
+
+impl<'c, 'r, 'a> Earlier<'c, 'r, 'a> {
+    /// The first cell that differs from this one on the axis and on nothing else; and
+    /// this one is known from then on.
+    fn first_beside(
+        &mut self,
+        cell: &'c Members<'r, 'a>,
+        axis: Axis,
+    ) -> Option<&'c Members<'r, 'a>> {
+        let here = values(&cell.cell.coordinates);
+        let differs =
+            |other: &&Members<'_, '_>| on(axis, values(&other.cell.coordinates)) != on(axis, here);
+        let kind = self.0.entry(held(here, axis)).or_default();
+        let found = kind.iter().copied().find(differs);
+        if kind.is_empty() || (kind.len() == 1 && found.is_some()) {
+            kind.push(cell);
+        }
+        found
+    }
 }
 
 /// Sessions on each side of a turn, at the least: one alone can be a passing fault.
@@ -104,8 +123,8 @@ const SESSIONS_A_SIDE: usize = 2;
 /// One and the same cell before and after a turn: all sessions before it agree, and
 /// all from it on, and the two differ. Only information: what comes and goes is
 /// flapping, whatever the order.
-fn by_time(cell: &Cell, readings: &[Reading<'_>]) -> Option<Contrast> {
-    let mut here = members(cell, readings);
+fn by_time(members: &Members<'_, '_>) -> Option<Contrast> {
+    let (cell, mut here) = (&members.cell, members.readings.clone());
     here.sort_by_key(|reading| reading.observation.started_at);
     let first = outcome(here.first()?);
     let turn = here.iter().position(|reading| outcome(reading) != first)?;
@@ -117,13 +136,12 @@ fn by_time(cell: &Cell, readings: &[Reading<'_>]) -> Option<Contrast> {
     if !agree || !enough || before.observation.started_at >= from.observation.started_at {
         return None;
     }
-    let compared = coordinates_compared(&cell.coordinates, &cell.coordinates);
     Some(Contrast {
         axis: Axis::Time,
         left: cell.id.clone(),
         right: cell.id.clone(),
         turn: Some(from.id()),
-        held: compared.iter().map(|(name, ..)| (*name).to_owned()).collect(),
+        held: COORDINATES.iter().map(|(name, _)| (*name).to_owned()).collect(),
         entailed: Vec::new(),
         differences: differences(left, right),
     })
@@ -142,47 +160,72 @@ const AXES: [Axis; 8] = [
     Axis::ClientHello,
 ];
 
-/// One coordinate: its name, whether it is equal, and the axes on which it may differ.
-type Held = (&'static str, bool, &'static [Axis]);
-
-fn coordinates_compared(left: &Coordinates, right: &Coordinates) -> [Held; 10] {
+/// Each coordinate by its name, and the axes on which it may differ.
+const COORDINATES: [(&str, &[Axis]); 10] = {
     use Axis::{Address, ClientHello, EhloName, Family, Host, Port, Source, Vantage};
-    // An address literal follows the source, so it is held only with the family.
-    let ehlo = left.ehlo_name == right.ehlo_name
-        && (left.ehlo_name.is_some() || left.source == right.source);
     [
-        ("vantage", left.vantage == right.vantage, &[Vantage]),
-        ("source", left.source == right.source, &[Family, Source, Vantage]),
-        ("host", left.host == right.host, &[Host]),
-        ("ip", left.ip == right.ip, &[Family, Host, Address]),
-        ("family", left.family == right.family, &[Family]),
-        ("port", left.port == right.port, &[Port]),
-        ("ehlo_name", ehlo, &[EhloName, Family, Source, Vantage]),
-        ("mode", left.mode == right.mode, &[Port]),
-        ("client_hello", left.client_hello == right.client_hello, &[ClientHello]),
-        ("role", left.role == right.role, &[]),
+        ("vantage", &[Vantage]),
+        ("source", &[Family, Source, Vantage]),
+        ("host", &[Host]),
+        ("ip", &[Family, Host, Address]),
+        ("family", &[Family]),
+        ("port", &[Port]),
+        ("ehlo_name", &[EhloName, Family, Source, Vantage]),
+        ("mode", &[Port]),
+        ("client_hello", &[ClientHello]),
+        ("role", &[]),
+    ]
+};
+
+/// What stands at one coordinate.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Value<'c> {
+    /// Whatever it is.
+    Any,
+    Name(&'c str),
+    Source(Option<IpAddr>),
+    Ip(IpAddr),
+    Family(Family),
+    Port(u16),
+    /// An address literal follows the source, so it is held only with that.
+    Literal(Option<IpAddr>),
+    Mode(Mode),
+    ClientHello(ClientHello),
+    Role(Role),
+}
+
+type Values<'c> = [Value<'c>; COORDINATES.len()];
+
+/// In the order of [`COORDINATES`].
+fn values(coordinates: &Coordinates) -> Values<'_> {
+    let literal = Value::Literal(coordinates.source);
+    [
+        Value::Name(&coordinates.vantage),
+        Value::Source(coordinates.source),
+        Value::Name(&coordinates.host),
+        Value::Ip(coordinates.ip),
+        Value::Family(coordinates.family),
+        Value::Port(coordinates.port),
+        coordinates.ehlo_name.as_deref().map_or(literal, Value::Name),
+        Value::Mode(coordinates.mode),
+        Value::ClientHello(coordinates.client_hello),
+        Value::Role(coordinates.role),
     ]
 }
 
-fn differ_only_on(axis: Axis, left: &Cell, right: &Cell) -> bool {
-    let compared = coordinates_compared(&left.coordinates, &right.coordinates);
-    let on_axis = match axis {
-        Axis::Family => left.coordinates.family != right.coordinates.family,
-        Axis::Host => left.coordinates.host != right.coordinates.host,
-        Axis::Address => left.coordinates.ip != right.coordinates.ip,
-        Axis::ClientHello => left.coordinates.client_hello != right.coordinates.client_hello,
-        Axis::Source => left.coordinates.source != right.coordinates.source,
-        Axis::Vantage => left.coordinates.vantage != right.coordinates.vantage,
-        Axis::Port => left.coordinates.port != right.coordinates.port,
-        Axis::EhloName => left.coordinates.ehlo_name != right.coordinates.ehlo_name,
-        Axis::Time => false,
-    };
-    on_axis && compared.iter().all(|(_, equal, may)| *equal || may.contains(&axis))
+/// What two cells must share to be compared on an axis.
+fn held(mut values: Values<'_>, axis: Axis) -> Values<'_> {
+    for (value, (_, may_differ)) in values.iter_mut().zip(COORDINATES) {
+        if may_differ.contains(&axis) {
+            *value = Value::Any;
+        }
+    }
+    values
 }
 
-fn contrast(axis: Axis, left: &Cell, right: &Cell, readings: &[Reading<'_>]) -> Contrast {
-    let compared = coordinates_compared(&left.coordinates, &right.coordinates);
-    let own = match axis {
+/// The coordinate that an axis is named after.
+fn own(axis: Axis) -> &'static str {
+    match axis {
         Axis::Family => "family",
         Axis::Host => "host",
         Axis::ClientHello => "client_hello",
@@ -192,19 +235,34 @@ fn contrast(axis: Axis, left: &Cell, right: &Cell, readings: &[Reading<'_>]) -> 
         Axis::EhloName => "ehlo_name",
         Axis::Address => "ip",
         Axis::Time => "time",
-    };
+    }
+}
+
+/// What stands there.
+fn on(axis: Axis, values: Values<'_>) -> Option<Value<'_>> {
+    let mut named = COORDINATES.iter().zip(values).filter(|((name, _), _)| *name == own(axis));
+    named.next().map(|(_, value)| value)
+}
+
+fn contrast(axis: Axis, left: &Members<'_, '_>, right: &Members<'_, '_>) -> Contrast {
+    let values = values(&left.cell.coordinates).into_iter().zip(values(&right.cell.coordinates));
+    let compared: Vec<(&str, bool)> = COORDINATES
+        .into_iter()
+        .zip(values)
+        .map(|((name, _), (left, right))| (name, left == right))
+        .collect();
     let names = |wanted: bool| {
-        let found = compared.iter().filter(|(name, equal, _)| *equal == wanted && *name != own);
-        found.map(|(name, ..)| (*name).to_owned()).collect()
+        let found = compared.iter().filter(|(name, equal)| *equal == wanted && *name != own(axis));
+        found.map(|(name, _)| (*name).to_owned()).collect()
     };
     Contrast {
         axis,
-        left: left.id.clone(),
-        right: right.id.clone(),
+        left: left.cell.id.clone(),
+        right: right.cell.id.clone(),
         turn: None,
         held: names(true),
         entailed: names(false),
-        differences: differences(&members(left, readings), &members(right, readings)),
+        differences: differences(&left.readings, &right.readings),
     }
 }
 
@@ -226,10 +284,9 @@ const TRAITS: [(&str, Trait); 7] = [
 ];
 
 /// Whether something that could differ was learned on both sides.
-fn both_measured(left: &Cell, right: &Cell, readings: &[Reading<'_>]) -> bool {
+fn both_measured(left: &Members<'_, '_>, right: &Members<'_, '_>) -> bool {
     [left, right].into_iter().all(|cell| {
-        let here = members(cell, readings);
-        TRAITS.iter().any(|(_, read)| here.iter().any(|reading| read(reading).is_some()))
+        TRAITS.iter().any(|(_, read)| cell.readings.iter().any(|reading| read(reading).is_some()))
     })
 }
 

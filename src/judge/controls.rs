@@ -3,11 +3,14 @@
 //! A control counts only where its operator is not the target's: the same
 //! registrable domain is the same operator, and so is the same network
 //! (`model::operator::network`).
+//!
+//! Owns that rule, and whether a path is clean. Refuses to claim anything of the target.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::address::{self, Address};
+use super::address::Address;
+use super::addresses::Addresses;
 use super::promise;
 use super::reading::Reading;
 use crate::model::evidence::Evidence;
@@ -24,7 +27,9 @@ pub(super) struct Control<'a> {
     networks: BTreeSet<IpAddr>,
     /// Whether it is known from elsewhere to have STARTTLS: built in, or promised.
     vouched: bool,
-    pub(super) addresses: Vec<Address<'a>>,
+    pub(super) addresses: Addresses<'a>,
+    /// What it shows over IPv4 and over IPv6.
+    paths: [Path; 2],
 }
 
 /// What a control shows over one family.
@@ -86,11 +91,12 @@ impl<'a> Controls<'a> {
                 controls.canary.extend(readings.iter());
                 continue;
             }
-            let addresses = address::group(evidence, readings);
+            let addresses = Addresses::of(evidence, readings);
             let (operators, networks) = (operators(&addresses), networks(&addresses));
             if operators.is_disjoint(&ours) && networks.is_disjoint(&nearby) {
                 let (name, vouched) = (evidence.target.name(), is_vouched(evidence, roots));
-                controls.all.push(Control { name, operators, networks, vouched, addresses });
+                let paths = [Family::Ipv4, Family::Ipv6].map(|family| over(&addresses, family));
+                controls.all.push(Control { name, operators, networks, vouched, addresses, paths });
             }
         }
         controls
@@ -155,6 +161,21 @@ pub(super) fn different_operators(controls: &[&Control<'_>]) -> usize {
     apart.len()
 }
 
+/// What these addresses show over one family.
+fn over(addresses: &[Address<'_>], family: Family) -> Path {
+    let here = || addresses.iter().filter(move |address| address.family() == family);
+    let probed = || here().filter(|address| !address.readings.is_empty());
+    if here().any(Address::has) {
+        Path::Works
+    } else if here().any(Address::lacks) {
+        Path::Lost
+    } else if probed().next().is_some() && probed().all(Address::kept_out) {
+        Path::Failed
+    } else {
+        Path::Unmeasured
+    }
+}
+
 pub(super) fn other(family: Family) -> Family {
     match family {
         Family::Ipv4 => Family::Ipv6,
@@ -183,16 +204,10 @@ impl Control<'_> {
 
     /// What it shows over one family.
     pub(super) fn over(&self, family: Family) -> Path {
-        let here = || self.addresses.iter().filter(move |address| address.family() == family);
-        let probed = || here().filter(|address| !address.readings.is_empty());
-        if here().any(Address::has) {
-            Path::Works
-        } else if here().any(Address::lacks) {
-            Path::Lost
-        } else if probed().next().is_some() && probed().all(Address::kept_out) {
-            Path::Failed
-        } else {
-            Path::Unmeasured
+        let [ipv4, ipv6] = self.paths;
+        match family {
+            Family::Ipv4 => ipv4,
+            Family::Ipv6 => ipv6,
         }
     }
 

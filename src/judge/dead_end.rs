@@ -1,4 +1,6 @@
 //! Where DNS alone decides.
+//!
+//! Owns the claims on targets that have no address to ask. Refuses to know sessions.
 
 use super::claim::Claim;
 use crate::model::route::{LookupError, Route, RouteKind};

@@ -1,11 +1,13 @@
 //! Words and shapes for the report: the sentence of a verdict, the entry of an observation.
+//!
+//! Owns the words. Refuses to know why: the claim is made before.
 
 use super::Scene;
 use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
 use super::interception::{self, Kind};
-use super::levels;
+use super::levels::{self, Told};
 use super::mirror::{self, MIRROR};
 use super::promise::proof::{DENIED, IN_PART, NOT_LISTED};
 use super::promise::words;
@@ -365,7 +367,7 @@ fn inconclusive(name: &str, because: &str) -> String {
 
 /// The report's entry for one reading, with every evidence field but the
 /// transcript, which `report` writes out.
-pub(super) fn observation(reading: &Reading<'_>, evidence: &Evidence) -> ObservationReport {
+pub(super) fn observation(reading: &Reading<'_>, told: &Told<'_>) -> ObservationReport {
     let session = &reading.session;
     let ms = |us: u64| us.div_ceil(1000);
     ObservationReport {
@@ -384,7 +386,7 @@ pub(super) fn observation(reading: &Reading<'_>, evidence: &Evidence) -> Observa
         starttls: session.starttls.clone(),
         tls: reading.tls.clone(),
         ehlo_tls: session.ehlo_tls.clone(),
-        postfix: levels::levels(reading, evidence),
+        postfix: levels::levels(reading, told),
         transcript: Some(reading.observation.transcript.to_entries()),
     }
 }

@@ -1,5 +1,10 @@
 //! Something other than the MX answered. Each tell has its trap, and without
 //! controls none of them is more than a suspicion (docs/detection.md §2).
+//!
+//! Owns the tells. Refuses to word the findings, which `rules::intercept` does.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use super::address::Address;
 use super::claim::Claim;
@@ -86,11 +91,19 @@ fn nowhere(here: &[&Address<'_>], controls: &Controls<'_>, family: Family) -> Op
 /// Some server packages ship one default key; operators of large providers do not
 /// share one.
 fn one_key(here: &[&Address<'_>], controls: &Controls<'_>, family: Family) -> Option<Tell> {
+    let mut shown: HashMap<&str, BTreeSet<IpAddr>> = HashMap::new();
+    for address in here {
+        for key in address.keys() {
+            shown.entry(key).or_default().insert(address.ip);
+        }
+    }
+    // At one address both meet the same server.
+    let elsewhere = |key: &str, ip: IpAddr| {
+        shown.get(key).is_some_and(|ips| ips.len() > usize::from(ips.contains(&ip)))
+    };
     let shares = |control: &&Control<'_>| {
-        control.addresses.iter().filter(|address| address.family() == family).any(|address| {
-            here.iter()
-                .any(|ours| ours.ip != address.ip && !ours.keys().is_disjoint(&address.keys()))
-        })
+        let mut theirs = control.addresses.iter().filter(|address| address.family() == family);
+        theirs.any(|address| address.keys().into_iter().any(|key| elsewhere(key, address.ip)))
     };
     let sharing: Vec<_> = controls.all.iter().filter(shares).collect();
     seen_at_all(&sharing, controls, family).then(|| tell(Kind::OneKey, family, here, &sharing))
@@ -132,9 +145,12 @@ pub(super) fn foreign_over(addresses: &[Address<'_>], family: Family) -> bool {
     !here.is_empty()
         && here.iter().all(|address| address.foreign())
         && there.iter().any(|address| address.trusted())
-        && here
-            .iter()
-            .all(|address| there.iter().all(|other| address.keys().is_disjoint(&other.keys())))
+        && keys(&here).is_disjoint(&keys(&there))
+}
+
+/// The proven keys of several addresses.
+fn keys<'a>(addresses: &[&Address<'a>]) -> BTreeSet<&'a str> {
+    addresses.iter().flat_map(|address| address.keys()).collect()
 }
 
 /// Default bodies are equal everywhere; the greeting host is not.

@@ -3,7 +3,7 @@
 //!
 //! Owns which sessions stand for a sender. Refuses to know Postfix.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::reading::Reading;
@@ -14,11 +14,41 @@ use crate::model::route::{Dnssec, Exchange, Route, RouteKind};
 use crate::policy::dane::{self, Requirement};
 use crate::policy::postfix::{self, View};
 
+/// The routes that senders were told, by vantage point, host and address.
+pub(super) struct Told<'e> {
+    evidence: &'e Evidence,
+    routes: HashMap<&'e str, (&'e Route, Exchanges<'e>)>,
+}
+
+/// The MX hosts of a route by name and address.
+type Exchanges<'e> = HashMap<(&'e str, IpAddr), &'e Exchange>;
+
+impl<'e> Told<'e> {
+    pub(super) fn new(evidence: &'e Evidence) -> Self {
+        // The first of a name counts.
+        let routes = evidence.routes.iter().rev();
+        let routes = routes.map(|route| (route.vantage.as_str(), (route, exchanges(route))));
+        Self { evidence, routes: routes.collect() }
+    }
+}
+
+fn exchanges(route: &Route) -> Exchanges<'_> {
+    let places = |exchange: &Exchange| {
+        let ipv4 = exchange.ipv4.addresses.iter().copied().map(IpAddr::V4);
+        ipv4.chain(exchange.ipv6.addresses.iter().copied().map(IpAddr::V6)).collect::<Vec<_>>()
+    };
+    let exchanges = route.exchanges.iter().rev();
+    let hosts = exchanges.flat_map(|exchange| {
+        places(exchange).into_iter().map(move |ip| ((exchange.host.as_str(), ip), exchange))
+    });
+    hosts.collect()
+}
+
 /// What Postfix would do at each level; `None` for a session that is no sender's:
 /// one with a control, with another `ClientHello`, a repeat, or TLS from the start.
 pub(super) fn levels(
     reading: &Reading<'_>,
-    evidence: &Evidence,
+    told: &Told<'_>,
 ) -> Option<BTreeMap<String, Option<PostfixLevel>>> {
     let probe = &reading.observation.probe;
     let is_senders = probe.role == Role::Target
@@ -28,8 +58,12 @@ pub(super) fn levels(
     if !is_senders {
         return None;
     }
-    let route = evidence.routes.iter().find(|route| route.vantage == probe.vantage);
-    let exchange = route.and_then(|route| exchange(route, &probe.host, probe.ip));
+    let evidence = told.evidence;
+    let known = told.routes.get(probe.vantage.as_str());
+    let route = known.map(|(route, _)| *route);
+    let place = (probe.host.as_str(), probe.ip);
+    // The MX host that the probe went to.
+    let exchange = known.and_then(|(_, exchanges)| exchanges.get(&place).copied());
     // TLSA was looked up for the port of the question (RFC 7672 §2.2.3).
     let is_asked =
         evidence.observations.first().is_some_and(|first| first.probe.port == probe.port);
@@ -47,17 +81,6 @@ pub(super) fn levels(
         host: &probe.host,
         next_hop: &evidence.target.name(),
     }))
-}
-
-/// The MX host that a probe went to.
-fn exchange<'a>(route: &'a Route, host: &str, ip: IpAddr) -> Option<&'a Exchange> {
-    route.exchanges.iter().find(|exchange| {
-        let has_address = match ip {
-            IpAddr::V4(ip) => exchange.ipv4.addresses.contains(&ip),
-            IpAddr::V6(ip) => exchange.ipv6.addresses.contains(&ip),
-        };
-        exchange.host == host && has_address
-    })
 }
 
 /// Status of the MX answer, where there was one.

@@ -120,12 +120,13 @@ fn fits(lines: &[Line<'_>], order: &[&str], as_starttls: bool) -> bool {
 /// Whether another view of the same server shows that only STARTTLS can stand
 /// under a mask: between the mask's neighbours there it is the one keyword of the
 /// mask's length. One key, proven on both sides, makes two addresses one server.
-pub(super) fn decoded(address: &Address<'_>, all: &[Address<'_>]) -> bool {
-    let keys = address.keys();
-    let same = |other: &&Address<'_>| other.has() && !other.keys().is_disjoint(&keys);
-    let views = all.iter().filter(same).flat_map(|other| &other.readings);
-    let mut lists = views.filter_map(|reading| reading.session.ehlo.as_ref());
-    lists.any(|clear| address.masks().any(|mask| leaves_starttls(mask, clear)))
+///
+/// `answers` are those of addresses with the key of this one.
+pub(super) fn decoded<'r>(
+    address: &Address<'_>,
+    mut answers: impl Iterator<Item = &'r EhloAnswer>,
+) -> bool {
+    answers.any(|clear| address.masks().any(|mask| leaves_starttls(mask, clear)))
 }
 
 fn leaves_starttls(mask: &MaskedLine, clear: &EhloAnswer) -> bool {

@@ -5,7 +5,7 @@
 //! themselves, since TCP loses nothing in the middle. An end that is missing is
 //! none: a failing network does that. Refuses to know how a recording came here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 
 mod difference;
@@ -232,24 +232,30 @@ pub(super) struct Mirrored {
     /// Where the recordings were fetched through somebody else's TLS.
     pub(super) read_on_the_way: Option<SocketAddr>,
     pub(super) compared: Vec<ComparedSession>,
+    /// Where in that list each observation is.
+    places: HashMap<String, usize>,
     /// Where sessions of ours went that came to the mirror, from wherever; and from where
     /// its recordings were fetched.
     reached: BTreeSet<SocketAddr>,
 }
 
+fn places(compared: &[ComparedSession]) -> HashMap<String, usize> {
+    let places = compared.iter().enumerate();
+    places.map(|(place, session)| (session.observation.clone(), place)).collect()
+}
+
 impl Mirrored {
     /// Everything that was compared.
     pub(super) fn whole(report: &MirrorReport, readings: &[Reading<'_>]) -> Self {
-        let arrived = |reading: &&Reading<'_>| {
-            let came =
-                |it: &ComparedSession| it.session.is_some() && it.observation == reading.id();
-            report.compared.iter().any(came)
-        };
+        let came = report.compared.iter().filter(|it| it.session.is_some());
+        let came: HashSet<&str> = came.map(|it| it.observation.as_str()).collect();
+        let arrived = |reading: &&Reading<'_>| came.contains(reading.observation.id.as_str());
         let reached = readings.iter().filter(arrived);
         let reached = reached.map(|reading| reading.observation.probe.endpoint());
         Self {
             error: report.error.clone(),
             read_on_the_way: report.endpoint.filter(|_| report.channel_is_shared == Some(false)),
+            places: places(&report.compared),
             compared: report.compared.clone(),
             reached: reached.chain(report.endpoint).collect(),
         }
@@ -260,16 +266,20 @@ impl Mirrored {
         let ids: BTreeSet<String> = readings.iter().map(Reading::id).collect();
         let mut part = self.clone();
         part.compared.retain(|session| ids.contains(&session.observation));
+        part.places = places(&part.compared);
         part
     }
 
     /// The compared sessions with an address; those on other ports are another question.
     pub(super) fn at<'r, 'a>(&'r self, address: &Address<'a>) -> Vec<Seen<'r, 'a>> {
-        let reading = |session: &ComparedSession| {
-            address.readings.iter().find(|reading| reading.id() == session.observation).copied()
-        };
-        let compared = self.compared.iter();
-        compared.filter_map(|session| Some((session, reading(session)?))).collect()
+        let mut here: Vec<(usize, &'a Reading<'a>)> = address
+            .readings
+            .iter()
+            .filter_map(|reading| Some((*self.places.get(&reading.observation.id)?, *reading)))
+            .collect();
+        here.sort_by_key(|(place, _)| *place);
+        let compared = here.into_iter();
+        compared.filter_map(|(at, reading)| Some((self.compared.get(at)?, reading))).collect()
     }
 
     /// What the mirror says of an address, where it says anything bad.
@@ -326,10 +336,8 @@ pub(super) fn place(address: &Address<'_>, scene: &Scene<'_>) -> Option<Place> {
         return Some(Place::NearVantage);
     }
     let mirrored = scene.mirror.as_ref()?;
-    let is_across = |other: &&Address<'_>| {
-        other.host == address.host && other.greeted() && other.family() != address.family()
-    };
-    let mut across = scene.addresses.iter().filter(is_across).peekable();
+    let is_across = |other: &&Address<'_>| other.greeted() && other.family() != address.family();
+    let mut across = scene.addresses.of_host(&address.host).filter(is_across).peekable();
     let over_family = across.peek().is_some() && across.all(|other| mirrored.clears(other));
     over_family.then_some(Place::FamilyPath)
 }

@@ -9,8 +9,9 @@
 //! 2. `compare` groups readings into cells and contrasts them.
 //! 3. `promise` says what was promised of each host, and how each session and path
 //!    stands to it.
-//! 4. `address` gathers what was seen at each address, `standing` says how it
-//!    stands, `mask` what was masked there, `controls` how each control stands.
+//! 4. `address` gathers what was seen at each address, `addresses` what its neighbours
+//!    show, `standing` says how it stands, `mask` what was masked there, `controls` how
+//!    each control stands.
 //! 5. `claim`, `interception` and `dead_end` claim something of an address,
 //!    a path and a route; `verdict` weighs the claims for host and target.
 //! 6. `mirror` lays the recordings of a mirror beside ours.
@@ -21,6 +22,7 @@
 
 mod across;
 mod address;
+mod addresses;
 mod catalogue;
 mod claim;
 mod closer;
@@ -28,6 +30,7 @@ mod compare;
 mod controls;
 mod dead_end;
 mod describe;
+mod grouped;
 mod held;
 mod interception;
 mod levels;
@@ -49,8 +52,8 @@ mod tests;
 pub use describe::PROGRAM;
 pub use table::CLAIMS;
 
-use across::{Across, Side};
-use address::Address;
+use across::{Across, Side, machine};
+use addresses::Addresses;
 use closer::Closer;
 use controls::Controls;
 use interception::Tell;
@@ -95,7 +98,7 @@ struct Beside<'b> {
 
 /// Everything that a rule may look at.
 struct Scene<'a> {
-    addresses: Vec<Address<'a>>,
+    addresses: Addresses<'a>,
     /// All readings of the target, those on other ports and with other names too.
     readings: &'a [Reading<'a>],
     controls: Controls<'a>,
@@ -119,7 +122,7 @@ impl<'a> Scene<'a> {
         let Beside { witnesses, mirror } = beside;
         let mirror = mirror.map(|mirror| mirror.of(readings));
         let (controls, control_readings) = controls;
-        let addresses = address::group(evidence, readings);
+        let addresses = Addresses::of(evidence, readings);
         let own = ledger(evidence, readings, context);
         let shown = |(control, readings): (&Evidence, &Vec<Reading<'_>>)| {
             proof::witness(control, readings, &ledger(control, readings, context.plain()))
@@ -214,7 +217,7 @@ fn report<'a>(
     // Sessions on which nothing rests.
     let apart = reading::read_apart(evidence, context);
     let cells = compare::cells(readings);
-    let contrasts = compare::contrasts(&cells, readings);
+    let contrasts = compare::contrasts(&cells);
     let seen = views::all((evidence, readings), controls);
     let Closer { injections, ranges } = Closer::new(evidence);
     let mirror = mirror::compared(evidence, readings);
@@ -229,11 +232,14 @@ fn report<'a>(
         [one] => judged(&one.evidence, &one.scene(beside, context), &promised),
         several => {
             let whole = Scene::new(evidence, readings, controls, beside, context);
-            let side = |seen| Side::new(seen, Seen::scene(seen, beside, context));
-            let sides: Vec<Side<'_>> = several.iter().map(side).collect();
+            let side =
+                |(seen, machine)| Side::new(seen, Seen::scene(seen, beside, context), machine);
+            let machines = machine::firsts(several);
+            let sides: Vec<Side<'_>> = several.iter().zip(machines).map(side).collect();
             judged_across(&Across::new(evidence.target.name(), &sides, whole), &promised)
         }
     };
+    let told = levels::Told::new(evidence);
     TargetReport {
         target: evidence.target.name(),
         input: evidence.target.input.clone(),
@@ -246,9 +252,9 @@ fn report<'a>(
         observations: readings
             .iter()
             .chain(&apart)
-            .map(|reading| describe::observation(reading, evidence))
+            .map(|reading| describe::observation(reading, &told))
             .collect(),
-        cells,
+        cells: cells.into_iter().map(|members| members.cell).collect(),
         contrasts,
         findings: judged.findings,
         injections,

@@ -3,6 +3,8 @@
 //! Owns the `policies` object of the report. Refuses to say whether a promise is
 //! kept.
 
+use std::collections::HashSet;
+
 use crate::model::evidence::Evidence;
 use crate::model::policy::PolicyEvidence;
 use crate::model::report::{ListedHost, MtaStsReport, Policies, PolicyStatus, TlsRptReport};
@@ -79,11 +81,12 @@ impl Promised {
 /// The hosts of all routes, each once.
 fn listed(evidence: &Evidence, policy: &Policy) -> Vec<ListedHost> {
     let mut hosts: Vec<ListedHost> = Vec::new();
+    let mut known = HashSet::new();
     if policy.mode == Mode::None {
         return hosts;
     }
     for exchange in evidence.routes.iter().flat_map(|route| &route.exchanges) {
-        if hosts.iter().all(|known| known.host != exchange.host) {
+        if known.insert(&exchange.host) {
             // RFC 8461 §4.1: the name in the MX record, not where an alias leads.
             let listed = policy.lists(&exchange.host);
             hosts.push(ListedHost { host: exchange.host.clone(), listed });

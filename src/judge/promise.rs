@@ -15,6 +15,9 @@ pub(super) mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
+use super::grouped::grouped;
 use super::held::{Circumstances, Loose};
 use crate::model::evidence::Evidence;
 use crate::model::route::{Exchange, Route};
@@ -31,31 +34,55 @@ pub(super) struct Demand {
     pub(super) names: Vec<String>,
 }
 
-/// What DANE asked of a host, as one vantage point was told. Where that is no
-/// authentic answer, an authentic one of another vantage point at the same time
-/// counts; one of another day may be about another key.
-pub(super) fn demand_at(evidence: &Evidence, vantage: &str, host: &str) -> Option<Demand> {
-    let told = |route: &Route| {
-        let exchange = route.exchanges.iter().find(|exchange| exchange.host == host)?;
-        Some(demand(&evidence.target.name(), route, exchange))
-    };
-    let own = evidence.routes.iter().filter(|route| route.vantage == vantage).find_map(told);
-    if own.as_ref().is_some_and(Demand::is_authentic) {
-        return own;
-    }
-    let now = circumstances(evidence, vantage);
-    let near = |route: &&Route| {
-        let then = circumstances(evidence, &route.vantage);
-        !now.loose(&then).iter().any(|loose| matches!(loose, Loose::Time(_)))
-    };
-    let mut others = evidence.routes.iter().filter(near).filter_map(told);
-    others.find(|demand| !demand.requirement.records().is_empty()).or(own)
+/// What each vantage point was told of each host.
+pub(super) struct Told<'e> {
+    next_hop: String,
+    routes: Vec<(&'e Route, HashMap<&'e str, &'e Exchange>)>,
+    /// When each vantage point looked.
+    looked: HashMap<&'e str, Circumstances>,
 }
 
-/// When a vantage point looked.
-fn circumstances(evidence: &Evidence, vantage: &str) -> Circumstances {
-    let looks = evidence.observations.iter().filter(|seen| seen.probe.vantage == vantage);
-    Circumstances::between(looks.map(|seen| seen.started_at))
+impl<'e> Told<'e> {
+    pub(super) fn new(evidence: &'e Evidence) -> Self {
+        let by_host = |route: &'e Route| {
+            // The first of a name counts.
+            let exchanges = route.exchanges.iter().rev();
+            exchanges.map(|exchange| (exchange.host.as_str(), exchange)).collect()
+        };
+        let looks = grouped(&evidence.observations, |seen| seen.probe.vantage.as_str());
+        let looked = looks.into_iter().map(|(vantage, looks)| {
+            (vantage, Circumstances::between(looks.iter().map(|seen| seen.started_at)))
+        });
+        Self {
+            next_hop: evidence.target.name(),
+            routes: evidence.routes.iter().map(|route| (route, by_host(route))).collect(),
+            looked: looked.collect(),
+        }
+    }
+
+    /// What DANE asked of a host, as one vantage point was told. Where that is no
+    /// authentic answer, an authentic one of another vantage point at the same time
+    /// counts; one of another day may be about another key.
+    pub(super) fn demand_at(&self, vantage: &str, host: &str) -> Option<Demand> {
+        let told = |(route, exchanges): &(&Route, HashMap<&str, &Exchange>)| {
+            Some(demand(&self.next_hop, route, exchanges.get(host)?))
+        };
+        let own = self.routes.iter().filter(|(route, _)| route.vantage == vantage).find_map(told);
+        if own.as_ref().is_some_and(Demand::is_authentic) {
+            return own;
+        }
+        let now = self.circumstances(vantage);
+        let near = |(route, _): &&(&Route, HashMap<&str, &Exchange>)| {
+            let then = self.circumstances(&route.vantage);
+            !now.loose(&then).iter().any(|loose| matches!(loose, Loose::Time(_)))
+        };
+        let mut others = self.routes.iter().filter(near).filter_map(told);
+        others.find(|demand| !demand.requirement.records().is_empty()).or(own)
+    }
+
+    fn circumstances(&self, vantage: &str) -> Circumstances {
+        self.looked.get(vantage).cloned().unwrap_or_default()
+    }
 }
 
 impl Demand {
@@ -73,10 +100,12 @@ impl Demand {
 /// What DANE asks of every host of the routes.
 pub(super) fn demands(evidence: &Evidence) -> Vec<Demand> {
     let mut demands: Vec<Demand> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for route in &evidence.routes {
         for exchange in &route.exchanges {
             let demand = demand(&evidence.target.name(), route, exchange);
-            match demands.iter_mut().find(|known| known.host == demand.host) {
+            let place = *places.entry(&exchange.host).or_insert(demands.len());
+            match demands.get_mut(place) {
                 // A secure answer is authentic wherever it was had.
                 Some(known) if known.requirement.records().is_empty() => *known = demand,
                 Some(_) => {}
@@ -117,14 +146,6 @@ pub(super) enum Vow {
     Encrypt,
     /// TLS with a chain that is valid for the MX host (RFC 8461 §4.2).
     MtaSts,
-}
-
-impl Vow {
-    /// Whether both come from one mechanism, so that one host's keeping of it speaks
-    /// of another's.
-    pub(super) fn is_akin(self, other: Self) -> bool {
-        (self == Self::MtaSts) == (other == Self::MtaSts)
-    }
 }
 
 /// How far a promise binds.

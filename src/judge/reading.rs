@@ -1,10 +1,12 @@
 //! An observation read back, with its certificates judged at the recorded time.
+//!
+//! Owns that live and saved evidence are read alike. Refuses to compare.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::Context;
-use super::promise::{self, Demand};
+use super::promise::{Demand, Told};
 use crate::model::evidence::Evidence;
 use crate::model::observation::Observation;
 use crate::model::session::{Session, Stage, StarttlsOutcome};
@@ -106,14 +108,15 @@ pub(super) fn read_apart<'a>(evidence: &'a Evidence, context: Context<'_>) -> Ve
 }
 
 fn read_where<'a>(evidence: &'a Evidence, context: Context<'_>, judged: bool) -> Vec<Reading<'a>> {
+    let told = Told::new(evidence);
     let mut known: HashMap<(&str, &str), Option<Demand>> = HashMap::new();
     // TLSA was looked up for the port of the question (RFC 7672 §2.2.3).
     let port = evidence.observations.first().map(|first| first.probe.port);
     let read = |observation: &'a Observation| {
         let probe = &observation.probe;
         let place = (probe.vantage.as_str(), probe.host.as_str());
-        let told = || promise::demand_at(evidence, place.0, place.1);
-        let demand = known.entry(place).or_insert_with(told).as_ref();
+        let demand = known.entry(place).or_insert_with(|| told.demand_at(place.0, place.1));
+        let demand = demand.as_ref();
         read(observation, demand.filter(|_| port == Some(probe.port)), context)
     };
     let wanted = evidence.observations.iter().filter(|one| one.probe.role.is_judged() == judged);

@@ -216,7 +216,7 @@ impl Remover {
 }
 
 /// The keywords of a positive answer to EHLO that has no mask in it.
-fn names(ehlo: &EhloAnswer) -> Option<BTreeSet<&str>> {
+pub(super) fn names(ehlo: &EhloAnswer) -> Option<BTreeSet<&str>> {
     let extended = ehlo.verb == HelloVerb::Ehlo && ehlo.code == 250 && ehlo.masked.is_empty();
     extended.then(|| ehlo.keywords.iter().map(|keyword| keyword.name.as_str()).collect())
 }

@@ -1,9 +1,14 @@
 //! One word for a host and for the whole target, by the tables of docs/detection.md §1.
+//!
+//! Owns which of many claims speaks for a host and for a target. Refuses to word it.
+
+use std::collections::BTreeSet;
 
 use super::Scene;
 use super::address::Address;
 use super::claim::{self, Claim};
 use super::controls::other;
+use super::grouped::grouped;
 use super::standing::Standing;
 use super::{dead_end, describe, interception, mirror};
 use crate::model::evidence::Evidence;
@@ -37,25 +42,20 @@ pub(super) fn of_target(evidence: &Evidence, scene: &Scene<'_>) -> Verdict {
 
 /// The verdict on every host and every address of it.
 pub(super) fn of_hosts(scene: &Scene<'_>) -> Vec<HostReport> {
-    let mut hosts: Vec<HostReport> = Vec::new();
-    for address in &scene.addresses {
-        if hosts.iter().any(|known| known.host == address.host) {
-            continue;
-        }
-        let here: Vec<&Address<'_>> =
-            scene.addresses.iter().filter(|other| other.host == address.host).collect();
-        let reports = here.iter().map(|address| AddressReport {
+    let hosts = grouped(&scene.addresses, |address| address.host.as_str());
+    let report = |(host, here): (&str, Vec<&Address<'_>>)| {
+        let addresses = here.iter().map(|address| AddressReport {
             ip: address.ip,
             family: address.family(),
             verdict: of_address(address, scene).part(),
         });
-        hosts.push(HostReport {
-            host: address.host.clone(),
+        HostReport {
+            host: host.to_owned(),
             verdict: of_addresses(&here, scene, false).part(),
-            addresses: reports.collect(),
-        });
-    }
-    hosts
+            addresses: addresses.collect(),
+        }
+    };
+    hosts.into_iter().map(report).collect()
 }
 
 /// The claim on one address, by what it shows or by what was promised for it.
@@ -123,12 +123,15 @@ pub(super) fn splits(addresses: &[&Address<'_>], without: Family) -> bool {
         measured.copied().collect::<Vec<_>>()
     };
     let (lacking, having) = (of(without), of(other(without)));
+    let hosts = |all: &[&Address<'_>]| -> BTreeSet<String> {
+        all.iter().map(|address| address.host.clone()).collect()
+    };
     !lacking.is_empty()
         && !having.is_empty()
         && lacking.iter().all(|address| address.lacks())
         && having.iter().all(|address| address.has())
         // Families of different hosts differ by host, not by family.
-        && lacking.iter().any(|one| having.iter().any(|other| one.host == other.host))
+        && !hosts(&lacking).is_disjoint(&hosts(&having))
 }
 
 /// Sessions at every address before keys are said to follow the family: fewer
@@ -157,10 +160,9 @@ pub(super) fn by_ehlo_name(scene: &Scene<'_>) -> Option<Claim> {
         let Some(main) = address.best().filter(|_| address.has() || address.lacks()) else {
             return false;
         };
-        let named = scene.readings.iter().filter(|reading| {
+        let named = address.for_comparison.iter().filter(|reading| {
             let (here, there) = (&main.observation.probe, &reading.observation.probe);
-            (&here.host, here.ip, here.port) == (&there.host, there.ip, there.port)
-                && here.ehlo_name != there.ehlo_name
+            here.port == there.port && here.ehlo_name != there.ehlo_name
         });
         let mut offers = named.filter_map(|reading| reading.session.starttls.offered);
         offers.any(|offered| offered != address.has())
@@ -199,7 +201,7 @@ pub(super) fn without_suspicion(
 /// All measured addresses agree; they need not agree on the reason.
 fn uniform(claim: &Claim, claims: &[Claim]) -> Claim {
     let same = claims.iter().filter(|other| other.status == claim.status);
-    let reasons: std::collections::BTreeSet<_> = same.map(|other| &other.because).collect();
+    let reasons: BTreeSet<_> = same.map(|other| &other.because).collect();
     let because = if reasons.len() == 1 { claim.because.clone() } else { None };
     Claim { because, ..claim.clone() }
 }

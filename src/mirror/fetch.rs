@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
-use super::token::{self, Token, hexadecimal};
+use super::token::{self, Token};
 use super::words::{Answer, LONGEST_LINE, MOST_AGE_S, MOST_LINES, Request};
 use crate::model::mirror::{MirrorEvidence, MirrorSource, NO_MIRROR};
 use crate::model::probe::ClientHello;
 use crate::model::transcript::{Ended, Ending};
 use crate::observe::Dialler;
 use crate::smtp::reply::{Progress, Reply, ReplyReader};
-use crate::tls;
+use crate::tls::{self, certificate::hex};
 
 /// How long one attempt may take.
 pub const PATIENCE: Duration = Duration::from_secs(15);
@@ -61,24 +61,11 @@ pub async fn fetch(doors: &[Door], wanted: Wanted<'_>, dialler: &Dialler) -> Mir
             Err(error) => errors.push(format!("{}: {error}", door.endpoint)),
         }
     }
-    nothing(if errors.is_empty() {
+    MirrorEvidence::nothing(if errors.is_empty() {
         "no address of the mirror is known".to_owned()
     } else {
         errors.join("; ")
     })
-}
-
-/// Nothing was learned, and why.
-pub fn nothing(error: String) -> MirrorEvidence {
-    MirrorEvidence {
-        source: MirrorSource::None,
-        error: Some(error),
-        clock_offset_ms: None,
-        complete_since: None,
-        endpoint: None,
-        channel_is_shared: None,
-        sessions: Vec::new(),
-    }
 }
 
 /// What an exchange brought.
@@ -161,8 +148,8 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     let nonce = token::random::<16>().map_err(|error| error.to_string())?;
     let request = Request {
         time: now.as_second(),
-        nonce: hexadecimal(&nonce),
-        age_s: u32::try_from(age).unwrap_or(0).min(MOST_AGE_S),
+        nonce: hex(&nonce),
+        age_s: u32::try_from(age.max(0)).unwrap_or(MOST_AGE_S).min(MOST_AGE_S),
     };
     talk.send(&request.line(wanted.token)).await?;
     let lines = talk.answer().await?;

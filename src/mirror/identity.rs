@@ -14,7 +14,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::token::hexadecimal;
+use crate::tls::certificate::hex;
 
 /// Largest PEM file that is read, in bytes.
 const LARGEST_PEM: u64 = 1 << 20;
@@ -108,7 +108,7 @@ impl Identity {
 
     /// SHA-256 of the certificate, lower-case hexadecimal.
     pub fn sha256(&self) -> String {
-        hexadecimal(digest::digest(&digest::SHA256, &self.leaf).as_ref())
+        hex(digest::digest(&digest::SHA256, &self.leaf).as_ref())
     }
 
     /// The certificate as DER.

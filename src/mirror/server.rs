@@ -20,10 +20,11 @@ use super::identity::Identity;
 use super::log::Log;
 use super::record::{Record, Shelf};
 use super::session;
-use super::token::{self, Token, hexadecimal};
+use super::token::{self, Token};
 use super::words::{Answer, PROTOCOL, Refused, Request};
 use crate::model::mirror::MirrorSession;
 use crate::model::probe::Mode;
+use crate::tls::certificate::hex;
 
 /// Octets of a session's id.
 const ID: usize = 8;
@@ -120,7 +121,7 @@ impl Mirror {
             return self.turn_away(stream, mode).await;
         };
         let Ok(id) = token::random::<ID>() else { return };
-        let record = Arc::new(Record::new(&hexadecimal(&id), ends, &self.identity.sha256()));
+        let record = Arc::new(Record::new(&hex(&id), ends, &self.identity.sha256()));
         self.shelf.put(record.clone());
         session::serve(&self, &record, stream, mode).await;
         if let Some(session) = record.session() {

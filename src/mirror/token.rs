@@ -4,12 +4,14 @@
 //! the purpose and the parts, each with its length, so that no two messages read
 //! alike. Refuses to know what is said and when.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustls::ConnectionCommon;
+
+use crate::tls::certificate::hex;
 
 /// Octets of a generated token.
 const GENERATED: usize = 32;
@@ -66,7 +68,7 @@ impl Token {
 
     /// The code over a message for a purpose, in lower-case hexadecimal.
     pub(super) fn mac(&self, purpose: &str, parts: &[&[u8]]) -> String {
-        hexadecimal(hmac::sign(&self.key, &message(purpose, parts)).as_ref())
+        hex(hmac::sign(&self.key, &message(purpose, parts)).as_ref())
     }
 
     /// Whether a code is the one over this message, compared in constant time.
@@ -98,7 +100,7 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], TokenError> {
 /// where it cannot be had, which is then no channel that anybody shares.
 pub(super) fn channel<Side>(session: &ConnectionCommon<Side>) -> String {
     let octets = session.export_keying_material([0; CHANNEL], CHANNEL_LABEL, Some(&[]));
-    octets.map(|octets| hexadecimal(&octets)).unwrap_or_default()
+    octets.map(|octets| hex(&octets)).unwrap_or_default()
 }
 
 fn message(purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
@@ -110,16 +112,6 @@ fn message(purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
         message.extend_from_slice(part);
     }
     message
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hexadecimal(octets: &[u8]) -> String {
-    let mut digits = String::with_capacity(octets.len() * 2);
-    for octet in octets {
-        // Writing to a String cannot fail.
-        let _ = write!(digits, "{octet:02x}");
-    }
-    digits
 }
 
 fn octets(hexadecimal: &str) -> Option<Vec<u8>> {

@@ -246,10 +246,13 @@ pub struct Logged {
 
 impl Logged {
     /// The line of a session.
-    pub fn of(session: &MirrorSession, token: &Token) -> Self {
-        let session = serde_json::to_string(session).unwrap_or_default();
+    ///
+    /// # Errors
+    /// It can't be written as JSON: nothing is vouched for then.
+    pub fn of(session: &MirrorSession, token: &Token) -> serde_json::Result<Self> {
+        let session = serde_json::to_string(session)?;
         let mac = token.mac(LOGGED, &[session.as_bytes()]);
-        Self { schema: PROTOCOL.to_owned(), session, mac }
+        Ok(Self { schema: PROTOCOL.to_owned(), session, mac })
     }
 
     /// The session, if the token vouches for it.
@@ -389,17 +392,18 @@ mod tests {
         let reply = answer(all).reply("n", &token());
         let read = Answer::read(&lines(&reply), "n", &token()).unwrap();
         assert!(!read.sessions.is_empty());
-        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+        // Every session written anew for each that is left out would take longer.
+        assert!(begun.elapsed() < std::time::Duration::from_mins(2), "{:?}", begun.elapsed());
     }
 
     #[test]
     fn a_line_of_a_log_is_vouched_for() {
-        let logged = Logged::of(&session("a", 5), &token());
+        let logged = Logged::of(&session("a", 5), &token()).unwrap();
         assert_eq!(logged.read(&token()).unwrap().id, "a");
         let forged = Logged { session: logged.session.replace("\"a\"", "\"b\""), ..logged };
         assert_eq!(forged.read(&token()), Err(AnswerError::Token));
         let other = Token::new("another-token-for-a-test").unwrap();
-        let theirs = Logged::of(&session("a", 5), &other);
+        let theirs = Logged::of(&session("a", 5), &other).unwrap();
         assert_eq!(theirs.read(&token()), Err(AnswerError::Token));
     }
 }

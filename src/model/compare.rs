@@ -1,4 +1,6 @@
 //! Cells and contrasts: observations grouped by what could explain a difference.
+//!
+//! Owns their shape and names. Refuses to know how they are made.
 
 use std::net::IpAddr;
 

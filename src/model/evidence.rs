@@ -1,4 +1,6 @@
 //! What a run brought home about one target: everything that judgement needs.
+//!
+//! Owns its shape. Refuses to hold an opinion.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,6 @@
 //! A claim, what it rests on, and what else could explain it.
+//!
+//! Owns its shape and the order of severities. Refuses to know the catalogue.
 
 use std::net::IpAddr;
 

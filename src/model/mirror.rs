@@ -73,6 +73,27 @@ pub struct MirrorEvidence {
     pub sessions: Vec<MirrorSession>,
 }
 
+impl MirrorEvidence {
+    /// What a log tells: sessions, and neither the mirror's clock nor which are missing.
+    pub fn of_log(sessions: Vec<MirrorSession>) -> Self {
+        Self {
+            source: MirrorSource::File,
+            error: None,
+            clock_offset_ms: None,
+            complete_since: None,
+            endpoint: None,
+            channel_is_shared: None,
+            sessions,
+        }
+    }
+
+    /// Nothing was learned, and why.
+    pub fn nothing(error: String) -> Self {
+        let source = MirrorSource::None;
+        Self { source, error: Some(error), ..Self::of_log(Vec::new()) }
+    }
+}
+
 /// The `mirror` object of the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MirrorReport {

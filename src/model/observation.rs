@@ -1,4 +1,6 @@
 //! A probe, when it ran, and its transcript.
+//!
+//! Owns that these three belong together. Refuses to know what was learned.
 
 use jiff::Timestamp;
 

@@ -5,10 +5,18 @@
 
 use std::net::IpAddr;
 
+use super::target::Target;
+
 /// Large providers that have offered STARTTLS at every address for years, each
 /// with an operator of its own.
 pub const BUILT_IN_CONTROLS: [&str; 6] =
     ["gmail.com", "outlook.com", "yahoo.com", "icloud.com", "gmx.net", "proton.me"];
+
+/// [`BUILT_IN_CONTROLS`] as targets, in their order.
+pub fn built_in_controls() -> Vec<Target> {
+    // A test reads each of them.
+    BUILT_IN_CONTROLS.iter().filter_map(|name| name.parse().ok()).collect()
+}
 
 /// The registrable domain of a host, by the public suffix list. A host without
 /// one, or a bare address, stands for itself.
@@ -41,6 +49,11 @@ pub fn network(ip: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn built_in_controls_are_domains() {
+        assert_eq!(built_in_controls().len(), BUILT_IN_CONTROLS.len());
+    }
 
     #[test]
     fn operators_are_registrable_domains() {

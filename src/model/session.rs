@@ -31,6 +31,17 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, in the order of a session that begins in clear (RFC 3207).
+    pub const ALL: [Self; 7] = [
+        Self::Connected,
+        Self::Greeting,
+        Self::Ehlo,
+        Self::Starttls,
+        Self::Handshake,
+        Self::EhloTls,
+        Self::Quit,
+    ];
+
     /// What a session is about that has not completed this stage yet, for people.
     pub fn under_way(self) -> &'static str {
         match self {

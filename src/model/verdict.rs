@@ -1,4 +1,6 @@
 //! One word for a domain, a host or an address, and how sure it is.
+//!
+//! Owns the words and their order. Refuses to know which evidence leads to which.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

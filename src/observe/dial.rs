@@ -1,4 +1,7 @@
 //! Dials an address, never a name.
+//!
+//! Owns the connection attempt, its source and how it fails. Refuses to resolve, and to
+//! know what is said.
 
 use std::collections::HashMap;
 use std::io;

@@ -1,4 +1,7 @@
 //! The prefixes of this machine's interfaces.
+//!
+//! Owns what the kernel tells of its own addresses. Sends nothing, and refuses to know
+//! routes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -44,9 +47,9 @@ pub struct OwnAddress {
     pub ip: IpAddr,
     /// Whether the kernel calls it temporary (RFC 8981); `None` where it does not say.
     pub temporary: Option<bool>,
-    /// Whether it is deprecated (RFC 4862 §5.5.4): nothing new is sent from it.
+    /// Whether the kernel calls it deprecated (RFC 4862 §5.5.4): nothing new is sent from it.
     pub deprecated: bool,
-    /// Whether it is still being verified, or was found to be another's too (RFC 4862
+    /// Whether the kernel says that it is still being verified, or another's too (RFC 4862
     /// §5.4): nothing can be sent from it.
     pub tentative: bool,
 }

@@ -1,4 +1,7 @@
 //! Runs the dialogue over a socket and records it.
+//!
+//! Owns sockets, clocks and limits of one session. Refuses to decide what is said:
+//! `smtp::dialogue` does.
 
 use std::io;
 use std::time::Duration;

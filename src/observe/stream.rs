@@ -1,4 +1,6 @@
 //! A connection that is in clear first and inside TLS later.
+//!
+//! Owns the change from one to the other. Refuses to know what passes.
 
 use std::io;
 

@@ -1,4 +1,6 @@
 //! The limits of politeness: constants with one home.
+//!
+//! Owns the numbers and why each is what it is. Refuses to count: `survey` does.
 
 use std::time::Duration;
 

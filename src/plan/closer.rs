@@ -1,5 +1,7 @@
 //! Closer looks at servers, which the user asks for: they behave as no sender does,
 //! and verdicts rest on none of them.
+//!
+//! Owns which addresses are worth one. Refuses to know what they will find.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

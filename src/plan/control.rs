@@ -1,4 +1,7 @@
 //! Controls and the canary: other destinations that tell the path from the host.
+//!
+//! Owns who they are and how they are asked. Refuses to know whether they may be:
+//! `survey` does.
 
 use std::net::IpAddr;
 

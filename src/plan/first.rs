@@ -1,4 +1,6 @@
 //! The first question: one session to every address of every host.
+//!
+//! Owns what the user wants of every connection. Refuses to know answers.
 
 use std::net::IpAddr;
 
@@ -47,6 +49,26 @@ pub struct Intent {
     pub other_ports: bool,
     /// What is asked of servers besides.
     pub closer: Closer,
+}
+
+impl Default for Intent {
+    /// STARTTLS once at every address, with the limits of [`budget`], as the address
+    /// literal of the connection's own end; no other port, no second look.
+    fn default() -> Self {
+        Self {
+            ehlo_names: Vec::new(),
+            sources: Vec::new(),
+            breadth: Breadth::Every,
+            port: None,
+            mode: Mode::Starttls,
+            sni: None,
+            limits: Limits { session: budget::SESSION, greeting: budget::GREETING_PATIENCE },
+            repeats: budget::REPEATS,
+            second_look: false,
+            other_ports: false,
+            closer: Closer::default(),
+        }
+    }
 }
 
 impl Intent {
@@ -175,19 +197,11 @@ mod tests {
             ],
         };
         let intent = |breadth| Intent {
-            ehlo_names: Vec::new(),
             sources: ["198.51.100.1", "198.51.100.2", "2001:db8:1::1"]
                 .map(|ip| ip.parse().unwrap())
                 .into(),
             breadth,
-            port: None,
-            mode: Mode::Starttls,
-            sni: None,
-            limits: budget::CANARY,
-            repeats: 0,
-            second_look: false,
-            other_ports: false,
-            closer: Closer::default(),
+            ..Intent::default()
         };
         let target: Target = "example.net".parse().unwrap();
         let families = Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable };

@@ -1,5 +1,7 @@
 //! What an odd first answer earns: the same again after a 4xx, another shape of
 //! the `ClientHello` after a failed handshake.
+//!
+//! Owns that short ladder. Refuses to know other addresses, and what the answer means.
 
 use crate::model::observation::Observation;
 use crate::model::probe::{ClientHello, Mode, Probe};

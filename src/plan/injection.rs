@@ -1,4 +1,6 @@
 //! The test for STARTTLS command injection: one more session where TLS works.
+//!
+//! Owns at which addresses. Refuses to read the outcome: `smtp::injection` does.
 
 use std::collections::BTreeSet;
 

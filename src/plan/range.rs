@@ -4,6 +4,8 @@
 //! refuses all. First the versions, then the suites of TLS 1.3 and the groups, then
 //! weak suites, then the rest, so that a series that is cut short has the most
 //! telling answers.
+//!
+//! Owns the order of questions and when to stop. Refuses to say what is weak.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,8 @@
 //! What a suspicion earns: repeats over every family, other ports, another EHLO
 //! name. A healthy domain earns nothing, unless the user wants it
 //! ([`Intent::second_look`]).
+//!
+//! Owns their order. Refuses to know what a suspicion is: `judge` does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -3,9 +3,10 @@
 //!
 //! Owns the rules, all of them pure: [`requirement`] reads the DNS answers,
 //! [`rate`] weighs each record, [`judge`] holds a chain against them, [`rollover`]
-//! shows each record's present and future, [`publish`] finds the records that fit. Refuses to ask DNS, and to say what a broken promise means for a domain.
+//! shows each record's present and future, [`publish`] finds the records that fit.
+//! Refuses to ask DNS, and to say what a broken promise means for a domain.
 
-mod data;
+mod association;
 mod evaluate;
 mod publish;
 mod requirement;

@@ -1,5 +1,7 @@
 //! The form that the records of MTA-STS and TLSRPT share: `name=value` fields
 //! between semicolons (RFC 8461 §3.1, RFC 8460 §3). Pure.
+//!
+//! Refuses to know which fields there are.
 
 /// Whether a record is meant to be one whose version begins like `version`, in
 /// lower case, whatever its case and the blanks before it.

@@ -96,8 +96,8 @@ pub enum Fault {
     HttpStatus(u16),
     /// The body was longer than we read.
     TooLong {
-        /// Octets that were read of it.
-        read: u64,
+        /// Octets that were read of it; `None` where a report does not say.
+        read: Option<u64>,
     },
     /// The response is not text/plain; the media type as sent.
     MediaType(Option<String>),
@@ -148,9 +148,10 @@ impl fmt::Display for Fault {
                 write!(f, "the policy host redirects ({status})")
             }
             Self::HttpStatus(status) => write!(f, "the policy host answered with status {status}"),
-            Self::TooLong { read } => {
+            Self::TooLong { read: Some(read) } => {
                 write!(f, "the policy is longer than the {read} octets that are read of it")
             }
+            Self::TooLong { read: None } => f.write_str("the policy is longer than is read of it"),
             Self::MediaType(Some(kind)) => {
                 write!(f, "the policy is sent as {}, not as text/plain", excerpt(kind))
             }
@@ -219,7 +220,7 @@ fn fetched(fetch: &PolicyFetch, roots: &Roots) -> Result<Option<Policy>, Fault> 
         Some(status) => return Err(Fault::HttpStatus(status)),
     }
     if fetch.truncated {
-        return Err(Fault::TooLong { read: fetch.body_bytes.unwrap_or_default() });
+        return Err(Fault::TooLong { read: fetch.body_bytes });
     }
     if let Some(error) = &fetch.error {
         return Err(Fault::Fetch(error.clone()));

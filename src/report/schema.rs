@@ -1,4 +1,6 @@
 //! The JSON Schemas of everything that `--json` prints, made from its types.
+//!
+//! Owns titles and versions. Refuses to know values.
 
 use schemars::generate::SchemaSettings;
 

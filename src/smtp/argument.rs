@@ -1,4 +1,7 @@
 //! What may stand behind EHLO: the one text of the line that is not ours.
+//!
+//! Owns its grammar (RFC 5321 §4.1.2, §4.1.3). Refuses everything else, so that no text
+//! of a user is a command.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,7 @@
 //! The answer to EHLO: greeting line, keywords, masks, the address that was seen.
+//!
+//! Owns how its lines are read (RFC 5321 §4.1.1.1). Refuses to know what a keyword
+//! promises, but for STARTTLS.
 
 use std::net::IpAddr;
 

@@ -3,6 +3,8 @@
 //! Reading is total: whatever the peer sent, there is a session, and what was
 //! odd is noted. Independent of how the transcript came about: live, from a
 //! file, or written by hand.
+//!
+//! Owns stages and outcomes. Refuses to say whether any of it is bad.
 
 use std::collections::BTreeSet;
 

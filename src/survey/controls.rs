@@ -1,5 +1,8 @@
 //! Control destinations and the canary: asked once a run, and only when a
 //! suspicion asks for them.
+//!
+//! Owns which are asked, and that nobody is asked twice. Refuses to say what their
+//! answers mean.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +14,7 @@ use super::endpoints::{Endpoints, Key, Numbers};
 use super::promises::{self, Promises};
 use super::{Gathered, Survey, View};
 use crate::model::evidence::Evidence;
+use crate::model::operator::built_in_controls;
 use crate::model::policy::PolicyEvidence;
 use crate::model::probe::{LOCAL, Probe, Role};
 use crate::model::special_purpose::is_public;
@@ -65,7 +69,7 @@ impl Controls {
                     let named = || self.ask_controls(survey, endpoints, settings.named.clone());
                     self.named.get_or_init(named).await;
                 } else if public && settings.built_in {
-                    let built_in = || self.ask_controls(survey, endpoints, built_in());
+                    let built_in = || self.ask_controls(survey, endpoints, built_in_controls());
                     self.public.get_or_init(built_in).await;
                 }
             },
@@ -163,11 +167,6 @@ impl Controls {
     }
 }
 
-/// The built-in list; its names are checked by a test.
-fn built_in() -> Vec<Target> {
-    plan::BUILT_IN_CONTROLS.iter().filter_map(|name| name.parse().ok()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -175,10 +174,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::probe::{Limits, Mode};
+    use crate::model::probe::Limits;
     use crate::model::report::{Families, FamilyUse};
     use crate::observe::Dialler;
-    use crate::plan::{Breadth, Closer, Intent};
+    use crate::plan::Intent;
     use crate::tls::Roots;
     use crate::vantage::local::Local;
 
@@ -198,17 +197,9 @@ mod tests {
         let survey = Survey {
             vantages: [VantagePoint::here(local)].into(),
             intent: Intent {
-                ehlo_names: Vec::new(),
-                sources: Vec::new(),
-                breadth: Breadth::Every,
-                port: None,
-                mode: Mode::Starttls,
-                sni: None,
                 limits: Limits { session: patience, greeting: patience },
                 repeats: 1,
-                second_look: false,
-                other_ports: false,
-                closer: Closer::default(),
+                ..Intent::default()
             },
             asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
             controls: ControlSettings {
@@ -244,10 +235,5 @@ mod tests {
             let ips: Vec<_> = canary.observations.iter().map(|seen| seen.probe.ip).collect();
             assert_eq!(ips, plan::CANARIES, "{target}");
         }
-    }
-
-    #[test]
-    fn built_in_controls_are_domains() {
-        assert_eq!(built_in().len(), plan::BUILT_IN_CONTROLS.len());
     }
 }

@@ -1,4 +1,6 @@
 //! Endpoints: asked once for each question, however many targets they serve.
+//!
+//! Owns the sessions of a run and their numbers. Refuses to plan them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;

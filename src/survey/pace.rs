@@ -1,4 +1,6 @@
 //! Politeness: one session at a time to an address, few at once to an operator.
+//!
+//! Owns turns and budgets. Refuses to know what is asked.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

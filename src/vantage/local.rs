@@ -1,4 +1,6 @@
 //! This process as a vantage point: its resolver and its sockets.
+//!
+//! Owns nothing but these two. Refuses to judge, and to know other views.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,7 @@
 //! Evidence out of a saved report.
+//!
+//! Owns what a saved report must have to be judged again. Refuses verdicts, which are
+//! made anew.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,8 +16,7 @@ use crate::model::report::{Families, FamilyUse, Report, Run, TargetReport};
 use crate::model::target::{Target, TargetError};
 
 /// Most addresses of one target that are judged: twice what a run asks from one vantage
-/// point. Judging holds each against the others, so that a forged report with tens of
-/// thousands would take hours.
+/// point. Judging takes time and memory for each, and nobody waits for more.
 pub const MOST_ADDRESSES: usize = 4096;
 /// Most observations of one target that are judged, for the same reason.
 pub const MOST_OBSERVATIONS: usize = 16 * MOST_ADDRESSES;

@@ -11,7 +11,7 @@ use mxray::model::evidence::Evidence;
 use mxray::model::probe::{Limits, Mode};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::observe::Dialler;
-use mxray::plan::{Breadth, Closer, Intent};
+use mxray::plan::{Closer, Intent};
 use mxray::sim::internet::{Internet, Running};
 use mxray::survey::{self, ControlSettings, Event, Survey};
 use mxray::tls::Roots;
@@ -166,15 +166,11 @@ async fn outcome_until(
         intent: Intent {
             ehlo_names,
             sources: beside.sources.clone(),
-            breadth: Breadth::Every,
-            port: None,
             mode: asking.mode,
-            sni: None,
             limits: Limits { session: asking.session, greeting: asking.greeting },
             repeats: 2,
-            second_look: false,
-            other_ports: false,
             closer: asking.closer,
+            ..Intent::default()
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         controls: beside.settings(),

@@ -24,9 +24,14 @@ use crate::process;
 pub(crate) const SCRATCH: &str = "/run/lab";
 /// Set for the process inside.
 const INSIDE: &str = "MXRAY_LAB_INSIDE";
-/// What every process inside finds in its environment, beside `PATH`.
+/// What comes along from outside: where programs are, and what the lab itself reads.
+const MEANT: [&str; 5] = ["PATH", "MXRAY_LAB", "MXRAY_UPDATE", "MXRAY_LEVELS", "MXRAY_EGRESS"];
+/// What every process inside finds in its environment besides.
 const ENVIRONMENT: [(&str, &str); 4] =
     [("HOME", SCRATCH), ("LANG", "C.UTF-8"), ("SHELL", "/bin/sh"), ("TERM", "xterm")];
+/// Runs a program with the usual mask for new files: behind a stricter one, the users of
+/// the mail servers could not read what is made for them.
+const OPEN: &str = "umask 022; exec \"$0\"";
 /// Where `.ci/lab-install` unpacks what the lab runs, below the package's folder.
 const TREE: &str = "target/lab/tree";
 
@@ -82,10 +87,12 @@ pub(crate) fn is_inside() -> bool {
 /// along: whoever runs the lab, from whatever shell, has the same one.
 pub(crate) fn command() -> Result<Command> {
     let mut command = unshare();
-    let meant = |(name, _): &(OsString, OsString)| {
-        name == "PATH" || name.to_string_lossy().starts_with("MXRAY_")
-    };
-    command.arg(env::current_exe()?).env_clear().envs(env::vars_os().filter(meant));
+    let meant = |(name, _): &(OsString, OsString)| MEANT.iter().any(|meant| name == meant);
+    command
+        .args(["sh", "-c", OPEN])
+        .arg(env::current_exe()?)
+        .env_clear()
+        .envs(env::vars_os().filter(meant));
     command.envs(ENVIRONMENT).env(INSIDE, "1");
     Ok(command)
 }
@@ -99,6 +106,8 @@ pub(crate) fn furnish() -> Result<()> {
     for folder in ["usr", "etc", "var"] {
         overlay(folder)?;
     }
+    // What is named after process numbers there would meet another world's.
+    mount(&["-t", "tmpfs", "tmpfs", "/dev/shm"])?;
     add_users()
 }
 

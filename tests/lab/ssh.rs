@@ -7,6 +7,8 @@ mod far;
 mod faults;
 mod processes;
 
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,6 +22,7 @@ use crate::dns;
 use crate::middlebox::Placed;
 use crate::mta;
 use crate::process::{self, Outcome};
+use crate::sandbox;
 use crate::topology::{CLEAN, CLIENT, RESOLVER};
 use crate::world::{Play, World};
 
@@ -244,9 +247,11 @@ fn told_to_end(world: &World, signal: Signal, in_the_middle: bool) -> Result<()>
     processes::none_left()
 }
 
-/// A terminal of its own shows what ssh asks there; with mxray before it, nothing.
+/// A terminal of its own shows what ssh asks there; with mxray before it, nothing, whether
+/// or not there is a `setsid` to take the terminal away.
 fn no_question(world: &World) -> Result<()> {
     let far = Far::start(world)?;
+    let bare = format!("PATH={} ", without_setsid()?.display());
     for (host, question, words) in [
         ("locked", "password:", "let it use a key"),
         ("stranger", "continue connecting", "compare its fingerprint"),
@@ -256,15 +261,31 @@ fn no_question(world: &World) -> Result<()> {
         ensure!(alone.contains(question), "ssh asks nothing: {alone}");
         let command = far.ssh(host, &format!("mxray {}", world.agent_words()));
         let vantage = format!("clean={command}");
-        let words_of =
+        let check =
             world.command(CLIENT, &["check", mta::POSTFIX.domain, "--vantage", &vantage], RESOLVER);
-        let shown = at_a_terminal(&spelled(&words_of))?;
-        ensure!(!shown.contains(question), "a question at the terminal: {shown}");
-        // The terminal breaks lines and the view draws over itself: words are looked for.
-        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-        ensure!(shown.contains(words), "not said: {shown}");
+        for path in ["", &bare] {
+            let shown = at_a_terminal(&format!("{path}{}", spelled(&check)))?;
+            ensure!(!shown.contains(question), "{path}: a question at the terminal: {shown}");
+            // The terminal breaks lines and the view draws over itself: words are looked for.
+            let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+            ensure!(shown.contains(words), "{path}: not said: {shown}");
+        }
     }
     processes::none_left()
+}
+
+/// A folder with all that a check needs of `PATH`, and no more: as on macOS.
+fn without_setsid() -> Result<PathBuf> {
+    let folder = sandbox::folder("without-setsid")?;
+    for tool in ["timeout", "ip", "ssh"] {
+        let link = folder.join(tool);
+        if !link.exists() {
+            let found =
+                process::run(Command::new("sh").args(["-c", &format!("command -v {tool}")]));
+            symlink(found?.trim(), link)?;
+        }
+    }
+    Ok(folder)
 }
 
 /// What a command shows that has a terminal for standard input and output.

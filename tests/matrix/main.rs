@@ -16,6 +16,8 @@
 #[path = "../common/mod.rs"]
 #[allow(dead_code, reason = "the other test target uses the rest")]
 mod common;
+#[path = "../common/program.rs"]
+mod program;
 #[path = "../common/views_table.rs"]
 mod views_table;
 

@@ -6,9 +6,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::Command;
 
-use assert_cmd::cargo::CommandCargoExt as _;
 use jiff::SignedDuration;
 use mxray::judge::{self, Context, PROGRAM};
 use mxray::model::evidence::Evidence;
@@ -167,7 +165,7 @@ fn by_the_binary(folder: &Path, files: &[String; 2]) -> Claim {
     for (path, text) in paths.iter().zip(files) {
         std::fs::write(path, text).unwrap();
     }
-    let mut command = Command::cargo_bin("mxray").unwrap();
+    let mut command = crate::program::mxray();
     let output = command.args(["compare", "--json"]).args(&paths).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let report = json::read(&text).unwrap();

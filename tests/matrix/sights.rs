@@ -7,12 +7,12 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use mxray::judge::{self, Context};
 use mxray::model::evidence::Evidence;
-use mxray::model::probe::{Limits, Mode};
+use mxray::model::probe::Limits;
 use mxray::model::report::{
     Families, FamilyUse, Report, Run, SCHEMA, TargetReport, Trust, Vantage, VantageKind,
 };
 use mxray::observe::Dialler;
-use mxray::plan::{BUILT_IN_CONTROLS, Breadth, Closer, Intent};
+use mxray::plan::{BUILT_IN_CONTROLS, Intent};
 use mxray::sim::internet::{Internet, Running};
 use mxray::survey::{self, Outcome, Survey};
 use mxray::tls::Roots;
@@ -86,16 +86,9 @@ async fn surveyed(views: Vec<(String, &Running, bool)>, ehlo_name: &str, roots: 
         vantages: vantages.into(),
         intent: Intent {
             ehlo_names: vec![ehlo_name.to_owned()],
-            sources: Vec::new(),
-            breadth: Breadth::Every,
-            port: None,
-            mode: Mode::Starttls,
-            sni: None,
             limits: Limits { session: PATIENCE, greeting: PATIENCE },
             repeats: 2,
-            other_ports: false,
-            second_look: false,
-            closer: Closer::default(),
+            ..Intent::default()
         },
         asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Usable },
         controls: beside.settings(),

@@ -10,6 +10,7 @@ mod commands;
 mod common;
 mod hostile;
 mod injection;
+mod interruption;
 mod menu;
 mod mirror;
 mod mirror_stage;

@@ -266,15 +266,7 @@ async fn transcripts_travel_as_a_file_that_the_token_vouches_for() {
         assert!(matches!(stage.notices.recv().await, Some(Notice::Session(_))));
     }
     let sessions = log::read(&path, &stage.token).unwrap();
-    let mirror = MirrorEvidence {
-        source: MirrorSource::File,
-        error: None,
-        clock_offset_ms: None,
-        complete_since: None,
-        endpoint: None,
-        channel_is_shared: None,
-        sessions,
-    };
+    let mirror = MirrorEvidence::of_log(sessions);
     let report = judged(&Evidence { mirror: Some(mirror), ..evidence });
     assert_eq!(report.verdict.status, Status::Stripped);
     assert_eq!(report.verdict.confidence, Some(Confidence::Proven));

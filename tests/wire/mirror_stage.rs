@@ -16,7 +16,7 @@ use mxray::model::mirror::{MirrorEvidence, MirrorReport};
 use mxray::model::probe::{Limits, Mode, Role};
 use mxray::model::report::{Families, FamilyUse, TargetReport};
 use mxray::observe::Dialler;
-use mxray::plan::{Breadth, Closer, Intent};
+use mxray::plan::Intent;
 use mxray::sim::middlebox::{Behaviour, Foreign, Middlebox, Scope};
 use mxray::survey::{self, ControlSettings, Survey};
 use mxray::tls::Roots;
@@ -112,16 +112,10 @@ impl Stage {
             vantages: vantages.into(),
             intent: Intent {
                 ehlo_names: vec![EHLO_NAME.to_owned()],
-                sources: Vec::new(),
-                breadth: Breadth::Every,
-                port: None,
-                mode: Mode::Starttls,
                 sni: Some(NAME.to_owned()),
                 limits: Limits { session: self.patience, greeting: self.patience },
                 repeats: 1,
-                second_look: false,
-                other_ports: false,
-                closer: Closer::default(),
+                ..Intent::default()
             },
             asked: Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::NotAsked },
             controls: ControlSettings { no_canary: true, ..ControlSettings::default() },

@@ -11,6 +11,7 @@ use mxray::model::probe::ClientHello;
 use mxray::model::verdict::Status;
 use mxray::observe::Dialler;
 use mxray::sim::middlebox::Behaviour;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -22,6 +23,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::mirror_stage::{
     EXCHANGE, MIRROR, PATIENCE, Stage, asked, exchange, judged, listener, mirror,
 };
+
+/// Files that may be open at once, as most systems have it from the start.
+const OPEN_FILES: u64 = 1024;
 
 /// Ends TLS between a user and a mirror's port for the exchange, with a certificate of its
 /// own, reads everything, and may change every line of the mirror's.
@@ -210,8 +214,17 @@ async fn from_stranger(number: u8, to: SocketAddr) -> std::io::Result<TcpStream>
     socket.connect(to).await
 }
 
+/// Lets this process hold both ends of some hundred connections beside what other tests
+/// hold, where its limit is no more than a custom of the system.
+fn may_open_many() {
+    let (now, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    assert!(most >= OPEN_FILES, "ulimit -Hn is {most}: this test needs {OPEN_FILES} open files");
+    setrlimit(Resource::RLIMIT_NOFILE, now.max(OPEN_FILES), most).unwrap();
+}
+
 #[tokio::test]
 async fn ten_thousand_connections_and_those_that_only_wait_shut_nobody_out() {
+    may_open_many();
     let stage = Stage::set(Behaviour::DropKeyword).await;
     let mut waiting = Vec::new();
     for number in 1..=8 {

@@ -120,20 +120,17 @@ async fn greetings_that_turn_us_away_and_that_take_their_time() {
     assert_eq!(report.verdict.status, Status::Intact, "{}", report.verdict.summary);
 }
 
+/// TLS from the first octet at port 465, beside STARTTLS at port 25.
+fn with_submissions(greeting: Greeting) -> Internet {
+    let profile = Profile { implicit_tls: true, greeting, ..Profile::new(Software::Postfix, HOST) };
+    let endpoints = addresses().map(|ip| std::net::SocketAddr::new(ip, 465));
+    serving(|_| {}).service(HOST, endpoints, profile)
+}
+
 #[tokio::test]
 async fn implicit_tls_begins_before_the_greeting() {
-    let mut profile = Profile::new(Software::Postfix, HOST);
-    profile.implicit_tls = true;
-    let endpoints = addresses().map(|ip| std::net::SocketAddr::new(ip, 465));
-    let running = Internet::builder()
-        .domain(DOMAIN, &[(10, HOST)])
-        .host(HOST, addresses(), Profile::new(Software::Postfix, HOST))
-        .service(HOST, endpoints, profile)
-        .start()
-        .await
-        .unwrap();
     let asking = Asking { mode: Mode::ImplicitTls, ..Asking::default() };
-    let report = common::report(&running, DOMAIN, asking).await;
+    let report = common::report_on(with_submissions(Greeting::default()), asking).await;
     assert_eq!(report.verdict.status, Status::Intact, "{}", report.verdict.summary);
     assert_eq!(report.observations[0].probe.port, 465);
     assert_eq!(report.observations[0].starttls.offered, None);
@@ -141,19 +138,9 @@ async fn implicit_tls_begins_before_the_greeting() {
 
 #[tokio::test]
 async fn a_tls_server_that_never_greets_is_no_mail_server() {
-    let mut profile = Profile::new(Software::Postfix, HOST);
-    profile.implicit_tls = true;
-    profile.greeting.delay = Duration::from_mins(1);
-    let endpoints = addresses().map(|ip| std::net::SocketAddr::new(ip, 465));
-    let running = Internet::builder()
-        .domain(DOMAIN, &[(10, HOST)])
-        .host(HOST, addresses(), Profile::new(Software::Postfix, HOST))
-        .service(HOST, endpoints, profile)
-        .start()
-        .await
-        .unwrap();
+    let late = Greeting { delay: Duration::from_mins(1), ..Greeting::default() };
     let asking = Asking { mode: Mode::ImplicitTls, ..Asking::impatient() };
-    let report = common::report(&running, DOMAIN, asking).await;
+    let report = common::report_on(with_submissions(late), asking).await;
     assert_eq!(report.verdict.status, Status::Unreachable, "{}", report.verdict.summary);
     assert_eq!(report.verdict.reached, 0);
 }

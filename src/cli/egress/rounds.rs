@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use mxray::model::egress::{DestinationView, Source};
 use mxray::model::evidence::Evidence;
 use mxray::model::observation::Observation;
-use mxray::model::operator::BUILT_IN_CONTROLS;
+use mxray::model::operator::built_in_controls;
 use mxray::model::probe::{Family, Role};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::model::target::Target;
@@ -62,7 +62,7 @@ pub(super) fn named(targets: &[Target]) -> Vec<Round> {
 
 /// Large providers, one after the other, each for the sources that need it.
 pub(super) fn built_in() -> Vec<Round> {
-    let targets = BUILT_IN_CONTROLS.iter().filter_map(|name| name.parse().ok());
+    let targets = built_in_controls().into_iter();
     let round = |target| Round {
         targets: vec![target],
         breadth: Breadth::OneAFamily(0),

@@ -1,4 +1,7 @@
 //! How is asked: from which addresses, over which families, from where else, as whom.
+//!
+//! Owns the way from options to an intent, and what this machine lacks for it. Sends
+//! nothing.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -6,7 +9,7 @@ use std::net::IpAddr;
 use mxray::model::probe::{Family, LOCAL, Limits, Mode};
 use mxray::model::report::{Families, FamilyUse};
 use mxray::observe;
-use mxray::plan::{Breadth, Closer, Intent, budget};
+use mxray::plan::{Intent, budget};
 
 use crate::cli::arguments::options::probe::{NamedVantage, ProbeOptions};
 use crate::cli::failure::Failure;
@@ -15,15 +18,13 @@ pub(super) fn intent(probe: &ProbeOptions, host_name: Option<String>) -> Result<
     Ok(Intent {
         ehlo_names: ehlo_names(probe, host_name),
         sources: sources(probe)?,
-        breadth: Breadth::Every,
         port: probe.port,
         mode: if probe.implicit_tls { Mode::ImplicitTls } else { Mode::Starttls },
         sni: probe.sni.clone(),
         limits: Limits { session: probe.timeout, greeting: budget::GREETING_PATIENCE },
         repeats: probe.repeats,
-        second_look: false,
         other_ports: true,
-        closer: Closer::default(),
+        ..Intent::default()
     })
 }
 

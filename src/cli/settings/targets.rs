@@ -1,6 +1,8 @@
 //! Whom to ask: targets from words and from standard input, hosts, control destinations.
 //!
 //! Refuses to know what a target is: `mxray::model::target` does.
+//!
+//! Owns their order, and that each is asked once.
 
 use std::collections::HashSet;
 use std::io::{BufRead, Read as _};

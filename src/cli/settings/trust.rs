@@ -1,4 +1,6 @@
 //! Whom to believe: trust anchors and certificate authorities, read from their files.
+//!
+//! Owns the files and what is wrong with them. Refuses to judge by them.
 
 use std::io::{self, Read as _};
 use std::path::Path;

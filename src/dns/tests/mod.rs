@@ -10,7 +10,7 @@ mod trusted;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::A;
@@ -23,6 +23,10 @@ use crate::model::route::{Dnssec, LookupError, Route, RouteKind};
 
 /// Short enough for a test that waits for it, long enough for a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(3);
+/// A time-out that nothing may wait for: who does hangs.
+const FOREVER: Duration = Duration::from_hours(1);
+/// When a test counts as hanging, however busy the machine.
+const HANG: Duration = Duration::from_mins(5);
 
 fn settings(servers: &[SocketAddr], anchor: &str) -> ResolverSettings {
     ResolverSettings {

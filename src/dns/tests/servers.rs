@@ -1,5 +1,7 @@
 //! Servers that fail: which answer decides, what it costs, what is told.
 
+use tokio::time::timeout;
+
 use super::*;
 
 #[tokio::test]
@@ -29,10 +31,13 @@ async fn a_silent_server_beside_another_neither_stops_nor_hides_it() {
     let silent = Server::twisted(unsigned(), |_, _| None).await;
     let failing = Server::twisted(unsigned(), |_, m| Some(code(m, ResponseCode::ServFail))).await;
     let honest = Server::honest(unsigned()).await;
-    let started = Instant::now();
-    let resolver = Resolver::new(settings(&[silent.address, honest.address], NO_ANCHOR)).unwrap();
-    assert_eq!(route(&resolver, "both.test").await.exchanges.len(), 3);
-    assert!(started.elapsed() < TIMEOUT);
+    let patient = ResolverSettings {
+        timeout: FOREVER,
+        ..settings(&[silent.address, honest.address], NO_ANCHOR)
+    };
+    let resolver = Resolver::new(patient).unwrap();
+    let both = timeout(HANG, route(&resolver, "both.test")).await.expect("waits for silence");
+    assert_eq!(both.exchanges.len(), 3);
     let resolver = Resolver::new(settings(&[silent.address, failing.address], NO_ANCHOR)).unwrap();
     let route = route(&resolver, "both.test").await;
     assert_eq!(route.error, Some(LookupError::Servfail));
@@ -41,12 +46,11 @@ async fn a_silent_server_beside_another_neither_stops_nor_hides_it() {
 #[tokio::test]
 async fn a_first_server_that_is_not_there_fails_fast() {
     let closed = { std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
-    let started = Instant::now();
-    let resolver = Resolver::new(settings(&[closed], NO_ANCHOR)).unwrap();
-    let route = route(&resolver, "example.test").await;
+    let patient = ResolverSettings { timeout: FOREVER, ..settings(&[closed], NO_ANCHOR) };
+    let resolver = Resolver::new(patient).unwrap();
+    let route = timeout(HANG, route(&resolver, "example.test")).await.expect("waits for nobody");
     assert_eq!((route.kind, route.error), (RouteKind::None, Some(LookupError::Unreachable)));
     assert!(route.error_detail.unwrap().contains(&closed.to_string()));
-    assert!(started.elapsed() < TIMEOUT);
     assert_eq!(resolver.described(), None, "nobody has said that it strips DNSSEC");
 }
 
@@ -58,12 +62,12 @@ async fn a_silent_first_server_is_told_once_and_times_out() {
     let mut settings = settings(&[server.address], NO_ANCHOR);
     settings.notice = Some(Arc::new(move |notice| seen.lock().unwrap().push(notice)));
     let resolver = Resolver::new(settings).unwrap();
-    let started = Instant::now();
-    let (one, other) =
-        tokio::join!(route(&resolver, "example.test"), route(&resolver, "[mx.example.test]"));
+    let both = Box::pin(async {
+        tokio::join!(route(&resolver, "example.test"), route(&resolver, "[mx.example.test]"))
+    });
+    let (one, other) = timeout(HANG, both).await.expect("never ends");
     assert_eq!(one.error, Some(LookupError::Timeout));
     assert_eq!(other.exchanges[0].ipv6.error, Some(LookupError::Timeout));
-    assert!(started.elapsed() < 3 * TIMEOUT);
     let expected =
         Notice::ResolverSilent { servers: vec![server.address.to_string()], after: SILENCE };
     assert_eq!(*notices.lock().unwrap(), [expected]);

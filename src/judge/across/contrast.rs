@@ -4,6 +4,7 @@
 //! (docs/detection.md §1, (c) and "another vantage sees the same address with
 //! STARTTLS"). What differs is told of the view that is worse off.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Look, SEEN_ELSEWHERE, Spot};
@@ -54,10 +55,6 @@ impl Contrast {
         self.address.1
     }
 
-    pub(in crate::judge) fn is_at(&self, host: &str, ip: IpAddr) -> bool {
-        self.host() == host && self.ip() == ip
-    }
-
     pub(in crate::judge) fn claim(&self) -> Claim {
         let status = match self.kind {
             Kind::Lost => Status::Stripped,
@@ -91,11 +88,25 @@ pub(super) fn at(spot: &Spot<'_, '_>) -> Vec<Contrast> {
 fn reliance(here: &Look<'_, '_>, there: &Look<'_, '_>) -> (bool, bool, bool, bool) {
     let shared = !here.address.keys().is_disjoint(&there.address.keys());
     let held = loose(here, there).is_empty();
-    (held, there.address.steady(), there.side.vantage() != here.side.vantage(), shared)
+    (held, there.address.steady(), there.side.machine != here.side.machine, shared)
 }
 
 fn loose(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Vec<Loose> {
-    here.address.circumstances().loose(&there.address.circumstances())
+    let (own, other) = (here.address.circumstances(), there.address.circumstances());
+    let mut found = own.loose(&other);
+    let is_timed = found.iter().any(|it| matches!(it, Loose::Time(_)));
+    let (one, another) = (&here.side, &there.side);
+    let is_of_one = one.machine == another.machine && one.vantage() != another.vantage();
+    // Another address of the machine differs by more than the time.
+    if is_of_one && !is_timed && !sources(here).is_disjoint(&sources(there)) {
+        found.extend(own.is_later_than(&other).map(Loose::Turn));
+    }
+    found
+}
+
+/// The addresses of ours from which it was asked.
+fn sources(look: &Look<'_, '_>) -> BTreeSet<IpAddr> {
+    look.address.readings.iter().filter_map(|reading| reading.source()).collect()
 }
 
 /// Another port has a listener of its own.
@@ -154,7 +165,9 @@ fn is_same_server(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
 /// docs/detection.md §1 (b): what stands under a mask here, with STARTTLS accepted
 /// behind it, can be read there, at the same key.
 fn is_unmasked(here: &Look<'_, '_>, there: &Look<'_, '_>) -> bool {
-    is_same_server(here, there) && mask::decoded(here.address, std::slice::from_ref(there.address))
+    let readings = there.address.readings.iter();
+    let answers = readings.filter_map(|reading| reading.session.ehlo.as_ref());
+    is_same_server(here, there) && there.address.has() && mask::decoded(here.address, answers)
 }
 
 /// docs/detection.md §1 (c): hidden but accepted here, offered there, with the same
@@ -216,9 +229,8 @@ fn family_path(here: &Look<'_, '_>, kind: Kind) -> Option<Place> {
         .side
         .scene
         .addresses
-        .iter()
-        .filter(|other| other.host == here.address.host && other.greeted())
-        .filter(|other| other.family() != here.address.family())
+        .of_host(&here.address.host)
+        .filter(|other| other.greeted() && other.family() != here.address.family())
         .collect();
     let good = !across.is_empty() && across.iter().all(|other| is_good(other));
     good.then_some(Place::FamilyPath)

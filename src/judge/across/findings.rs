@@ -3,6 +3,8 @@
 //! Owns what is said once, of whom it is said, and what no longer holds once all
 //! views have been heard.
 
+use std::collections::{HashMap, HashSet};
+
 use super::contrast::{Contrast, Kind};
 use super::{Across, EVERYWHERE, Side, Spot, dns, words};
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
@@ -24,24 +26,22 @@ pub(in crate::judge) fn findings(
     promised: &Promised,
     verdict: &Verdict,
 ) -> Vec<Finding> {
-    let mut said: Vec<Said> = Vec::new();
+    let mut said = Sayings::default();
     for (place, side) in across.sides.iter().enumerate() {
         let evidence = &side.seen.evidence;
         for finding in rules::findings(evidence, &side.scene, promised, &side.verdict) {
             if !is_overturned(across, side, &finding) {
-                note(&mut said, place, finding);
+                said.note(place, finding);
             }
         }
     }
     let count = across.sides.len();
     let mut found: Vec<Finding> =
-        said.into_iter().map(|said| attributed(across, said, count)).collect();
-    for finding in rules::promise::findings(&across.whole) {
-        let is_known = |known: &Finding| known.id == finding.id && known.subject == finding.subject;
-        if !found.iter().any(is_known) {
-            found.push(finding);
-        }
-    }
+        said.all.into_iter().map(|said| attributed(across, said, count)).collect();
+    let place = |finding: &Finding| (finding.id.clone(), finding.subject.clone());
+    let mut known: HashSet<(String, Subject)> = found.iter().map(place).collect();
+    let whole = rules::promise::findings(&across.whole);
+    found.extend(whole.into_iter().filter(|finding| known.insert(place(finding))));
     found.extend(across.contrasts.iter().map(of_contrast));
     found.extend(everywhere(across));
     let routes: Vec<&Route> =
@@ -57,25 +57,30 @@ fn distinct(mut routes: Vec<&Route>) -> Vec<&Route> {
     routes
 }
 
-/// The same words are said once, and rest on all that they were said of.
-fn note(said: &mut Vec<Said>, place: usize, finding: Finding) {
-    let same = |known: &&mut Said| {
-        let known = &known.finding;
-        (&known.id, &known.subject, &known.explanation)
-            == (&finding.id, &finding.subject, &finding.explanation)
-    };
-    let Some(known) = said.iter_mut().find(same) else {
-        said.push(Said { finding, views: vec![place] });
-        return;
-    };
-    known.finding.confidence = known.finding.confidence.max(finding.confidence);
-    known.finding.severity = known.finding.severity.max(finding.severity);
-    for id in finding.evidence {
-        if !known.finding.evidence.contains(&id) {
-            known.finding.evidence.push(id);
-        }
+/// What was said so far.
+#[derive(Default)]
+struct Sayings {
+    all: Vec<Said>,
+    /// Where each is: kind, subject and words.
+    places: HashMap<(String, Subject, String), usize>,
+}
+
+impl Sayings {
+    /// The same words are said once, and rest on all that they were said of.
+    fn note(&mut self, view: usize, finding: Finding) {
+        let words = (finding.id.clone(), finding.subject.clone(), finding.explanation.clone());
+        let place = *self.places.entry(words).or_insert(self.all.len());
+        let Some(known) = self.all.get_mut(place) else {
+            self.all.push(Said { finding, views: vec![view] });
+            return;
+        };
+        known.finding.confidence = known.finding.confidence.max(finding.confidence);
+        known.finding.severity = known.finding.severity.max(finding.severity);
+        let mut resting: HashSet<String> = known.finding.evidence.iter().cloned().collect();
+        let new = finding.evidence.into_iter().filter(|id| resting.insert(id.clone()));
+        known.finding.evidence.extend(new);
+        known.views.push(view);
     }
-    known.views.push(place);
 }
 
 /// With the view's name, where not every view has it.
@@ -102,12 +107,14 @@ fn attributed(across: &Across<'_, '_>, said: Said, count: usize) -> Finding {
 /// What an explanation says that another view excludes.
 const EVERY_VIEW: &str = "from every view";
 
+/// The address that a finding is about.
+fn at<'c, 's, 'a>(across: &'c Across<'s, 'a>, subject: &Subject) -> Option<&'c Spot<'s, 'a>> {
+    across.spot(subject.host.as_deref()?, subject.ip?)
+}
+
 /// Whether any view has STARTTLS at an address.
 fn is_seen_to_work(across: &Across<'_, '_>, subject: &Subject) -> bool {
-    let here = |spot: &&Spot<'_, '_>| {
-        subject.host.as_deref() == Some(spot.host) && subject.ip == Some(spot.ip)
-    };
-    across.spots.iter().filter(here).flat_map(Spot::measured).any(|look| look.address.has())
+    at(across, subject).is_some_and(|spot| spot.measured().any(|look| look.address.has()))
 }
 
 /// What kept one view from seeing an address that another view saw: nothing about
@@ -119,15 +126,17 @@ fn is_about_view(across: &Across<'_, '_>, finding: &Finding) -> bool {
         catalogue::SESSION_STALLED.id,
         catalogue::PORT_BLOCKED.id,
     ];
-    let here = |spot: &&Spot<'_, '_>| finding.subject.ip.is_none_or(|ip| spot.ip == ip);
-    kept_out.contains(&finding.id.as_str())
-        && across.spots.iter().filter(here).any(|spot| spot.measured().next().is_some())
+    let saw = match finding.subject.ip {
+        Some(ip) => across.measured.contains(&ip),
+        None => !across.measured.is_empty(),
+    };
+    kept_out.contains(&finding.id.as_str()) && saw
 }
 
 /// What a view found by itself, and other vantage points explain.
 fn is_overturned(across: &Across<'_, '_>, side: &Side<'_>, finding: &Finding) -> bool {
     if finding.id == catalogue::STARTTLS_LOST_ON_FAMILY.id {
-        let claim = across.by_family(side, |_| true);
+        let claim = across.by_family(side, None);
         return claim.is_some_and(|claim| claim.because.as_deref() == Some(EVERYWHERE));
     }
     if finding.id == catalogue::PROMISE_DENIED.id {
@@ -137,9 +146,7 @@ fn is_overturned(across: &Across<'_, '_>, side: &Side<'_>, finding: &Finding) ->
     if finding.id != catalogue::STARTTLS_LOST_NEAR_VANTAGE.id {
         return false;
     }
-    let subject = (finding.subject.host.as_deref(), finding.subject.ip);
-    let spot = across.spots.iter().find(|spot| (Some(spot.host), Some(spot.ip)) == subject);
-    let look = spot.and_then(|spot| {
+    let look = at(across, &finding.subject).and_then(|spot| {
         let own = spot.looks.iter().find(|look| std::ptr::eq(look.side, side))?;
         Some((spot, own))
     });
@@ -173,7 +180,7 @@ fn is_policy(alternative: &str) -> bool {
 /// A family without STARTTLS that every vantage point sees alike.
 fn everywhere(across: &Across<'_, '_>) -> Option<Finding> {
     let alike = |side: &&&Side<'_>| {
-        let claim = across.by_family(side, |_| true);
+        let claim = across.by_family(side, None);
         claim.is_some_and(|claim| claim.because.as_deref() == Some(EVERYWHERE))
     };
     across.sides.iter().find(alike)?;

@@ -14,13 +14,13 @@ use crate::model::verdict::Place;
 /// sees lies near the destination (docs/detection.md §1, "where the box is").
 pub(super) fn by_family(sides: &[&Side<'_>]) -> Option<Claim> {
     let met = |side: &&&Side<'_>| side.scene.addresses.iter().any(|one| !one.keys().is_empty());
-    let claims: Vec<(&str, Option<Claim>)> = sides
+    let claims: Vec<(usize, Option<Claim>)> = sides
         .iter()
         .filter(met)
-        .map(|side| (side.vantage(), verdict::key_by_family(&side.scene.addresses)))
+        .map(|side| (side.machine, verdict::key_by_family(&side.scene.addresses)))
         .collect();
-    let vantages: BTreeSet<&str> = claims.iter().map(|(vantage, _)| *vantage).collect();
-    let everywhere = vantages.len() > 1 && claims.iter().all(|(_, claim)| claim.is_some());
+    let machines: BTreeSet<usize> = claims.iter().map(|(machine, _)| *machine).collect();
+    let everywhere = machines.len() > 1 && claims.iter().all(|(_, claim)| claim.is_some());
     let claim = claims.into_iter().find_map(|(_, claim)| claim)?;
     Some(if everywhere { claim.at(Place::NearDestination) } else { claim })
 }

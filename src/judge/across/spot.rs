@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::Side;
 use crate::judge::address::Address;
 use crate::judge::claim::{self, Claim};
+use crate::judge::grouped::grouped;
 use crate::judge::verdict;
 use crate::model::verdict::{Confidence, Place, Status};
 
@@ -43,11 +44,11 @@ impl<'s, 'a> Spot<'s, 'a> {
         self.looks.iter().filter(|look| look.is_measured())
     }
 
-    /// Several vantage points measured it, and to none it gives STARTTLS as it
+    /// Several machines measured it, and to none it gives STARTTLS as it
     /// should: what lies near one of them does not explain that.
     pub(super) fn is_bare_everywhere(&self) -> bool {
-        let vantages: BTreeSet<&str> = self.measured().map(|look| look.side.vantage()).collect();
-        vantages.len() > 1 && self.measured().all(|look| look.address.lacks())
+        let machines: BTreeSet<usize> = self.measured().map(|look| look.side.machine).collect();
+        machines.len() > 1 && self.measured().all(|look| look.address.lacks())
     }
 
     /// What a look claims after the others have been heard.
@@ -68,7 +69,7 @@ impl<'s, 'a> Spot<'s, 'a> {
         self.is_bare_everywhere()
             && self.measured().any(|other| {
                 let clean = other.side.scene.controls.clean_on(family);
-                other.side.vantage() != look.side.vantage()
+                other.side.machine != look.side.machine
                     && other.claim().confidence.is_none()
                     && (clean || claim.confidence <= Some(Confidence::Suspected))
             })
@@ -126,21 +127,12 @@ pub(super) fn weight(claim: &Claim) -> (u8, Status) {
 
 /// Every address of every view, each once.
 pub(super) fn spots<'s, 'a>(sides: &[&'s Side<'a>]) -> Vec<Spot<'s, 'a>> {
-    let mut spots: Vec<Spot<'s, 'a>> = Vec::new();
-    for &side in sides {
-        for address in &side.scene.addresses {
-            let look = Look { side, address };
-            let known =
-                spots.iter_mut().find(|spot| spot.host == address.host && spot.ip == address.ip);
-            match known {
-                Some(spot) => spot.looks.push(look),
-                None => {
-                    spots.push(Spot { host: &address.host, ip: address.ip, looks: vec![look] });
-                }
-            }
-        }
-    }
-    spots
+    let looks = sides
+        .iter()
+        .copied()
+        .flat_map(|side| side.scene.addresses.iter().map(move |address| Look { side, address }));
+    let places = grouped(looks, |look| (look.address.host.as_str(), look.address.ip));
+    places.into_iter().map(|((host, ip), looks)| Spot { host, ip, looks }).collect()
 }
 
 /// What the target's own recordings say of each view's sessions, where it is a mirror. What
@@ -149,10 +141,10 @@ pub(super) fn mirrored(spot: &Spot<'_, '_>) -> Vec<Claim> {
     let looks = || spot.looks.iter().filter(|look| look.side.scene.mirror.is_some());
     let claims: Vec<Claim> =
         looks().filter_map(|look| verdict::mirrored(look.address, &look.side.scene)).collect();
-    let vantages: BTreeSet<&str> = looks().map(|look| look.side.vantage()).collect();
+    let machines: BTreeSet<usize> = looks().map(|look| look.side.machine).collect();
     let alike = claims.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
     let open = claims.first().is_some_and(|claim| claim.place.is_none());
-    if vantages.len() < 2 || claims.len() < looks().count() || !alike || !open {
+    if machines.len() < 2 || claims.len() < looks().count() || !alike || !open {
         return claims;
     }
     claims.into_iter().map(|claim| claim.at(Place::NearDestination)).collect()

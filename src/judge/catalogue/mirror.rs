@@ -43,6 +43,6 @@ table! { MIRROR:
     MIRROR_UNMATCHED: "mirror-unmatched", Notice,
         "a session with a mirror for which no recording of the mirror's is known to be the same one",
         ["several sessions at the same time from behind one address", "a file of the mirror's that ends before this run"],
-        "ask again when nobody else uses the mirror",
+        "ask again when nobody else uses the mirror; or let each that does at the same time give a name of its own with EHLO (--ehlo)",
         ["docs/detection.md §1 (e)"];
 }

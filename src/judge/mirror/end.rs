@@ -1,4 +1,6 @@
 //! What one end of a session sent and heard, apart by direction and by TLS.
+//!
+//! Owns the order of octets at one end. Refuses to know the other end.
 
 use crate::model::transcript::{Ended, Event, EventKind};
 

@@ -145,10 +145,12 @@ fn all_open<'r, 'a>(
 
 /// The recordings that no session has yet.
 fn free<'m>(told: &[Pairing<'m>], mirror: &'m MirrorEvidence) -> Vec<&'m MirrorSession> {
-    let is_taken = |session: &MirrorSession| {
-        told.iter().any(|pair| matches!(pair, Pairing::Found(it, _) if it.id == session.id))
-    };
-    mirror.sessions.iter().filter(|session| !is_taken(session)).collect()
+    let taken = told.iter().filter_map(|pair| match pair {
+        Pairing::Found(it, _) => Some(it.id.as_str()),
+        _ => None,
+    });
+    let taken: BTreeSet<&str> = taken.collect();
+    mirror.sessions.iter().filter(|session| !taken.contains(session.id.as_str())).collect()
 }
 
 /// A session of ours without a recording yet.
@@ -187,7 +189,9 @@ fn would_know(mirror: &MirrorEvidence, begun: Timestamp) -> bool {
         && mirror.complete_since.is_some_and(|since| earliest.is_ok_and(|at| since <= at))
 }
 
-/// When our connection was up, by the mirror's clock.
+/// When our connection was up, by the mirror's clock. A log does not tell that clock, and
+/// it is taken to be right: nothing is concluded from what is not found by it
+/// ([`would_know`]).
 fn begun(reading: &Reading<'_>, mirror: &MirrorEvidence) -> Option<Timestamp> {
     let connected = i64::try_from(reading.session.connect_us?).ok()?;
     let offset = SignedDuration::from_millis(mirror.clock_offset_ms.unwrap_or(0));

@@ -1,5 +1,7 @@
 //! Whether one session keeps a promise, breaks it, or says nothing of it
 //! (docs/detection.md §1, "denies").
+//!
+//! Refuses to know other sessions and other paths.
 
 use super::Vow;
 use crate::judge::reading::Reading;

@@ -1,10 +1,14 @@
 //! How each promise stands at each address and on each path.
+//!
+//! Owns what many sessions say of one promise together. Refuses to claim anything from
+//! it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::keeping::{self, Denial, Failed, Outcome, Trust};
 use super::{Demand, Force, Promise, Vow, lists_no_host, promises};
+use crate::judge::grouped::grouped;
 use crate::judge::held::Circumstances;
 use crate::judge::reading::Reading;
 use crate::model::evidence::Evidence;
@@ -13,7 +17,7 @@ use crate::tls::Roots;
 
 /// A way to a destination, on which something may lie: who asked, from where, and
 /// by which family.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::judge) struct Path {
     pub(in crate::judge) vantage: String,
     pub(in crate::judge) source: Option<IpAddr>,
@@ -88,10 +92,14 @@ impl Ledger {
         (roots, renamed): (&Roots, bool),
     ) -> Self {
         let trust = Trust { public: roots.is_public(), renamed };
-        let accounts = promises(evidence, &demands, roots)
-            .into_iter()
-            .map(|promise| Account::of(promise, readings, trust))
-            .collect();
+        let asked = Asked::of(readings);
+        let by_host = grouped(readings, |reading| reading.observation.probe.host.as_str());
+        let by_host: HashMap<&str, Vec<&Reading<'_>>> = by_host.into_iter().collect();
+        let account = |promise: Promise| {
+            let here = by_host.get(promise.host.as_str()).map(Vec::as_slice).unwrap_or_default();
+            Account { entries: entries(&promise, here, &asked, trust), promise }
+        };
+        let accounts = promises(evidence, &demands, roots).into_iter().map(account).collect();
         let lists_no_host = lists_no_host(evidence, &demands, roots);
         Self { demands, accounts, lists_no_host }
     }
@@ -99,20 +107,15 @@ impl Ledger {
     /// Whether every address that was measured keeps what DANE promises for it.
     pub(in crate::judge) fn dane_is_kept(&self) -> bool {
         let mut dane = self.accounts.iter().filter(|account| account.promise.vow == Vow::Dane);
+        let bound: BTreeSet<&str> =
+            dane.clone().map(|account| account.promise.host.as_str()).collect();
         !self.demands.is_empty()
-            && self
-                .demands
-                .iter()
-                .all(|demand| dane.clone().any(|account| account.promise.host == demand.host))
+            && self.demands.iter().all(|demand| bound.contains(demand.host.as_str()))
             && dane.all(Account::is_kept)
     }
 }
 
 impl Account {
-    pub(in crate::judge) fn of(promise: Promise, readings: &[Reading<'_>], trust: Trust) -> Self {
-        Self { entries: entries(&promise, readings, trust), promise }
-    }
-
     pub(in crate::judge) fn is_binding(&self) -> bool {
         self.promise.force == Force::Binding
     }
@@ -131,19 +134,19 @@ impl Account {
                 .all(|entry| matches!(entry.settled, Settled::Denied(_) | Settled::Broken))
     }
 
-    /// The paths of which something is known.
-    pub(in crate::judge) fn paths(&self) -> BTreeSet<&Path> {
-        self.entries.iter().map(|entry| &entry.path).collect()
-    }
-
     pub(in crate::judge) fn on<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Entry> {
         self.entries.iter().filter(move |entry| entry.path == *path)
     }
 
-    /// How it stands over a path, all addresses taken together; `None` where
-    /// nothing is known.
-    pub(in crate::judge) fn settled(&self, path: &Path) -> Option<Settled> {
-        self.on(path).map(|entry| entry.settled).reduce(together)
+    /// How it stands over each path of which something is known, all addresses taken
+    /// together.
+    pub(in crate::judge) fn settled(&self) -> BTreeMap<&Path, Settled> {
+        let mut settled: BTreeMap<&Path, Settled> = BTreeMap::new();
+        for entry in &self.entries {
+            let known = settled.entry(&entry.path).or_insert(entry.settled);
+            *known = together(*known, entry.settled);
+        }
+        settled
     }
 
     /// RFC 8460's words for what went wrong, wherever it did.
@@ -163,28 +166,21 @@ fn together(left: Settled, right: Settled) -> Settled {
     }
 }
 
-/// The sessions that speak of a promise, by address and path.
-fn entries(promise: &Promise, readings: &[Reading<'_>], trust: Trust) -> Vec<Entry> {
-    let asked = Asked::of(readings, promise.vow);
-    let here: Vec<&Reading<'_>> = readings
+/// The sessions of the host that speak of its promise, by address and path.
+fn entries(
+    promise: &Promise,
+    here: &[&Reading<'_>],
+    asked: &Asked<'_>,
+    trust: Trust,
+) -> Vec<Entry> {
+    let told = here
         .iter()
-        .filter(|reading| reading.observation.probe.host == promise.host && asked.holds(reading))
+        .copied()
+        .filter(|reading| asked.holds(reading, promise.vow))
         // A record that was published later, or withdrawn before, binds no session.
-        .filter(|reading| promise.vow == Vow::MtaSts || reading.bound)
-        .collect();
-    let mut places: Vec<(IpAddr, Path)> = Vec::new();
-    for reading in &here {
-        let place = (reading.observation.probe.ip, Path::of(reading));
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    let entry = |(ip, path): (IpAddr, Path)| {
-        let sessions = here
-            .iter()
-            .filter(|reading| reading.observation.probe.ip == ip && Path::of(reading) == path)
-            .copied()
-            .collect::<Vec<_>>();
+        .filter(|reading| promise.vow == Vow::MtaSts || reading.bound);
+    let places = grouped(told, |reading| (reading.observation.probe.ip, Path::of(reading)));
+    let entry = |((ip, path), sessions): ((IpAddr, Path), Vec<&Reading<'_>>)| {
         entry(ip, path, &sessions, (promise.vow, trust))
     };
     places.into_iter().filter_map(entry).collect()
@@ -200,25 +196,23 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn of(readings: &'a [Reading<'a>], vow: Vow) -> Self {
-        let first = readings.first().filter(|first| {
-            let probe = &first.observation.probe;
-            vow != Vow::MtaSts || (probe.mode == Mode::Starttls && probe.port == 25)
-        });
+    fn of(readings: &'a [Reading<'a>]) -> Self {
         let mut names = BTreeMap::new();
         for probe in readings.iter().map(|reading| &reading.observation.probe) {
             names.entry(probe.vantage.as_str()).or_insert(&probe.ehlo_name);
         }
-        Self { first, names }
+        Self { first: readings.first(), names }
     }
 
-    fn holds(&self, reading: &Reading<'_>) -> bool {
+    fn holds(&self, reading: &Reading<'_>, vow: Vow) -> bool {
         let probe = &reading.observation.probe;
         let named = self.names.get(probe.vantage.as_str()) == Some(&&probe.ehlo_name);
         named
             && self.first.is_some_and(|first| {
                 let asked = &first.observation.probe;
-                (asked.port, asked.mode) == (probe.port, probe.mode)
+                let relays = asked.mode == Mode::Starttls && asked.port == 25;
+                (vow != Vow::MtaSts || relays)
+                    && (asked.port, asked.mode) == (probe.port, probe.mode)
             })
     }
 }

@@ -1,13 +1,16 @@
 //! What may be claimed where a promise is kept on one path and denied on another,
 //! and where nobody keeps it (docs/detection.md §1).
+//!
+//! Refuses to know what a promise says: whether it is kept is known by then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::keeping::Denial;
 use super::ledger::{Account, Entry, Ledger, Path, Settled};
 use super::{Force, Vow};
 use crate::judge::claim::Claim;
+use crate::judge::grouped::grouped;
 use crate::judge::held::{Circumstances, Loose};
 use crate::judge::reading::Reading;
 use crate::judge::verdict::SESSIONS_FOR_KEYS;
@@ -49,6 +52,9 @@ pub(in crate::judge) struct Contradiction {
     pub(in crate::judge) witness: Option<String>,
     pub(in crate::judge) evidence: Vec<String>,
     addresses: BTreeSet<IpAddr>,
+    /// Who operates the host, as far as its name and addresses tell.
+    operator: String,
+    networks: BTreeSet<IpAddr>,
 }
 
 impl Contradiction {
@@ -130,6 +136,16 @@ pub(in crate::judge) fn witness(
 pub(in crate::judge) struct Promises {
     pub(in crate::judge) ledger: Ledger,
     pub(in crate::judge) contradictions: Vec<Contradiction>,
+    by_host: HashMap<String, OfHost>,
+    /// The claim on each address of a host that breaks a binding promise.
+    broken: HashMap<(String, IpAddr), Claim>,
+}
+
+/// Where in the lists what concerns one host stands.
+#[derive(Debug, Default)]
+struct OfHost {
+    contradictions: Vec<usize>,
+    accounts: Vec<usize>,
 }
 
 impl Promises {
@@ -139,6 +155,7 @@ impl Promises {
         let mut known = BTreeSet::new();
         all.retain(|found| known.insert((found.host.clone(), found.on.clone(), found.denial)));
         let own = all.clone();
+        let several = of_several_operators(&own);
         for found in &mut all {
             // docs/detection.md §1 (a): two destinations with different operators. Where
             // a third is not touched, each of the two may have a machine of its own that
@@ -155,7 +172,9 @@ impl Promises {
                 found.witness = Some(witness.name.clone());
                 Some(other)
             } else {
-                own.iter().find(|other| is_other_operator(other, found))
+                let path = (found.on.vantage.as_str(), found.on.family);
+                let mut others = several.get(&path).into_iter().flatten().copied();
+                others.find(|other| is_other_operator(other, found))
             };
             let Some(second) = second else { continue };
             found.everywhere = false;
@@ -168,23 +187,26 @@ impl Promises {
         }
         // What is left for one destination follows its machines: kept in part.
         all.retain(|found| !found.everywhere);
-        Self { ledger, contradictions: all }
+        Self {
+            by_host: by_host(&ledger, &all),
+            broken: broken(&ledger),
+            ledger,
+            contradictions: all,
+        }
     }
 
     /// The claims on a set of hosts.
     pub(in crate::judge) fn claims(&self, hosts: &BTreeSet<&str>) -> Vec<Claim> {
-        let here = |host: &str| hosts.contains(host);
-        let mut claims: Vec<Claim> = self
-            .contradictions
-            .iter()
-            .filter(|found| here(&found.host))
-            .map(Contradiction::claim)
-            .collect();
-        let binding: Vec<&Account> = self
-            .ledger
-            .accounts
-            .iter()
-            .filter(|account| account.is_binding() && here(&account.promise.host))
+        let here = || hosts.iter().filter_map(|host| self.by_host.get(*host));
+        let found: BTreeSet<usize> =
+            here().flat_map(|host| &host.contradictions).copied().collect();
+        let accounts: BTreeSet<usize> = here().flat_map(|host| &host.accounts).copied().collect();
+        let found = found.into_iter().filter_map(|place| self.contradictions.get(place));
+        let mut claims: Vec<Claim> = found.map(Contradiction::claim).collect();
+        let binding: Vec<&Account> = accounts
+            .into_iter()
+            .filter_map(|place| self.ledger.accounts.get(place))
+            .filter(|account| account.is_binding())
             .collect();
         claims.extend(failed(&binding));
         claims.extend(in_part(&binding));
@@ -196,25 +218,49 @@ impl Promises {
 
     /// The claim on one address.
     pub(in crate::judge) fn of_address(&self, host: &str, ip: IpAddr) -> Option<Claim> {
-        let denied = self
-            .contradictions
-            .iter()
-            .filter(|found| found.host == host && found.addresses.contains(&ip))
+        let here = self.by_host.get(host).into_iter().flat_map(|host| &host.contradictions);
+        let denied = here
+            .filter_map(|place| self.contradictions.get(*place))
+            .filter(|found| found.addresses.contains(&ip))
             .max_by_key(|found| found.confidence);
         if let Some(found) = denied {
             return Some(found.claim());
         }
-        let accounts = self
-            .ledger
-            .accounts
-            .iter()
-            .filter(|account| account.is_binding() && account.promise.host == host);
-        let mut entries = accounts.flat_map(|account| &account.entries);
-        let fails = |entry: &&Entry| {
-            entry.ip == ip && matches!(entry.settled, Settled::Denied(_) | Settled::Broken)
-        };
-        entries.find(fails).map(|entry| policy_failed(&entry.words))
+        self.broken.get(&(host.to_owned(), ip)).cloned()
     }
+}
+
+fn by_host(ledger: &Ledger, contradictions: &[Contradiction]) -> HashMap<String, OfHost> {
+    let mut hosts: HashMap<String, OfHost> = HashMap::new();
+    for (place, found) in contradictions.iter().enumerate() {
+        hosts.entry(found.host.clone()).or_default().contradictions.push(place);
+    }
+    for (place, account) in ledger.accounts.iter().enumerate() {
+        hosts.entry(account.promise.host.clone()).or_default().accounts.push(place);
+    }
+    hosts
+}
+
+/// By the first binding promise that each address breaks.
+fn broken(ledger: &Ledger) -> HashMap<(String, IpAddr), Claim> {
+    let mut broken = HashMap::new();
+    for account in ledger.accounts.iter().filter(|account| account.is_binding()) {
+        let fails = |entry: &&Entry| matches!(entry.settled, Settled::Denied(_) | Settled::Broken);
+        for entry in account.entries.iter().filter(fails) {
+            let place = (account.promise.host.clone(), entry.ip);
+            broken.entry(place).or_insert_with(|| policy_failed(&entry.words));
+        }
+    }
+    broken
+}
+
+/// The contradictions on each kind of path on which several operators have one.
+fn of_several_operators(all: &[Contradiction]) -> HashMap<(&str, Family), Vec<&Contradiction>> {
+    let paths = grouped(all, |found| (found.on.vantage.as_str(), found.on.family));
+    let differ = |found: &[&Contradiction]| {
+        found.windows(2).any(|pair| matches!(pair, [one, other] if one.operator != other.operator))
+    };
+    paths.into_iter().filter(|(_, found)| differ(found)).collect()
 }
 
 fn policy_failed(words: &BTreeSet<&'static str>) -> Claim {
@@ -226,10 +272,10 @@ fn policy_failed(words: &BTreeSet<&'static str>) -> Claim {
 
 /// A promise that every path tried breaks, at every host of which it is known.
 fn failed(binding: &[&Account]) -> Option<Claim> {
-    let fails = |account: &&&Account| {
-        account.is_failed()
-            && akin(binding, account).all(|other| other.is_failed() || other.entries.is_empty())
-    };
+    let open = |account: &&&Account| !account.is_failed() && !account.entries.is_empty();
+    let open = mechanisms(binding.iter().copied().filter(|account| open(&account)));
+    let fails =
+        |account: &&&Account| account.is_failed() && !open.contains(account.promise.vow.label());
     let words: BTreeSet<_> =
         binding.iter().filter(fails).flat_map(|account| account.words()).collect();
     (!words.is_empty()).then(|| policy_failed(&words))
@@ -238,31 +284,28 @@ fn failed(binding: &[&Account]) -> Option<Claim> {
 /// A promise that some addresses keep and some do not: to those no sender that
 /// knows it delivers. Only a difference between paths says more.
 fn in_part(binding: &[&Account]) -> Option<Claim> {
-    let parted = |account: &&&Account| {
-        let mixed = account.entries.iter().any(|entry| entry.settled == Settled::Mixed);
-        let kept = akin(binding, account)
-            .any(|other| other.entries.iter().any(|entry| entry.settled == Settled::Kept));
-        mixed || (!account.entries.is_empty() && !account.is_kept() && kept)
+    let has = |account: &Account, settled: Settled| {
+        account.entries.iter().any(|entry| entry.settled == settled)
     };
-    let found = binding.iter().any(|account| parted(&account));
+    let kept = mechanisms(binding.iter().copied().filter(|account| has(account, Settled::Kept)));
+    let parted = |account: &&Account| {
+        let kept = kept.contains(account.promise.vow.label());
+        has(account, Settled::Mixed) || (!account.entries.is_empty() && !account.is_kept() && kept)
+    };
+    let found = binding.iter().any(parted);
     found.then(|| Claim::because(Status::Inconsistent, IN_PART).sure(Confidence::Suspected))
 }
 
-fn akin<'a>(
-    accounts: &'a [&'a Account],
-    one: &'a Account,
-) -> impl Iterator<Item = &'a &'a Account> {
-    accounts.iter().filter(|other| other.promise.vow.is_akin(one.promise.vow))
+/// The mechanisms of these promises.
+fn mechanisms<'a>(accounts: impl Iterator<Item = &'a Account>) -> BTreeSet<&'static str> {
+    accounts.map(|account| account.promise.vow.label()).collect()
 }
 
 /// Different registrable domains, no address in one network, one path.
 fn is_other_operator(left: &Contradiction, right: &Contradiction) -> bool {
-    let networks = |found: &Contradiction| -> BTreeSet<IpAddr> {
-        found.addresses.iter().map(|ip| network(*ip)).collect()
-    };
     left.on.is_alike(&right.on)
-        && operator(&left.host) != operator(&right.host)
-        && networks(left).is_disjoint(&networks(right))
+        && left.operator != right.operator
+        && left.networks.is_disjoint(&right.networks)
 }
 
 /// Promises denied on one path by every host that made one, and kept on another.
@@ -270,17 +313,22 @@ fn is_other_operator(left: &Contradiction, right: &Contradiction) -> bool {
 fn contradictions(ledger: &Ledger) -> Vec<Contradiction> {
     let yardsticks: Vec<&Account> =
         ledger.accounts.iter().filter(|account| account.promise.force != Force::Testing).collect();
-    let mut found = Vec::new();
-    for account in &yardsticks {
-        for on in account.paths() {
-            let spared = akin(&yardsticks, account)
-                .any(|other| matches!(other.settled(on), Some(Settled::Kept | Settled::Mixed)));
-            if let (false, Some(Settled::Denied(denial))) = (spared, account.settled(on)) {
-                found.extend(contradiction(account, on, denial));
-            }
-        }
-    }
-    found
+    let settled: Vec<_> = yardsticks.iter().map(|account| (*account, account.settled())).collect();
+    let all = || {
+        settled.iter().flat_map(|(account, paths)| {
+            paths.iter().map(|(path, settled)| (*account, *path, *settled))
+        })
+    };
+    let spared = all().filter(|(.., settled)| matches!(settled, Settled::Kept | Settled::Mixed));
+    let spared: BTreeSet<(&str, &Path)> =
+        spared.map(|(account, path, _)| (account.promise.vow.label(), path)).collect();
+    let denied =
+        all().filter(|(account, path, _)| !spared.contains(&(account.promise.vow.label(), *path)));
+    let found = denied.filter_map(|(account, on, settled)| match settled {
+        Settled::Denied(denial) => contradiction(account, on, denial),
+        _ => None,
+    });
+    found.collect()
 }
 
 fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contradiction> {
@@ -291,8 +339,8 @@ fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contrad
     let loose = |path: &Path| circumstances(on).loose(&circumstances(path));
     // The same machines, asked over another path at the same time, tell the most.
     let same = |path: &Path| addresses(on).is_subset(&addresses(path));
-    let kept = account.paths().into_iter();
-    let kept = kept.filter(|path| account.settled(path) == Some(Settled::Kept));
+    let kept = account.settled().into_iter().filter(|(_, settled)| *settled == Settled::Kept);
+    let kept = kept.map(|(path, _)| path);
     // The first of the best.
     let elsewhere =
         kept.min_by_key(|path| (!loose(path).is_empty(), !same(path), (*path).clone()))?;
@@ -324,6 +372,8 @@ fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contrad
         loose,
         witness: None,
         evidence: both().flat_map(|entry| entry.evidence.clone()).collect(),
+        operator: operator(&account.promise.host).to_owned(),
+        networks: addresses(on).into_iter().map(network).collect(),
         addresses: addresses(on),
     })
 }
@@ -331,12 +381,14 @@ fn contradiction(account: &Account, on: &Path, denial: Denial) -> Option<Contrad
 /// Whether each address of this path is as bad, or shows the same key, to another
 /// vantage point, and good to none.
 fn is_everywhere(account: &Account, on: &Path, denial: Denial) -> bool {
+    let mut at: HashMap<IpAddr, Vec<&Entry>> = HashMap::new();
+    for entry in &account.entries {
+        at.entry(entry.ip).or_default().push(entry);
+    }
     account.on(on).all(|here| {
         let others = || {
-            account
-                .entries
-                .iter()
-                .filter(|there| there.ip == here.ip && there.path.vantage != here.path.vantage)
+            let there = at.get(&here.ip).into_iter().flatten();
+            there.copied().filter(|there| there.path.vantage != here.path.vantage)
         };
         let alike = |there: &Entry| {
             let shown = denial == Denial::Missing || !there.keys.is_disjoint(&here.keys);

@@ -1,4 +1,6 @@
 //! Sentences about promises: what was promised, and how it stands.
+//!
+//! Owns their wording. Refuses to decide.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +12,8 @@ use crate::judge::held::Loose;
 use crate::policy::dane::{Failure, Requirement};
 
 impl Vow {
-    /// Who promises, for a sentence.
+    /// Who promises, for a sentence. Of promises of one mechanism, one host's keeping of
+    /// it speaks of another's.
     pub(in crate::judge) fn label(self) -> &'static str {
         match self {
             Self::Dane | Self::Encrypt => "DANE",
@@ -45,8 +48,12 @@ pub(in crate::judge) fn denied(name: &str, promises: &Promises) -> String {
 /// What explains a promise denied at one time or to one name, and not of the path.
 pub(in crate::judge) fn innocent(found: &Contradiction) -> Vec<String> {
     let innocent = |loose: &Loose| match (loose, found.denial) {
-        (Loose::Time(_), Denial::Missing) => "STARTTLS was switched on or off meanwhile",
-        (Loose::Time(_), Denial::Foreign) => "the key or its record was renewed meanwhile",
+        (Loose::Time(_) | Loose::Turn(_), Denial::Missing) => {
+            "STARTTLS was switched on or off meanwhile"
+        }
+        (Loose::Time(_) | Loose::Turn(_), Denial::Foreign) => {
+            "the key or its record was renewed meanwhile"
+        }
         (Loose::EhloName, _) => "the server treats EHLO names differently",
     };
     found.loose.iter().map(innocent).map(str::to_owned).collect()

@@ -1,7 +1,8 @@
 //! What is wrong with the certificates. Without a policy none of it keeps mail
 //! from being encrypted (RFC 7435), and the findings say so by their severity.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 
 use super::by_session;
 use crate::judge::Scene;
@@ -10,7 +11,7 @@ use crate::judge::catalogue::{self as catalogue, Entry, on_address};
 use crate::judge::reading::Reading;
 use crate::model::finding::Finding;
 use crate::model::tls::{Certificate, PkixReason, TlsFacts};
-use crate::tls::pkix;
+use crate::tls::{Roots, pkix};
 
 /// Names of a certificate that a finding lists.
 const MOST_NAMES: usize = 10;
@@ -18,16 +19,43 @@ const MOST_NAMES: usize = 10;
 pub(super) const MOST_CERTIFICATES: usize = 10;
 
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
+    let beside = Beside::new(scene);
     let of_one = |address| {
-        let mut found = reasons(address, scene);
+        let mut found = reasons(address, &beside);
         found.extend(by_session(address, |reading| of_chain(address, reading)));
         found
     };
     scene.addresses.iter().flat_map(of_one).collect()
 }
 
+/// What the run saw elsewhere.
+struct Beside<'s> {
+    /// Every certificate behind a leaf, with the first session that showed it.
+    links: Vec<(&'s Reading<'s>, &'s [u8])>,
+    /// The addresses of each host that showed a valid chain.
+    trusted: HashMap<&'s str, HashSet<IpAddr>>,
+    roots: &'s Roots,
+}
+
+impl<'s> Beside<'s> {
+    fn new(scene: &'s Scene<'_>) -> Self {
+        let mut known = HashSet::new();
+        let links = scene.all_readings().flat_map(|reading| {
+            let handshake = reading.observation.transcript.handshake();
+            let sent = handshake.map_or(&[][..], |handshake| &handshake.chain);
+            sent.iter().skip(1).map(move |der| (reading, der.as_slice()))
+        });
+        let links = links.filter(|(_, der)| known.insert(*der)).collect();
+        let mut trusted: HashMap<&str, HashSet<IpAddr>> = HashMap::new();
+        for address in scene.addresses.iter().filter(|address| address.trusted()) {
+            trusted.entry(&address.host).or_default().insert(address.ip);
+        }
+        Self { links, trusted, roots: scene.roots }
+    }
+}
+
 /// One finding for each reason, resting on every session that showed it.
-fn reasons(address: &Address<'_>, scene: &Scene<'_>) -> Vec<Finding> {
+fn reasons(address: &Address<'_>, beside: &Beside<'_>) -> Vec<Finding> {
     let mut seen: BTreeMap<PkixReason, (Vec<String>, &Reading<'_>)> = BTreeMap::new();
     for reading in &address.readings {
         for reason in
@@ -41,12 +69,12 @@ fn reasons(address: &Address<'_>, scene: &Scene<'_>) -> Vec<Finding> {
         let what = words(reason, reading.tls.as_ref()?);
         let mut explanation = format!("The certificate of {} {what}.", address.label());
         if reason == PkixReason::IncompleteChain
-            && let Some((text, others)) = completion(reading, scene)
+            && let Some((text, others)) = completion(reading, beside)
         {
             explanation.push_str(&text);
             evidence.extend(others);
         }
-        explanation.push_str(left_behind(reason, address, &scene.addresses));
+        explanation.push_str(left_behind(reason, address, beside));
         Some(entry(reason).raised(subject, evidence, explanation))
     });
     findings.collect()
@@ -137,22 +165,14 @@ fn issuer(certificate: Option<&Certificate>) -> String {
 
 /// Which certificates would complete the chain, and where in this run they were
 /// seen; with the sessions that showed them.
-fn completion(reading: &Reading<'_>, scene: &Scene<'_>) -> Option<(String, Vec<String>)> {
+fn completion(reading: &Reading<'_>, beside: &Beside<'_>) -> Option<(String, Vec<String>)> {
     let chain = &reading.observation.transcript.handshake()?.chain;
-    let elsewhere: Vec<(&Reading<'_>, &[u8])> = scene
-        .all_readings()
-        .flat_map(|other| {
-            let handshake = other.observation.transcript.handshake();
-            let sent = handshake.map_or(&[][..], |handshake| &handshake.chain);
-            sent.iter().skip(1).map(move |der| (other, der.as_slice()))
-        })
-        .collect();
-    let others: Vec<&[u8]> = elsewhere.iter().map(|(_, der)| *der).collect();
-    let links = pkix::completion(chain, &others, reading.observation.started_at, scene.roots)?;
+    let others: Vec<&[u8]> = beside.links.iter().map(|(_, der)| *der).collect();
+    let links = pkix::completion(chain, &others, reading.observation.started_at, beside.roots)?;
     let mut told = Vec::new();
     let mut evidence = Vec::new();
     for link in links {
-        let (source, _) = elsewhere.iter().find(|(_, der)| *der == link)?;
+        let (source, _) = beside.links.iter().find(|(_, der)| *der == link)?;
         let facts = crate::tls::certificate::facts(link, false);
         let probe = &source.observation.probe;
         let name = facts.subject.unwrap_or_default();
@@ -164,9 +184,9 @@ fn completion(reading: &Reading<'_>, scene: &Scene<'_>) -> Option<(String, Vec<S
 }
 
 /// That other addresses of the host do better: a node that a renewal did not reach.
-fn left_behind(reason: PkixReason, address: &Address<'_>, all: &[Address<'_>]) -> &'static str {
-    let mut others =
-        all.iter().filter(|other| other.host == address.host && other.ip != address.ip);
+fn left_behind(reason: PkixReason, address: &Address<'_>, beside: &Beside<'_>) -> &'static str {
+    let better = beside.trusted.get(address.host.as_str());
+    let better = better.is_some_and(|ips| ips.len() > usize::from(ips.contains(&address.ip)));
     let of_node = matches!(
         reason,
         PkixReason::Expired
@@ -175,7 +195,7 @@ fn left_behind(reason: PkixReason, address: &Address<'_>, all: &[Address<'_>]) -
             | PkixReason::NameMismatch
             | PkixReason::IncompleteChain
     );
-    if of_node && others.any(Address::trusted) {
+    if of_node && better {
         return " Another address of the host shows a valid one, so this node was left behind.";
     }
     ""

@@ -1,4 +1,6 @@
 //! Answers that differ with the session, the EHLO name or the port.
+//!
+//! Refuses to say who is at fault: a farm is innocent of it.
 
 use crate::judge::Scene;
 use crate::judge::address::Address;
@@ -12,25 +14,12 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for address in &scene.addresses {
         found.extend(flapping(address));
-        for reading in elsewhere(scene, address) {
+        for reading in &address.for_comparison {
             found.extend(by_ehlo_name(address, reading));
             found.extend(on_other_port(address, reading));
         }
     }
     found
-}
-
-/// Readings of the same address that are not the question itself.
-fn elsewhere<'a>(
-    scene: &'a Scene<'a>,
-    address: &'a Address<'a>,
-) -> impl Iterator<Item = &'a Reading<'a>> {
-    scene.readings.iter().filter(|reading| {
-        let probe = &reading.observation.probe;
-        probe.host == address.host
-            && probe.ip == address.ip
-            && !address.readings.iter().any(|own| std::ptr::eq(*own, *reading))
-    })
 }
 
 fn flapping(address: &Address<'_>) -> Option<Finding> {

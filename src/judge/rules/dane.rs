@@ -1,4 +1,8 @@
 //! TLSA records themselves: unusable, bogus, without force, about to fail.
+//!
+//! Refuses to know whether a session kept what they promise: `promise` does.
+
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,16 +20,20 @@ use crate::policy::dane::{self, Failure, Rated, Requirement, Standing};
 const ANCHOR_NOTICE: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
+    let matched = scene.readings.iter().filter(|reading| dane_matched(reading));
+    let last: HashMap<&str, &Reading<'_>> =
+        matched.map(|reading| (reading.observation.probe.host.as_str(), reading)).collect();
     let demands = scene.promises.ledger.demands.iter();
-    demands.flat_map(|demand| of_demand(demand, scene.readings)).collect()
+    demands.flat_map(|demand| of_demand(demand, last.get(demand.host.as_str()).copied())).collect()
 }
 
-fn of_demand(demand: &Demand, readings: &[Reading<'_>]) -> Vec<Finding> {
+/// `matched` is the last session in which a chain matched.
+fn of_demand(demand: &Demand, matched: Option<&Reading<'_>>) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(lookup(demand));
     found.extend(unusable(demand));
     found.extend(without_mx(demand));
-    found.extend(over_time(demand, readings));
+    found.extend(matched.into_iter().flat_map(|reading| over_time(demand, reading)));
     found
 }
 
@@ -101,11 +109,7 @@ fn without_mx(demand: &Demand) -> Option<Finding> {
 }
 
 /// What the records do for the chain last seen, now and later.
-fn over_time(demand: &Demand, readings: &[Reading<'_>]) -> Vec<Finding> {
-    let chain = |reading: &&Reading<'_>| {
-        reading.observation.probe.host == demand.host && dane_matched(reading)
-    };
-    let Some(reading) = readings.iter().rfind(chain) else { return Vec::new() };
+fn over_time(demand: &Demand, reading: &Reading<'_>) -> Vec<Finding> {
     let Some(handshake) = reading.observation.transcript.handshake() else { return Vec::new() };
     let at = reading.observation.started_at;
     let views = dane::rollover(&demand.requirement, &handshake.chain, &demand.names, at);

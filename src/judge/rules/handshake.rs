@@ -1,4 +1,6 @@
 //! Did the handshake come to its end, and with what?
+//!
+//! Refuses to look at certificates.
 
 use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};

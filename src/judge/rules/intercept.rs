@@ -1,4 +1,6 @@
 //! Tells that something other than the MX answered.
+//!
+//! Owns the wording of what `interception` has found. Refuses to weigh it.
 
 use crate::judge::Scene;
 use crate::judge::address::Address;

@@ -1,4 +1,6 @@
 //! How long a certificate was issued for, and how much of that is left.
+//!
+//! Refuses to know a clock: all is by the time of the observation.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,6 @@
 //! What the mirror's transcripts show beside ours.
+//!
+//! Refuses to compare, which `judge::mirror` has done.
 
 use crate::judge::Scene;
 use crate::judge::address::Address;

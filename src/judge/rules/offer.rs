@@ -1,6 +1,7 @@
 //! Is STARTTLS offered, and does the command arrive? Masks, hiding, overwriting.
 
 use crate::judge::address::Address;
+use crate::judge::addresses::Addresses;
 use crate::judge::catalogue::{self as catalogue, on_address, with_confidence};
 use crate::judge::controls::other;
 use crate::judge::reading::Reading;
@@ -125,7 +126,7 @@ fn line(reply: &ReplyText) -> String {
 
 fn hidden(
     address: &Address<'_>,
-    all: &[Address<'_>],
+    all: &Addresses<'_>,
     confidence: Option<Confidence>,
 ) -> Option<Finding> {
     if !address.hidden() {

@@ -1,6 +1,6 @@
 //! Promises that are denied on one path, broken on all, or made badly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::judge::Scene;
 use crate::judge::catalogue::{self as catalogue, Entry, on_address, on_host, with_confidence};
@@ -8,19 +8,18 @@ use crate::judge::promise::keeping::{NOT_SUPPORTED, VALIDATION_FAILURE};
 use crate::judge::promise::ledger::{Account, Settled};
 use crate::judge::promise::proof::Contradiction;
 use crate::judge::promise::{Force, Vow, words};
-use crate::model::finding::Finding;
+use crate::model::finding::{Finding, Subject};
 
 pub(in crate::judge) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let promises = &scene.promises;
     let mut found: Vec<Finding> = promises.contradictions.iter().map(denied).collect();
     let mut unkept: Vec<Finding> = Vec::new();
+    let mut unsupported: HashMap<Subject, usize> = HashMap::new();
     for finding in promises.ledger.accounts.iter().flat_map(broken) {
         // Without STARTTLS an address breaks both promises in one way.
-        let same = |known: &&mut Finding| {
-            known.id == catalogue::STARTTLS_NOT_SUPPORTED.id
-                && (&known.id, &known.subject) == (&finding.id, &finding.subject)
-        };
-        match unkept.iter_mut().find(same) {
+        let same = (finding.id == catalogue::STARTTLS_NOT_SUPPORTED.id)
+            .then(|| *unsupported.entry(finding.subject.clone()).or_insert(unkept.len()));
+        match same.and_then(|place| unkept.get_mut(place)) {
             Some(known) => merge(known, &finding),
             None => unkept.push(finding),
         }

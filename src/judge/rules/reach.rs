@@ -1,4 +1,6 @@
 //! Addresses of which nothing, or not enough, was learned.
+//!
+//! Refuses to guess why: what was not measured is bad news of nobody.
 
 use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address};
@@ -87,9 +89,11 @@ fn broke_off(address: &Address<'_>) -> bool {
         && matches!(ended, Some(Ended::ByPeer | Ended::Reset | Ended::Timeout | Ended::Protocol))
 }
 
-/// The last session's end in words: where it stopped and what was seen.
+/// The last session's end in words: where it stopped and what was seen. Where one was
+/// greeted, a later one that did not get there says nothing of why that one stopped.
 fn seen(address: &Address<'_>) -> String {
-    let Some(last) = address.readings.last() else { return "it was not asked".into() };
+    let greeted = address.readings.iter().rfind(|reading| reading.session.greeting.is_some());
+    let Some(last) = greeted.or(address.readings.last()) else { return "it was not asked".into() };
     let session = &last.session;
     let stage = session.stopped_at.unwrap_or(Stage::Quit).under_way();
     let how = match &session.error {

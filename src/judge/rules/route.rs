@@ -1,4 +1,6 @@
 //! What DNS itself shows: CNAMEs, hosts without address, bogus answers.
+//!
+//! Refuses to know sessions.
 
 use std::net::IpAddr;
 

@@ -1,25 +1,42 @@
 //! Products that a session names, by what they write or by what they take out.
 //! A product strips nothing by its name: these are notices.
 
+use std::collections::HashMap;
+
 use crate::judge::Scene;
 use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, on_address};
-use crate::judge::signatures::{REMOVERS, Remover, SIGNATURES, Signature};
+use crate::judge::grouped::grouped;
+use crate::judge::signatures::{REMOVERS, Remover, SIGNATURES, Signature, names};
 use crate::model::finding::Finding;
 use crate::model::session::EhloAnswer;
 
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
+    let views = views(scene);
     for address in &scene.addresses {
         let written = SIGNATURES.iter().filter_map(|signature| written(address, signature));
         found.extend(written);
-        let others = scene
-            .addresses
-            .iter()
-            .filter(|other| other.host == address.host && other.ip != address.ip);
-        found.extend(others.filter_map(|other| removed(address, other)).take(1));
+        let mut others = views.get(address.host.as_str()).into_iter().flatten();
+        found.extend(others.find_map(|other| removed(address, other)));
     }
     found
+}
+
+/// Of each host the first address of each set of keywords. Beside one of its own set
+/// an address misses nothing.
+fn views<'s>(scene: &'s Scene<'_>) -> HashMap<&'s str, Vec<&'s Address<'s>>> {
+    let listing = scene.addresses.iter().filter_map(|address| {
+        let names = names(answer(address)?.1)?;
+        Some((address, names))
+    });
+    let sets = grouped(listing, |(address, names)| (address.host.as_str(), names.clone()));
+    let mut views: HashMap<&str, Vec<&Address<'_>>> = HashMap::new();
+    for ((host, _), members) in sets {
+        let first = members.first().map(|(address, _)| *address);
+        views.entry(host).or_default().extend(first);
+    }
+    views
 }
 
 /// A text of a product stands in a session.

@@ -118,6 +118,18 @@ fn greeted_and_stalled_is_inconclusive() {
     );
 }
 
+/// A network that goes down between the first session and its repeats.
+#[test]
+fn what_stalled_is_told_by_the_session_that_did() {
+    let stalled = "-- connected\nS: 220 mx\nC: EHLO p\n-- ended timeout \"no answer to EHLO\"\n";
+    let down = "-- ended unreachable \"Network is unreachable\"\n";
+    let all = [stalled, down].map(|session| seen("mx1.example.net", V4, &[session]));
+    let report = report(&all);
+    assert_eq!(ids(&report), ["session-stalled"]);
+    let explanation = &report.findings[0].explanation;
+    assert!(explanation.contains("no answer to EHLO"), "{explanation}");
+}
+
 #[test]
 fn a_broken_handshake_everywhere_and_on_one_family() {
     let broken = "-- tls-failed \"alert handshake_failure\"\n-- ended by-us\n";

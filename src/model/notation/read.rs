@@ -1,4 +1,7 @@
 //! Text → transcript.
+//!
+//! Owns the grammar, and a line number for each fault. Refuses to know what the words of
+//! a dialogue mean.
 
 use std::net::SocketAddr;
 use std::str::{Chars, FromStr};

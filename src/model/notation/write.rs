@@ -1,4 +1,7 @@
 //! Transcript → text.
+//!
+//! Owns what is escaped. Refuses to leave anything out: what is written reads back the
+//! same.
 
 use std::fmt::{self, Write as _};
 

@@ -1,4 +1,6 @@
 //! One connection: what was planned, how far it came, and every byte of it.
+//!
+//! Owns the names in the JSON. Refuses to know how they are filled.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,4 +1,6 @@
 //! What was promised for a domain as a whole, as found.
+//!
+//! Owns the names in the JSON. Refuses to know who keeps a promise.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,6 @@
 //! How a run was made: what it trusted, and who observed by which families and resolver.
+//!
+//! Owns the names in the JSON. Refuses to know targets.
 
 use std::net::IpAddr;
 

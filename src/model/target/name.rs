@@ -1,6 +1,8 @@
 //! The spelling of a name: characters, labels, lengths, and its two forms.
 //!
 //! Refuses to know what a name is of, a domain or a host.
+//!
+//! Owns the limits of RFC 1035 §2.3.4 and the A-labels of RFC 5890.
 
 use std::net::Ipv6Addr;
 

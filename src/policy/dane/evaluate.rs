@@ -1,4 +1,7 @@
 //! A presented chain against the records of a requirement (RFC 7672 §3). Pure.
+//!
+//! Owns usages, names, dates and which record matches. Refuses to know where records come
+//! from.
 
 use std::collections::HashMap;
 
@@ -6,7 +9,7 @@ use jiff::Timestamp;
 
 use super::requirement::Requirement;
 use super::usability::{CERT, DANE_TA, FULL, Rated, Standing, Unusable};
-use super::{MOST_CERTIFICATES, data};
+use super::{MOST_CERTIFICATES, association};
 use crate::model::route::Tlsa;
 use crate::model::tls::{Dane, DaneStatus};
 use crate::tls::anchored::{self, Anchor, PathFault};
@@ -56,12 +59,12 @@ pub fn judge(
 pub fn matched_certificate(record: &Tlsa, chain: &[Vec<u8>]) -> Option<usize> {
     let leaf = chain.first()?;
     if record.usage != DANE_TA {
-        return data::names(record, leaf).then_some(0);
+        return association::names(record, leaf).then_some(0);
     }
     let issuers = chain.iter().enumerate().take(MOST_CERTIFICATES).skip(1);
     issuers
         .filter(|(_, der)| *der != leaf)
-        .find(|(_, der)| data::names(record, der))
+        .find(|(_, der)| association::names(record, der))
         .map(|(at, _)| at)
 }
 
@@ -154,13 +157,13 @@ impl<'a> Session<'a> {
     /// nothing that is at hand.
     fn best_path(&self, record: &Tlsa, tried: &mut Tried) -> Option<Result<(), PathFault>> {
         let (leaf, issuers) = self.chain.split_first()?;
-        let named = issuers.iter().filter(|der| *der != leaf && data::names(record, der));
+        let named = issuers.iter().filter(|der| *der != leaf && association::names(record, der));
         let mut paths: Vec<_> =
             named.map(|der| self.path(Anchor::Certificate(der), tried)).collect();
         // RFC 7672 §3.1.2, RFC 7671 §5.2.2: a whole certificate or key in DNS serves
         // as the anchor though it was not presented.
-        let octets =
-            data::decode(&record.data).filter(|octets| record.matching == FULL && octets != leaf);
+        let octets = association::decode(&record.data)
+            .filter(|octets| record.matching == FULL && octets != leaf);
         paths.extend(octets.map(|octets| {
             let is_certificate = record.selector == CERT;
             let anchor =

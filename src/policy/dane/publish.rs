@@ -1,11 +1,14 @@
 //! From what a host presents to the TLSA records that fit it. Pure.
+//!
+//! Owns which records are proposed, and what each published one does. Refuses to claim
+//! anything of the path.
 
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::data;
+use super::association;
 use super::evaluate::{Session, Tried, judge};
 use super::requirement::{Requirement, reference_names, requirement};
 use super::rollover::against;
@@ -34,7 +37,7 @@ pub fn publish(target: &TargetReport, port: u16) -> TlsaHost {
         because: host.requirement.because(),
         proposals: proposals(&host, &presented, port),
         silent: silent(target, port, &presented),
-        presented: presented.iter().map(|one| held_against(&host, one)).collect(),
+        presented: presented.iter().filter_map(|one| held_against(&host, one)).collect(),
     }
 }
 
@@ -120,21 +123,22 @@ fn silent(target: &TargetReport, port: u16, presented: &[Chain<'_>]) -> Vec<IpAd
     silent
 }
 
-fn held_against(host: &Host, chain: &Chain<'_>) -> TlsaPresented {
+/// `None` of a chain without a certificate.
+fn held_against(host: &Host, chain: &Chain<'_>) -> Option<TlsaPresented> {
     let at = chain.session.started_at;
-    let leaf = chain.certificates.first();
+    let leaf = chain.certificates.first()?;
     // Those of an unsigned zone bind nobody, and whoever is about to sign it wants
     // to know whether they fit.
     let records = host.published.as_ref().map(|answer| rate(&answer.records));
-    TlsaPresented {
+    Some(TlsaPresented {
         ip: chain.ip,
-        sha256: leaf.map(|leaf| leaf.sha256.clone()).unwrap_or_default(),
-        spki_sha256: leaf.and_then(|leaf| leaf.spki_sha256.clone()),
-        subject: leaf.and_then(|leaf| leaf.subject.clone()),
-        not_after: leaf.and_then(|leaf| leaf.not_after),
+        sha256: leaf.sha256.clone(),
+        spki_sha256: leaf.spki_sha256.clone(),
+        subject: leaf.subject.clone(),
+        not_after: leaf.not_after,
         dane: judge(&host.requirement, &chain.der, &host.names, at),
         records: against(&records.unwrap_or_default(), &chain.der, &host.names, at),
-    }
+    })
 }
 
 /// 3 1 1 of every key, then 2 1 1 of every issuer that was presented.
@@ -169,7 +173,7 @@ fn propose(
     place: usize,
     port: u16,
 ) -> Option<TlsaProposal> {
-    let data = data::of(chain.der.get(place)?, SPKI, SHA256)?;
+    let data = association::of(chain.der.get(place)?, SPKI, SHA256)?;
     let record = Tlsa { usage, selector: SPKI, matching: SHA256, data };
     let session = Session::new(&chain.der, &host.names, chain.session.started_at);
     let accepted = session.accepts(&record, &mut Tried::default());

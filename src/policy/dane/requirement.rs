@@ -1,4 +1,7 @@
 //! From DNS answers to what a sender must do (RFC 7672 §2). Pure.
+//!
+//! Owns when a sender must authenticate, encrypt or wait. Refuses to know what a server
+//! presents.
 
 use super::usability::{Rated, Standing, rate};
 use crate::model::route::{Dnssec, Exchange, LookupError, Route, RouteKind, TlsaAnswer};

@@ -1,5 +1,7 @@
 //! Every record of an RRset against one chain: what it does now, and after a
 //! renewal. Pure.
+//!
+//! Owns what is to come of each. Refuses to decide whether mail goes now.
 
 use jiff::Timestamp;
 
@@ -88,6 +90,6 @@ fn until(record: &Tlsa, presented: Option<&Vec<u8>>) -> Option<Timestamp> {
     if let Some(der) = presented {
         return certificate::facts(der, false).not_after;
     }
-    let octets = super::data::decode(&record.data).filter(|_| record.selector == CERT)?;
+    let octets = super::association::decode(&record.data).filter(|_| record.selector == CERT)?;
     certificate::facts(&octets, false).not_after
 }

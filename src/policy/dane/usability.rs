@@ -1,6 +1,8 @@
 //! Which TLSA records a sender can use (RFC 7672 §3.1, RFC 7671 §9). Pure.
+//!
+//! Owns the field values and digest agility. Refuses to know chains.
 
-use super::data;
+use super::association;
 use crate::model::route::Tlsa;
 
 /// DANE-TA(2): an issuer of the chain.
@@ -111,10 +113,10 @@ fn fault(record: &Tlsa) -> Option<Unusable> {
     if record.matching > SHA512 {
         return Some(Unusable::UnknownMatching);
     }
-    let Some(octets) = data::decode(&record.data) else { return Some(Unusable::Data) };
+    let Some(octets) = association::decode(&record.data) else { return Some(Unusable::Data) };
     match record.matching {
         SHA256 => (octets.len() != SHA256_OCTETS).then_some(Unusable::DigestLength),
         SHA512 => (octets.len() != SHA512_OCTETS).then_some(Unusable::DigestLength),
-        _ => (!data::is_parsable(record.selector, &octets)).then_some(Unusable::Data),
+        _ => (!association::is_parsable(record.selector, &octets)).then_some(Unusable::Data),
     }
 }

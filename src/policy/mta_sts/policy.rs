@@ -1,4 +1,6 @@
 //! The policy of RFC 8461 §3.2, and which hosts it lists (§4.1). Pure.
+//!
+//! Owns keys, modes and patterns. Refuses to know how it was fetched.
 
 use std::fmt;
 

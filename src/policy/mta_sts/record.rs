@@ -1,4 +1,6 @@
 //! The TXT record at `_mta-sts.<domain>` (RFC 8461 §3.1). Pure.
+//!
+//! Owns version and id. Refuses to know the policy that it announces.
 
 use std::fmt;
 

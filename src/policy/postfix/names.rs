@@ -52,24 +52,10 @@ fn is_sound(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::postfix::tests::certificate;
 
     fn names(sans: &[&str], subject: &str) -> Names {
-        let leaf = Certificate {
-            sha256: String::new(),
-            spki_sha256: None,
-            subject: Some(subject.to_owned()),
-            issuer: None,
-            names: sans.iter().map(ToString::to_string).collect(),
-            not_before: None,
-            not_after: None,
-            key: None,
-            signature: None,
-            serial: None,
-            self_signed: None,
-            must_staple: None,
-            scts: None,
-            der: None,
-        };
+        let leaf = Certificate { subject: Some(subject.to_owned()), ..certificate(sans) };
         Names::of(&leaf)
     }
 

@@ -4,15 +4,6 @@ use crate::model::session::ReplyText;
 use crate::model::tls::{Certificate, Dane, Pkix, PkixStatus};
 use crate::policy::dane::{Absence, Failure};
 
-const ALL_STAGES: [Stage; 6] = [
-    Stage::Connected,
-    Stage::Greeting,
-    Stage::Ehlo,
-    Stage::Starttls,
-    Stage::Handshake,
-    Stage::EhloTls,
-];
-
 /// A session, and what DNS says; by default a TLS 1.3 session with a valid
 /// certificate for `mx.example.net`, DANE unknown, the MX secure.
 struct Case {
@@ -29,7 +20,8 @@ fn case(outcome: StarttlsOutcome) -> Case {
         StarttlsOutcome::RefusedUnoffered | StarttlsOutcome::AcceptedUnoffered
     ));
     Case {
-        stages: ALL_STAGES.to_vec(),
+        // All but QUIT.
+        stages: Stage::ALL[..6].to_vec(),
         starttls: Starttls {
             offered,
             reply: None,
@@ -65,6 +57,26 @@ fn failed(failure: &str) -> Case {
     case
 }
 
+/// With these names, and nothing else known.
+pub(super) fn certificate(names: &[&str]) -> Certificate {
+    Certificate {
+        sha256: String::new(),
+        spki_sha256: None,
+        subject: None,
+        issuer: None,
+        names: names.iter().map(ToString::to_string).collect(),
+        not_before: None,
+        not_after: None,
+        key: None,
+        signature: None,
+        serial: None,
+        self_signed: None,
+        must_staple: None,
+        scts: None,
+        der: None,
+    }
+}
+
 fn facts(names: &[&str], reasons: &[PkixReason]) -> TlsFacts {
     let status = if reasons.is_empty() { PkixStatus::Valid } else { PkixStatus::Invalid };
     TlsFacts {
@@ -77,22 +89,7 @@ fn facts(names: &[&str], reasons: &[PkixReason]) -> TlsFacts {
         signature_scheme: None,
         key_proven: Some(true),
         failure: None,
-        chain: vec![Certificate {
-            sha256: String::new(),
-            spki_sha256: None,
-            subject: None,
-            issuer: None,
-            names: names.iter().map(ToString::to_string).collect(),
-            not_before: None,
-            not_after: None,
-            key: None,
-            signature: None,
-            serial: None,
-            self_signed: None,
-            must_staple: None,
-            scts: None,
-            der: None,
-        }],
+        chain: vec![certificate(names)],
         ocsp_staple: None,
         ocsp: None,
         pkix: Some(Pkix {
@@ -111,10 +108,8 @@ fn authenticate(mx_secure: bool) -> Requirement {
     Requirement::Authenticate { mx_secure, base_domain, records: Vec::new() }
 }
 
-/// One word a level, in the order of [`LEVELS`]: `clear`, the log's word, `tls` where
-/// it is not known, `defer`, `-` for a level that is not predicted.
-fn words(case: &Case) -> String {
-    let levels = predict(&View {
+fn view(case: &Case) -> View<'_> {
+    View {
         stages: &case.stages,
         starttls: &case.starttls,
         tls: case.tls.as_ref(),
@@ -123,7 +118,13 @@ fn words(case: &Case) -> String {
         address: Some(Dnssec::Secure),
         host: "mx.example.net",
         next_hop: "example.net",
-    });
+    }
+}
+
+/// One word a level, in the order of [`LEVELS`]: `clear`, the log's word, `tls` where
+/// it is not known, `defer`, `-` for a level that is not predicted.
+fn words(case: &Case) -> String {
+    let levels = predict(&view(case));
     let word = |level: &str| match &levels[level] {
         None => "-".to_owned(),
         Some(PostfixLevel { delivery, .. }) if delivery == DEFERRED => "defer".to_owned(),
@@ -133,17 +134,7 @@ fn words(case: &Case) -> String {
 }
 
 fn reason(case: &Case, level: &str) -> String {
-    let view = View {
-        stages: &case.stages,
-        starttls: &case.starttls,
-        tls: case.tls.as_ref(),
-        requirement: &case.requirement,
-        mx: case.mx,
-        address: Some(Dnssec::Secure),
-        host: "mx.example.net",
-        next_hop: "example.net",
-    };
-    predict(&view)[level].clone().unwrap().reason.unwrap()
+    predict(&view(case))[level].clone().unwrap().reason.unwrap()
 }
 
 #[test]

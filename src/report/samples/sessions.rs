@@ -13,16 +13,6 @@ use crate::model::transcript::Ended;
 
 use super::target::{ip, time};
 
-const ALL_STAGES: [Stage; 7] = [
-    Stage::Connected,
-    Stage::Greeting,
-    Stage::Ehlo,
-    Stage::Starttls,
-    Stage::Handshake,
-    Stage::EhloTls,
-    Stage::Quit,
-];
-
 /// A session in which all went well.
 pub(crate) fn session(id: &str, host: &str, address: &str) -> ObservationReport {
     ObservationReport {
@@ -33,7 +23,7 @@ pub(crate) fn session(id: &str, host: &str, address: &str) -> ObservationReport 
         connect_ms: Some(3),
         greeting_ms: Some(9),
         handshake_ms: Some(12),
-        stages: ALL_STAGES.to_vec(),
+        stages: Stage::ALL.to_vec(),
         ended: Some(Ended::ByUs),
         error: None,
         greeting: Some(Greeting {

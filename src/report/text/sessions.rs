@@ -90,19 +90,10 @@ fn broken_off(session: &ObservationReport) -> Option<Line> {
 
 /// The first stage that was not completed, in the order of the session's mode.
 fn stage_under_way(session: &ObservationReport) -> Option<Stage> {
-    const STARTTLS: [Stage; 7] = [
-        Stage::Connected,
-        Stage::Greeting,
-        Stage::Ehlo,
-        Stage::Starttls,
-        Stage::Handshake,
-        Stage::EhloTls,
-        Stage::Quit,
-    ];
     const IMPLICIT_TLS: [Stage; 5] =
         [Stage::Connected, Stage::Handshake, Stage::Greeting, Stage::EhloTls, Stage::Quit];
     let order: &[Stage] = match session.probe.mode {
-        Mode::Starttls => &STARTTLS,
+        Mode::Starttls => &Stage::ALL,
         Mode::ImplicitTls => &IMPLICIT_TLS,
     };
     order.iter().copied().find(|stage| !session.stages.contains(stage))

@@ -1,4 +1,6 @@
 //! A zone as the server has it: loaded, signed, and spoilt where it was planned.
+//!
+//! Owns keys and signatures of the zone. Refuses to know sockets.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -15,7 +17,7 @@ use hickory_server::proto::rr::{LowerName, Name, RData, Record, RecordSet, Recor
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, ZoneType};
 
-use super::zone::{Data, Fault, Zone, absolute};
+use super::zone::{Content, Fault, Zone, absolute};
 use crate::sim::Error;
 
 /// Time to live of every record, in seconds.
@@ -44,7 +46,7 @@ pub(super) fn load(zone: &Zone) -> Result<InMemoryZoneHandler, Error> {
     insert(root.clone(), RData::NS(NS(server.clone())));
     insert(server, RData::A(A(Ipv4Addr::new(192, 0, 2, 53))));
     for name in TOP_LEVEL {
-        insert(absolute(name)?, Data::Txt("pretend".to_owned()).rdata()?);
+        insert(absolute(name)?, Content::Txt("pretend".to_owned()).rdata()?);
     }
     for (name, data) in &zone.records {
         insert(absolute(name)?, data.rdata()?);

@@ -1,4 +1,6 @@
 //! What a zone holds, and which of its answers are spoilt.
+//!
+//! Owns names and records. Refuses to know signatures and sockets.
 
 use std::net::IpAddr;
 
@@ -27,13 +29,13 @@ pub enum Fault {
 /// Records and faults, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Zone {
-    pub(super) records: Vec<(String, Data)>,
+    pub(super) records: Vec<(String, Content)>,
     pub(super) faults: Vec<(String, Option<RecordType>, Fault)>,
     pub(super) unsigned: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Data {
+pub(super) enum Content {
     Mx(u16, String),
     Address(IpAddr),
     Cname(String),
@@ -55,27 +57,27 @@ impl Zone {
 
     /// A mail exchanger; `.` with preference 0 is a null MX (RFC 7505 §3).
     pub fn mx(&mut self, domain: &str, preference: u16, exchange: &str) -> &mut Self {
-        self.add(domain, Data::Mx(preference, exchange.to_owned()))
+        self.add(domain, Content::Mx(preference, exchange.to_owned()))
     }
 
     /// An address, A or AAAA.
     pub fn address(&mut self, host: &str, address: IpAddr) -> &mut Self {
-        self.add(host, Data::Address(address))
+        self.add(host, Content::Address(address))
     }
 
     /// An alias, followed within the answer.
     pub fn cname(&mut self, alias: &str, canonical: &str) -> &mut Self {
-        self.add(alias, Data::Cname(canonical.to_owned()))
+        self.add(alias, Content::Cname(canonical.to_owned()))
     }
 
     /// A text, cut into strings of 255 octets.
     pub fn txt(&mut self, name: &str, text: &str) -> &mut Self {
-        self.add(name, Data::Txt(text.to_owned()))
+        self.add(name, Content::Txt(text.to_owned()))
     }
 
     /// A TLSA record; `name` is the whole of it, `_25._tcp.mx.example.net`.
     pub fn tlsa(&mut self, name: &str, record: Tlsa) -> &mut Self {
-        self.add(name, Data::Tlsa(record))
+        self.add(name, Content::Tlsa(record))
     }
 
     /// Spoils the answers for a name, or only those of one type.
@@ -84,13 +86,13 @@ impl Zone {
         self
     }
 
-    fn add(&mut self, name: &str, data: Data) -> &mut Self {
+    fn add(&mut self, name: &str, data: Content) -> &mut Self {
         self.records.push((name.to_owned(), data));
         self
     }
 }
 
-impl Data {
+impl Content {
     pub(super) fn rdata(&self) -> Result<RData, Error> {
         Ok(match self {
             Self::Mx(preference, exchange) => RData::MX(MX::new(*preference, absolute(exchange)?)),

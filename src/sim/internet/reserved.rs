@@ -1,4 +1,6 @@
 //! What is reserved for documentation and tests, and nobody's.
+//!
+//! Owns the ranges of RFC 5737, RFC 3849 and RFC 2606. Refuses to make exceptions.
 
 use std::net::IpAddr;
 

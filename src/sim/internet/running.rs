@@ -1,5 +1,7 @@
 //! A plan put into effect: servers, boxes and name server started, and a loopback
 //! socket opened for each pretend endpoint.
+//!
+//! Owns sockets and tasks, which end with it. Refuses to know what is said on them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,6 @@
 //! What is behind one socket: a server, with the latency and the box before it.
+//!
+//! Owns the order on the path. Refuses to know what passes.
 
 use std::io;
 use std::net::IpAddr;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::inspect::{INJECTED_COMMAND, INJECTED_REPLY};
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long nothing must come before it counts as silence.
 const SILENCE: Duration = Duration::from_millis(150);
 const GREETING: &str = "220 mx20.example.net ESMTP\r\n";

@@ -1,4 +1,6 @@
 //! Peers that do not behave like a mail server at all.
+//!
+//! Owns their manners. Refuses to know what a client makes of them.
 
 use std::io;
 use std::time::Duration;

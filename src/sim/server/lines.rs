@@ -1,4 +1,6 @@
 //! Lines from a client, with a limit, over any stream.
+//!
+//! Owns the buffer. Refuses to know commands.
 
 use std::io;
 

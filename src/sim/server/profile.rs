@@ -1,4 +1,6 @@
 //! What a scripted mail server is like, as data.
+//!
+//! Owns what can be odd about one. Refuses to know sockets.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! One session of a well-behaved server: greeting, commands, STARTTLS.
+//!
+//! Owns the order of a session. Refuses to take mail.
 
 use std::io;
 use std::net::IpAddr;

@@ -1,4 +1,6 @@
 //! Distinguished names as text, safe to print.
+//!
+//! Owns the form of RFC 4514. Refuses to know whose name it is.
 
 use std::fmt::Write as _;
 

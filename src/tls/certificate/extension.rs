@@ -1,4 +1,6 @@
 //! Extensions that the parser does not read: timestamps of public logs, TLS features.
+//!
+//! Owns their DER. Refuses to say whether they are missed.
 
 use x509_parser::asn1_rs::Any;
 use x509_parser::prelude::{FromDer, X509Certificate};

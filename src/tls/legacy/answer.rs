@@ -1,4 +1,6 @@
 //! Reads the server's first flight in clear (RFC 5246 §7.4). Pure and total.
+//!
+//! Owns records and messages in clear. Refuses to say what is weak.
 
 use tls_parser::{
     NamedGroup, TlsCipherKx, TlsCipherSuite, TlsExtension, TlsMessage, TlsMessageHandshake,

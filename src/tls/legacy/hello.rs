@@ -1,4 +1,6 @@
 //! Writes a ClientHello by hand (RFC 5246 §7.4.1.2, RFC 8446 §4.1.2). Pure.
+//!
+//! Owns its octets. Refuses to know what is answered.
 
 use crate::model::probe::Offer;
 

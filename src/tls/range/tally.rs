@@ -1,4 +1,6 @@
 //! What all answers say together.
+//!
+//! Owns what is open, refused and spoken. Refuses to plan the next question.
 
 use super::suites::{self, TLS12, TLS13, VERSIONS};
 use super::{Answer, Asked};

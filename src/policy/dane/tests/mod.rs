@@ -63,7 +63,7 @@ fn answer(dnssec: Dnssec, error: Option<LookupError>, records: &[Tlsa]) -> TlsaA
 }
 
 fn record(usage: u8, selector: u8, matching: u8, certificate: &[u8]) -> Tlsa {
-    let data = data::of(certificate, selector, matching).unwrap();
+    let data = association::of(certificate, selector, matching).unwrap();
     Tlsa { usage, selector, matching, data }
 }
 

@@ -88,6 +88,6 @@ proptest! {
 fn digests_are_those_of_the_certificate_facts() {
     let world = World::new();
     let facts = certificate::facts(&world.leaf, false);
-    assert_eq!(data::of(&world.leaf, 0, 1), Some(facts.sha256));
-    assert_eq!(data::of(&world.leaf, 1, 1), facts.spki_sha256);
+    assert_eq!(association::of(&world.leaf, 0, 1), Some(facts.sha256));
+    assert_eq!(association::of(&world.leaf, 1, 1), facts.spki_sha256);
 }

@@ -1,4 +1,6 @@
 //! Which two sessions show the claim best: one with the problem, one without it.
+//!
+//! Owns the choice. Refuses to word it.
 
 use std::net::IpAddr;
 

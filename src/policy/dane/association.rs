@@ -1,7 +1,7 @@
 //! Certificate association data (RFC 6698 §2.1.4): from text to octets, and from a
 //! certificate to what a record would hold of it. Pure.
-
-use std::fmt::Write as _;
+//!
+//! Owns what a record holds. Refuses to know usages, and what a match is worth.
 
 use aws_lc_rs::digest::{self, digest};
 
@@ -40,9 +40,9 @@ pub(super) fn of(certificate: &[u8], selector: u8, matching: u8) -> Option<Strin
         _ => return None,
     };
     match matching {
-        FULL => Some(hex(selected)),
-        SHA256 => Some(hex(digest(&digest::SHA256, selected).as_ref())),
-        SHA512 => Some(hex(digest(&digest::SHA512, selected).as_ref())),
+        FULL => Some(certificate::hex(selected)),
+        SHA256 => Some(certificate::hex(digest(&digest::SHA256, selected).as_ref())),
+        SHA512 => Some(certificate::hex(digest(&digest::SHA512, selected).as_ref())),
         _ => None,
     }
 }
@@ -51,11 +51,4 @@ pub(super) fn of(certificate: &[u8], selector: u8, matching: u8) -> Option<Strin
 pub(super) fn names(record: &Tlsa, certificate: &[u8]) -> bool {
     of(certificate, record.selector, record.matching)
         .is_some_and(|data| data.eq_ignore_ascii_case(&record.data))
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut out, octet| {
-        let _ = write!(out, "{octet:02x}");
-        out
-    })
 }
