@@ -243,9 +243,23 @@ fn what_cannot_be_compared_is_named() {
         }
     }
     assert!(refused(&[&intact, &intact]).contains("named twice"));
+    assert!(refused(&["-", "-"]).contains("standard input is named twice"));
     let folder = tempfile::tempdir().unwrap();
     let copy = file(folder.path(), "copy.json", fs::read(&intact).unwrap());
     assert!(refused(&[&intact, &copy]).contains("intact and copy hold the same observations"));
+}
+
+#[test]
+fn a_run_that_was_interrupted_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = json::read(&fs::read_to_string(kept("injection.json")).unwrap()).unwrap();
+    report.run.interrupted = true;
+    let cut = file(folder.path(), "cut.json", json::render(&report).unwrap());
+    let output = run(&["compare", &kept("views.json"), &cut]);
+    let told = "warning: cut was interrupted";
+    assert!(err(&output).contains(told), "{}", err(&output));
+    let whole = run(&["compare", &kept("views.json"), &kept("injection.json")]);
+    assert!(!err(&whole).contains("interrupted"), "{}", err(&whole));
 }
 
 #[test]
@@ -274,6 +288,9 @@ fn what_is_no_report_is_named_with_its_file() {
     }
     let binary = file(folder.path(), "binary.json", [0xff, 0xfe, 0, 1]);
     assert!(refused(&[&intact, &binary]).contains("binary.json"));
+    let packed = file(folder.path(), "packed.json.gz", [0x1f, 0x8b, 8, 0, 0, 0]);
+    let told = refused(&[&intact, &packed]);
+    assert!(told.contains("packed.json.gz is compressed") && told.contains("zcat"), "{told}");
     assert!(refused(&[&intact, "/no/such/report"]).contains("/no/such/report"));
     assert!(refused(&[folder.path().to_str().unwrap()]).contains("cannot read"));
 }

@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mxray::model::egress::{EGRESS_SCHEMA, EgressReport};
 use mxray::model::verdict::Status;
@@ -155,6 +156,39 @@ async fn a_postconf_that_fails_is_a_sentence() {
         assert!(error.contains(words), "{script}: {error}");
         assert_eq!(output.status.code(), Some(3), "{script}");
     }
+}
+
+/// One that does not end costs its limit once, not once a call or an instance, and the
+/// rest is measured all the same.
+#[tokio::test]
+async fn a_postconf_that_hangs_is_said_and_the_rest_goes_on() {
+    // Whatever is asked; all but main.cf; and only of the second of three instances.
+    let later = "case \"$*\" in *x-out*) exec sleep 600;; esac\n\
+        echo 'multi_instance_directories = /etc/x-out /etc/y-out'\n";
+    let but_main = "case \"$*\" in *-n) ;; *) exec sleep 600;; esac\n";
+    let runs =
+        ["exec sleep 600".to_owned(), format!("{but_main}{SOUND}"), format!("{later}{SOUND}")];
+    let runs = runs.map(|script| async move {
+        let world = World::new(true, &script).await;
+        let started = Instant::now();
+        let (report, code) = world.report().await;
+        assert!(started.elapsed() < Duration::from_secs(60), "{script}: {:?}", started.elapsed());
+        assert_eq!(code, Some(3), "{script}");
+        let [source] = report.sources.as_slice() else { panic!("{script}: {report:?}") };
+        assert!(source.destinations.iter().all(|view| view.offered == Some(true)), "{script}");
+        report
+    });
+    let [all, but_main, later] = futures_util::future::join_all(runs).await.try_into().unwrap();
+    let words = "took longer than 10s";
+    assert!(all.postfix_error.as_deref().is_some_and(|why| why.contains(words)), "{all:?}");
+    let problem = |report: &EgressReport, place: usize| {
+        report.postfix[place].problem.clone().unwrap_or_default()
+    };
+    assert!(problem(&but_main, 0).contains(words), "{but_main:?}");
+    assert_eq!(but_main.postfix[0].level.as_deref(), Some("may"), "what was read is kept");
+    assert!(problem(&later, 1).contains(words), "{later:?}");
+    assert!(problem(&later, 2).contains("did not end before"), "{later:?}");
+    assert_eq!(problem(&later, 0), "");
 }
 
 #[tokio::test]

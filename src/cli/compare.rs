@@ -13,7 +13,7 @@ use crate::cli::arguments::CompareArguments;
 use crate::cli::deliver::{deliver, save};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::report::{NO_EVIDENCE, judge_again, read, unreadable};
+use crate::cli::report::{NO_EVIDENCE, judge_again, read, spoken, unreadable};
 use crate::cli::terminal::Terminal;
 
 /// Reads, merges, judges and delivers.
@@ -21,13 +21,13 @@ use crate::cli::terminal::Terminal;
 /// # Errors
 /// A file can't be read or holds no evidence, or there is nothing to compare.
 pub(crate) fn run(arguments: &CompareArguments, terminal: &Terminal) -> Result<Exit, Failure> {
-    let mut reports = Vec::new();
     let mut known = HashSet::new();
+    if let Some(path) = arguments.files.iter().find(|path| !known.insert(*path)) {
+        let hint = "each report is one view: name it once";
+        return Err(Failure::usage(format!("{} is named twice", spoken(path)), hint));
+    }
+    let mut reports = Vec::new();
     for path in &arguments.files {
-        if !known.insert(path) {
-            let hint = "each report is one view: name it once";
-            return Err(Failure::usage(format!("{} is named twice", path.display()), hint));
-        }
         reports.extend(saved(path, &arguments.files)?);
     }
     let merged = merge::merge(reports).map_err(|error| refused(&error))?;

@@ -4,20 +4,24 @@
 //! asked, the survey, and each source judged by its own sessions alone. Refuses to
 //! know what is wrong with anything: `mxray::egress` does.
 
+mod files;
 mod lookups;
 mod postconf;
 mod rounds;
 mod sources;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Instant;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use mxray::dns;
 use mxray::egress;
 use mxray::egress::postconf::Configuration;
 use mxray::judge::{self, Context};
-use mxray::model::egress::{EGRESS_SCHEMA, EgressReport, Source};
+use mxray::model::egress::{EGRESS_SCHEMA, EgressReport, Source, SystemResolver};
 use mxray::model::finding::Severity;
 use mxray::model::probe::Family;
 use mxray::model::report::{Families, FamilyUse, TargetReport};
@@ -43,6 +47,7 @@ use crate::cli::terminal::Terminal;
 
 const NO_ADDRESS: &str = "this machine has no address that reaches other networks";
 const NO_CONTROLS: &str = "--no-controls";
+const RELAY_NOT_ASKED: &str = "all mail goes to a relay that is not spoken to by SMTP with STARTTLS, or whose name is not known; --control names destinations that are asked all the same";
 const NOT_PUBLIC: &str = "no address of this machine leads to the public internet; --control names destinations that are asked all the same";
 
 /// Reads Postfix, asks, judges, and delivers.
@@ -80,7 +85,8 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
     let mut settings = Settings::for_egress(arguments, host_name)?;
     let machine = Machine { own: &own, postfix: &postfix.configurations, public: &public };
     let mut sources = sources(&settings.intent.sources, machine, settings.asked, terminal)?;
-    let level = postfix.configurations.first().and_then(|one| one.level_word(None));
+    let first = postfix.configurations.first();
+    let level = first.and_then(|one| one.level_word(one.default_service()));
     let mut gathered = Gathered::default();
     let (mut interrupted, mut not_asked) = (false, None);
     match rounds(&settings, &sources, &postfix.configurations, arguments) {
@@ -90,10 +96,12 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
         }
         Err(why) => not_asked = Some(why.to_owned()),
     }
-    lookups::fill(&mut sources, &settings, arguments.from.as_deref()).await?;
+    // A name that was typed is the one that is meant.
+    let greeting: &[_] =
+        if arguments.probe.ehlo.is_empty() { &postfix.configurations } else { &[] };
+    lookups::fill(&mut sources, &settings, arguments.from.as_deref(), greeting).await?;
     let read = || postfix.configurations.iter();
-    let does_dane = read().any(|one| !one.dane_levels().is_empty());
-    let resolver = if does_dane { Some(dns::system_resolver().await) } else { None };
+    let resolver = resolver(&postfix.configurations).await;
     let mut report = EgressReport {
         schema: EGRESS_SCHEMA.to_owned(),
         tool: judge::PROGRAM.to_owned(),
@@ -112,6 +120,16 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
     let ours: Vec<IpAddr> = own.iter().map(|own| own.ip).collect();
     report.findings = egress::findings(&report, &postfix.configurations, &ours);
     Ok(report)
+}
+
+/// The resolver that Postfix does DANE by: the one that does not validate, where several
+/// files name several.
+async fn resolver(postfix: &[Configuration]) -> Option<SystemResolver> {
+    let files: BTreeSet<&str> =
+        postfix.iter().flat_map(Configuration::dane_resolver_files).collect();
+    let asked = join_all(files.into_iter().map(|file| dns::resolver_of(Path::new(file)))).await;
+    let stripped = asked.iter().find(|one| one.sets_ad == Some(false));
+    stripped.or(asked.first()).cloned()
 }
 
 /// The addresses by which others know this machine, as typed.
@@ -151,6 +169,9 @@ fn rounds(
     let named: Vec<Target> = relay.into_iter().chain(settings.targets.iter().cloned()).collect();
     if !named.is_empty() {
         return Ok(rounds::named(&named));
+    }
+    if postfix.first().is_some_and(|one| one.next_hop().is_some()) {
+        return Err(RELAY_NOT_ASKED);
     }
     if routed().any(reaches_the_public) { Ok(rounds::built_in()) } else { Err(NOT_PUBLIC) }
 }

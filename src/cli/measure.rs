@@ -17,6 +17,7 @@ use mxray::model::target::TargetKind;
 use mxray::observe::Dialler;
 use mxray::survey::{self, Event, Outcome, Survey};
 use mxray::vantage::command::Agent;
+use mxray::vantage::fault::Fault;
 use mxray::vantage::local::Local;
 use mxray::vantage::{Observer, VantagePoint};
 use tokio::sync::mpsc;
@@ -103,10 +104,13 @@ async fn observer(named: &NamedVantage, terminal: &Terminal) -> Observer {
         Ok(agent) => agent,
         Err(fault) => {
             terminal.warning(&format!("vantage point {}: {fault}", named.name));
-            terminal.hint(&format!(
-                "run `{command}` by hand: it should print one line that begins with {{\"hello\", \
-                 and wait"
-            ));
+            // An agent of another version does say hello.
+            if !matches!(fault, Fault::Protocol { .. }) {
+                terminal.hint(&format!(
+                    "run `{command}` by hand: it should print one line that begins with \
+                     {{\"hello\", and wait"
+                ));
+            }
             return Observer::Absent(fault);
         }
     };

@@ -118,7 +118,8 @@ pub(crate) fn recorded(path: &Path, token: &Token) -> Result<MirrorEvidence, Fai
     let sessions = log::read(path, token).map_err(|error| {
         Failure::usage(
             format!("--mirror-log {}: {error}", path.display()),
-            "name a file that `mxray mirror --log FILE` wrote, and the token of that mirror",
+            "name a file that `mxray mirror --log FILE` wrote, and the token of that mirror; FILE.1 \
+             beside it is read too",
         )
     })?;
     Ok(MirrorEvidence::of_log(sessions))
@@ -160,7 +161,7 @@ async fn fetched(
     // A filtered port for the exchange keeps it waiting for minutes.
     tokio::select! {
         found = fetch::fetch(&doors, wanted, dialler) => found,
-        () = interrupted() => fetch::nothing("interrupted".to_owned()),
+        () = interrupted() => MirrorEvidence::nothing("interrupted".to_owned()),
     }
 }
 

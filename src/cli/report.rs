@@ -52,9 +52,19 @@ pub(crate) const NO_EVIDENCE: &str =
 /// What helps where a file is no report.
 const NO_REPORT: &str = "name a file that `mxray check --save FILE` wrote";
 
+/// What helps where a file holds reports of several runs.
+const SEVERAL_RUNS: &str = "`mxray compare` judges several reports together";
+
+/// What helps where a file was made smaller.
+const COMPRESSED: &str = "unpack it first, as in: zcat FILE | mxray report -";
+
+/// How files begin that gzip (RFC 1952 §2.3.1), zstd (RFC 8878 §3.1.1) and xz make.
+const MAGIC: [&[u8]; 3] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd], b"\xfd7zXZ"];
+
 /// A file that holds no report.
 pub(crate) fn unreadable(path: &Path, error: &ReadError) -> Failure {
-    Failure::usage(format!("{}: {error}", spoken(path)), NO_REPORT)
+    let hint = if matches!(error, ReadError::Runs) { SEVERAL_RUNS } else { NO_REPORT };
+    Failure::usage(format!("{}: {error}", spoken(path)), hint)
 }
 
 /// A file as it is called in a sentence.
@@ -70,19 +80,26 @@ pub(crate) fn spoken(path: &Path) -> String {
 /// # Errors
 /// The file can't be read.
 pub(crate) fn read(path: &Path) -> Result<String, Failure> {
-    text_of(path).map_err(|error| {
+    let octets = octets_of(path).map_err(|error| {
         Failure::usage(format!("cannot read {}: {error}", spoken(path)), NO_REPORT)
+    })?;
+    if MAGIC.iter().any(|magic| octets.starts_with(magic)) {
+        return Err(Failure::usage(format!("{} is compressed", spoken(path)), COMPRESSED));
+    }
+    String::from_utf8(octets).map_err(|_| {
+        let message = format!("cannot read {}: it is no text in UTF-8", spoken(path));
+        Failure::usage(message, NO_REPORT)
     })
 }
 
-fn text_of(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
+fn octets_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
     let source: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin()),
         _ => Box::new(File::open(path)?),
     };
-    source.take(LARGEST_REPORT).read_to_string(&mut text)?;
-    Ok(text)
+    source.take(LARGEST_REPORT).read_to_end(&mut octets)?;
+    Ok(octets)
 }
 
 /// The same run with what today's rules say of its evidence.

@@ -45,7 +45,7 @@ mod tests;
 pub use anchor::TrustAnchor;
 use answer::Answer;
 pub use lookup::Resolver;
-pub use system::system_resolver;
+pub use system::{resolver_of, servers_of};
 
 /// Longest wait for one attempt at a question, by default. There are two.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,7 +57,8 @@ pub const SILENCE: Duration = Duration::from_secs(3);
 const DNS_PORT: u16 = 53;
 
 /// Where the system names its resolvers, resolv.conf(5).
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Where programs of this machine find its resolvers (resolv.conf(5)).
+pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Most servers that are used.
 const MAX_SERVERS: usize = 8;

@@ -5,7 +5,7 @@
 //! anything: mxray validates by itself.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::trusted::{is_failure, request, response};
-use super::{RESOLV_CONF, system_servers};
+use super::{DNS_PORT, system_servers};
 use crate::model::egress::SystemResolver;
 
 /// Longest wait for one answer.
@@ -27,11 +27,21 @@ const MOST_ASKED: usize = 3;
 /// The largest datagram that is read, in octets.
 const DATAGRAM: usize = 4096;
 
-/// Whether the first of the system's resolvers that answers sets the AD bit for the
-/// root zone, which is signed. Takes 18 seconds at most.
-pub async fn system_resolver() -> SystemResolver {
-    let servers = system_servers(Path::new(RESOLV_CONF)).unwrap_or_default();
-    first_answer(&servers, PATIENCE).await
+/// Whether the first of the resolvers of a file that answers sets the AD bit for the root
+/// zone, which is signed. Takes 18 seconds at most.
+pub async fn resolver_of(file: &Path) -> SystemResolver {
+    let servers: Vec<SocketAddr> =
+        servers_of(file).into_iter().map(|ip| (ip, DNS_PORT).into()).collect();
+    let found = first_answer(&servers, PATIENCE).await;
+    SystemResolver { file: Some(file.display().to_string()), ..found }
+}
+
+/// The resolvers that the C library asks by a file of the kind of resolv.conf(5): where it
+/// is not there or names none, the one of this machine.
+pub fn servers_of(file: &Path) -> Vec<IpAddr> {
+    let named = system_servers(file).unwrap_or_default();
+    let ips: Vec<IpAddr> = named.iter().take(MOST_ASKED).map(SocketAddr::ip).collect();
+    if ips.is_empty() { vec![Ipv4Addr::LOCALHOST.into()] } else { ips }
 }
 
 async fn first_answer(servers: &[SocketAddr], patience: Duration) -> SystemResolver {
@@ -45,10 +55,10 @@ async fn first_answer(servers: &[SocketAddr], patience: Duration) -> SystemResol
                 break;
             }
             let sets_ad = Some(message.metadata.authentic_data);
-            return SystemResolver { server: Some(server.to_string()), sets_ad };
+            return SystemResolver { server: Some(server.to_string()), sets_ad, file: None };
         }
     }
-    SystemResolver { server: None, sets_ad: None }
+    SystemResolver { server: None, sets_ad: None, file: None }
 }
 
 /// One exchange over UDP. Where the answer is cut short, its header still says what is
@@ -121,8 +131,20 @@ mod tests {
         ] {
             let found = first_answer(&servers, SHORT).await;
             let server = answered.map(|server| server.to_string());
-            assert_eq!(found, SystemResolver { server, sets_ad }, "{servers:?}");
+            assert_eq!(found, SystemResolver { server, sets_ad, file: None }, "{servers:?}");
         }
+    }
+
+    #[test]
+    fn a_file_without_servers_stands_for_this_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("resolv.conf");
+        assert_eq!(servers_of(&file), [IpAddr::from(Ipv4Addr::LOCALHOST)]);
+        std::fs::write(&file, "search example.net\n").unwrap();
+        assert_eq!(servers_of(&file), [IpAddr::from(Ipv4Addr::LOCALHOST)]);
+        std::fs::write(&file, "nameserver 192.0.2.53\nnameserver 2001:db8::53\n").unwrap();
+        let named: [IpAddr; 2] = ["192.0.2.53".parse().unwrap(), "2001:db8::53".parse().unwrap()];
+        assert_eq!(servers_of(&file), named);
     }
 
     #[tokio::test]
@@ -130,7 +152,7 @@ mod tests {
         let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = silent.local_addr().unwrap();
         let short = Duration::from_millis(50);
-        let unknown = SystemResolver { server: None, sets_ad: None };
+        let unknown = SystemResolver { server: None, sets_ad: None, file: None };
         assert_eq!(first_answer(&[address], short).await, unknown);
         let authentic = server(AUTHENTIC, false).await;
         let found = first_answer(&[address, authentic], Duration::from_millis(500)).await;

@@ -4,12 +4,15 @@
 //! out although it is the good one, or prefer although it is the bad one. Refuses to
 //! know settings that are wrong by themselves.
 
-use super::postconf::Configuration;
+use std::net::IpAddr;
+
+use super::postconf::{Configuration, Service, bind_setting};
 use super::settings::{edit, finding};
 use crate::model::egress::{EgressFinding, EgressReport, Source};
 use crate::model::finding::Severity;
 use crate::model::probe::Family;
 use crate::model::route::LookupError;
+use crate::model::special_purpose::is_private;
 use crate::model::verdict::Status;
 
 /// What mail by the addresses of a family meets.
@@ -19,7 +22,9 @@ enum Way {
     Good,
     /// Port 25 is closed to it, STARTTLS is lost, or it has no name.
     Bad,
-    /// Nothing of it is known, or there is no such address.
+    /// This machine has no address of it that others know.
+    Absent,
+    /// Nothing of it is known.
     Unknown,
 }
 
@@ -27,13 +32,59 @@ enum Way {
 pub(super) fn findings(
     configuration: &Configuration,
     report: &EgressReport,
+    ours: &[IpAddr],
 ) -> Option<EgressFinding> {
-    let ways = [Family::Ipv4, Family::Ipv6].map(|family| (family, way(report, family)));
+    let ways = [Family::Ipv4, Family::Ipv6].map(|family| {
+        let has_one = ours.iter().any(|ip| Family::of(*ip) == family && !is_private(*ip));
+        (family, if has_one || ours.is_empty() { way(report, family) } else { Way::Absent })
+    });
     let [(_, ipv4), (_, ipv6)] = ways;
     hidden(configuration, Family::Ipv6, (ipv6, ipv4))
         .or_else(|| hidden(configuration, Family::Ipv4, (ipv4, ipv6)))
         .or_else(|| preferred(configuration, Family::Ipv4, (ipv4, ipv6)))
         .or_else(|| preferred(configuration, Family::Ipv6, (ipv6, ipv4)))
+}
+
+/// A server's mail leaves by an address that changes and has no name (RFC 8981), while
+/// there is a lasting one.
+pub(super) fn temporary(
+    source: &Source,
+    report: &EgressReport,
+    configurations: &[Configuration],
+) -> Option<EgressFinding> {
+    let is_left_to_chance = |one: &&Configuration| {
+        let service = one.default_service();
+        one.uses(service, source.family) && one.bound(service, source.family).is_none()
+    };
+    let configuration = configurations.iter().find(is_left_to_chance)?;
+    if !source.used || source.temporary != Some(true) {
+        return None;
+    }
+    let is_lasting =
+        |one: &&Source| one.family == source.family && one.temporary == Some(false) && one.routed;
+    // One that has a name of its own does better.
+    let has_name = |one: &&Source| {
+        one.reverse
+            .as_ref()
+            .is_some_and(|answer| answer.names.iter().any(|name| name.confirmed == Some(true)))
+    };
+    let lasting = || report.sources.iter().filter(is_lasting);
+    let text = format!(
+        "{} is a temporary address, which the kernel prefers: it changes within days, and has no \
+         reverse DNS that fits",
+        source.ip
+    );
+    let mut found = finding(configuration, "temporary-address", Severity::Warning, text);
+    found.ip = Some(source.ip);
+    match lasting().find(has_name).or_else(|| lasting().next()) {
+        Some(other) => {
+            let (service, setting) = (configuration.default_service(), bind_setting(source.family));
+            let value = other.ip.to_string();
+            found.lines.push(edit(configuration, own(service, setting), setting, &value));
+        }
+        None => found.remedy = Some("Give this machine a lasting address".to_owned()),
+    }
+    Some(found)
 }
 
 fn way(report: &EgressReport, family: Family) -> Way {
@@ -65,6 +116,11 @@ fn is_bad(source: &Source) -> bool {
     unreached || nameless || tried().any(|view| lost(view.status))
 }
 
+/// The transport of mail to the internet, where it has a setting for itself.
+fn own<'a>(service: Option<&'a Service>, name: &str) -> Option<&'a Service> {
+    service.filter(|service| service.value(name).is_some())
+}
+
 fn word(family: Family) -> &'static str {
     match family {
         Family::Ipv4 => "ipv4",
@@ -78,18 +134,20 @@ fn hidden(
     left_out: Family,
     (way, other): (Way, Way),
 ) -> Option<EgressFinding> {
-    if configuration.uses(None, left_out) || way != Way::Good {
+    let service = configuration.default_service();
+    if configuration.uses(service, left_out) || way != Way::Good {
         return None;
     }
-    let used = configuration.value("inet_protocols").unwrap_or_default();
+    let used = configuration.value_for(service, "inet_protocols").unwrap_or_default();
     let (severity, but) = match other {
         Way::Bad => (Severity::Critical, ", and the family that is left has a fault"),
+        Way::Absent => (Severity::Critical, ", and this machine has no other address"),
         _ => (Severity::Notice, ""),
     };
     let text =
         format!("inet_protocols is {used}, although {} works from here{but}", left_out.label());
     let mut found = finding(configuration, "inet-protocols-hides-path", severity, text);
-    found.lines.push(edit(configuration, "inet_protocols = all"));
+    found.lines.push(edit(configuration, own(service, "inet_protocols"), "inet_protocols", "all"));
     Some(found)
 }
 
@@ -100,8 +158,10 @@ fn preferred(
     good: Family,
     (way, other): (Way, Way),
 ) -> Option<EgressFinding> {
-    let uses_both = [Family::Ipv4, Family::Ipv6].iter().all(|one| configuration.uses(None, *one));
-    let preference = configuration.value("smtp_address_preference").unwrap_or("any");
+    let service = configuration.default_service();
+    let uses_both =
+        [Family::Ipv4, Family::Ipv6].iter().all(|one| configuration.uses(service, *one));
+    let preference = configuration.value_for(service, "smtp_address_preference").unwrap_or("any");
     if !uses_both || way != Way::Good || other != Way::Bad || preference == word(good) {
         return None;
     }
@@ -111,7 +171,7 @@ fn preferred(
         good.label()
     );
     let mut found = finding(configuration, "address-preference", Severity::Warning, text);
-    let setting = format!("smtp_address_preference = {}", word(good));
-    found.lines.push(edit(configuration, &setting));
+    let setting = "smtp_address_preference";
+    found.lines.push(edit(configuration, own(service, setting), setting, word(good)));
     Some(found)
 }

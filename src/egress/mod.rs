@@ -16,6 +16,7 @@ mod settings;
 pub mod spf;
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 pub use paths::{address_seen, view};
@@ -36,12 +37,15 @@ pub fn findings(
     let mut findings: Vec<EgressFinding> = Vec::new();
     for configuration in configurations {
         findings.extend(settings::findings(configuration, ours));
-        findings.extend(choice::findings(configuration, report));
+        findings.extend(choice::findings(configuration, report, ours));
     }
     findings.extend(several_instances(configurations, report));
     findings.extend(resolver::finding(configurations, report));
+    // A relay that can be asked is asked first.
+    let relay = configurations.first().and_then(Configuration::relay).is_some();
     for source in &report.sources {
-        findings.extend(paths::findings(source, report));
+        findings.extend(paths::findings(source, report, relay));
+        findings.extend(choice::temporary(source, report, configurations));
     }
     let is_relayed = |finding: &EgressFinding| finding.id == "relayhost-set";
     findings.sort_by_key(|finding| (!is_relayed(finding), Reverse(finding.severity)));
@@ -52,7 +56,6 @@ fn several_instances(
     configurations: &[Configuration],
     report: &EgressReport,
 ) -> Option<EgressFinding> {
-    let declared = configurations.iter().any(|one| !one.further_instances().is_empty());
     let name = |one: &PostfixInstance| {
         one.directory.clone().unwrap_or_else(|| "the default one".to_owned())
     };
@@ -64,13 +67,23 @@ fn several_instances(
         [] => String::new(),
         some => format!("; not read, or not wholly: {}", some.join(", ")),
     };
-    declared.then(|| EgressFinding {
+    let declared: BTreeSet<String> =
+        configurations.iter().flat_map(Configuration::further_instances).collect();
+    let is_told = |directory: &&String| {
+        report.postfix.iter().any(|one| one.directory.as_ref() == Some(directory))
+    };
+    let idle: Vec<&str> = declared.iter().filter(|one| !is_told(one)).map(String::as_str).collect();
+    let idle = match idle.as_slice() {
+        [] => String::new(),
+        some => format!("; not enabled for postmulti, and left out: {}", some.join(", ")),
+    };
+    (!declared.is_empty()).then(|| EgressFinding {
         id: "several-instances".to_owned(),
         severity: Severity::Notice,
         ip: None,
         instance: None,
         explanation: format!(
-            "Postfix has several instances, each with settings of its own; read: {read}{but}"
+            "Postfix has several instances, each with settings of its own; read: {read}{but}{idle}"
         ),
         remedy: None,
         lines: Vec::new(),
@@ -104,20 +117,44 @@ pub fn is_undetermined(report: &EgressReport) -> bool {
                 || reverse.is_some_and(|answer| answer.error.is_some_and(|why| !why.is_denial()))
                 || source.spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Temperror)
                 || source.ehlo.as_ref().is_none_or(|ehlo| ehlo.resolves.is_none())
+                || source.further_ehlo.iter().any(|ehlo| ehlo.resolves.is_none())
         })
+}
+
+/// The names that mail which leaves by an address greets with, by instance and transport;
+/// what is not expanded is not known.
+pub fn greetings(configurations: &[Configuration], ip: IpAddr, preferred: bool) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for configuration in configurations {
+        for service in configuration.senders() {
+            let name = configuration.value_for(service, "smtp_helo_name");
+            let known = name.filter(|name| !name.contains('$')).map(str::to_owned);
+            if sends_by(configuration, service, (ip, preferred)) {
+                names.extend(known.filter(|name| !names.contains(name)));
+            }
+        }
+    }
+    names
+}
+
+/// Whether a service binds to an address, or binds to none of its family and the operating
+/// system prefers it.
+fn sends_by(
+    configuration: &Configuration,
+    service: Option<&Service>,
+    (ip, preferred): (IpAddr, bool),
+) -> bool {
+    let family = Family::of(ip);
+    let bound = configuration.bound(service, family);
+    configuration.uses(service, family) && bound.map_or(preferred, |bound| bound == ip)
 }
 
 /// Whether mail goes out by an address: Postfix binds to it, or binds to none of its
 /// family and the operating system prefers it. Without Postfix the latter decides.
 pub fn is_used(configurations: &[Configuration], ip: IpAddr, preferred: bool) -> bool {
-    let family = Family::of(ip);
-    let by = |configuration: &Configuration, service: Option<&Service>| {
-        let bound = configuration.bound(service, family);
-        configuration.uses(service, family) && bound.map_or(preferred, |bound| bound == ip)
-    };
     let by_any = |configuration: &Configuration| {
-        by(configuration, None)
-            || configuration.transports().any(|one| by(configuration, Some(one)))
+        let mut senders = configuration.senders().into_iter();
+        senders.any(|service| sends_by(configuration, service, (ip, preferred)))
     };
     if configurations.is_empty() { preferred } else { configurations.iter().any(by_any) }
 }

@@ -16,9 +16,6 @@ use crate::model::report::{ObservationReport, TargetReport};
 use crate::model::route::PointerAnswer;
 use crate::model::verdict::{Confidence, Status};
 
-/// Names of one address from which on it is worth a word.
-const MANY_NAMES: usize = 2;
-
 /// What a destination showed, of the report on one source alone; `level` is that of
 /// the Postfix whose deliveries are told.
 pub fn view(report: &TargetReport, level: Option<&str>) -> DestinationView {
@@ -66,16 +63,27 @@ fn negotiated(observation: &ObservationReport) -> Option<String> {
 }
 
 /// Everything that is wrong with a source.
-pub(super) fn findings(source: &Source, report: &EgressReport) -> Vec<EgressFinding> {
+pub(super) fn findings(
+    source: &Source,
+    report: &EgressReport,
+    relay_is_asked: bool,
+) -> Vec<EgressFinding> {
     let mut found = Vec::new();
     found.extend(no_route(source));
-    found.extend(if is_relayed(report) { relay_unreached(source) } else { closed(source) });
+    found.extend(match (is_relayed(report), relay_is_asked) {
+        (true, true) => relay_unreached(source),
+        // Whether the way to other hosts is open matters to no mail.
+        (true, false) => None,
+        (false, _) => closed(source),
+    });
     found.extend(path(source));
     found.extend(not_offered(source, report));
     found.extend(unknown_outside(source));
     let outside = found.len();
     found.extend(source.reverse.as_ref().and_then(|answer| reverse(source, answer)));
-    found.extend(source.ehlo.as_ref().and_then(|ehlo| ehlo_name(source, ehlo)));
+    found.extend(
+        source.ehlo.iter().chain(&source.further_ehlo).filter_map(|ehlo| ehlo_name(source, ehlo)),
+    );
     found.extend(source.spf.as_ref().and_then(|spf| sender_policy(source, spf)));
     // Receivers see the relay's address, not this one.
     if is_relayed(report) {
@@ -245,8 +253,11 @@ fn not_offered(source: &Source, report: &EgressReport) -> Option<EgressFinding> 
         0 => "",
         _ => ", and is offered to another address of this machine",
     };
+    // At the level that it has, Postfix may rather keep it.
+    let is_kept = lost.iter().all(|view| view.postfix == ["deferred"]);
+    let effect = if is_kept { "waits in Postfix's queue" } else { "goes in clear text" };
     let text = format!(
-        "From {}, STARTTLS is not offered by {}{but}: mail by this address goes in clear text",
+        "From {}, STARTTLS is not offered by {}{but}: mail by this address {effect}",
         source.ip,
         names(lost)
     );
@@ -311,15 +322,16 @@ fn reverse(source: &Source, answer: &PointerAnswer) -> Option<EgressFinding> {
             Some(REMEDY),
         ));
     }
+    // Several names are no fault (RFC 2181 §10.2), where each leads back.
     let lies = answer.names.iter().any(|name| name.confirmed == Some(false));
-    (count >= MANY_NAMES).then(|| {
-        let part = if lies { ", not all of which lead back to it" } else { "" };
+    lies.then(|| {
         let text = format!(
-            "{public} has {count} names{part}: {listed}; receivers look at one of them, and not \
-             always the same"
+            "{public} has {count} names, not all of which lead back to it: {listed}; receivers \
+             look at one of them, and not always the same"
         );
-        let severity = if lies { Severity::Warning } else { Severity::Notice };
-        finding(source, "several-reverse-names", severity, text, None)
+        let mut found = finding(source, "several-reverse-names", Severity::Warning, text, None);
+        found.remedy = Some("Take those that do not lead back out of its PTR records".to_owned());
+        found
     })
 }
 

@@ -1,30 +1,40 @@
 //! What `postconf` prints, read.
 //!
-//! Owns the effective TLS level with the settings that came before it, the files that it
-//! rests on, and the addresses that Postfix binds to; `syntax` reads the lines. What holds a
+//! Owns the effective TLS level with the settings that came before it, the addresses that
+//! Postfix binds to, and where it sends; `syntax` reads the lines, `tables` the levels of
+//! single destinations, `transports` what master.cf adds. What holds a
 //! `$` after expansion is left as it is and counts as not known. Refuses to run
 //! anything, and to say what is wrong.
 
 mod syntax;
+mod tables;
+mod transports;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 pub use syntax::{parameters, services};
+pub use tables::{Entry, Table, TableFile};
+pub use transports::DaneUse;
 
 use crate::model::egress::{PostfixInstance, Transport};
 use crate::model::probe::Family;
 
 /// The parameters whose effective values are wanted, defaults included.
-pub const WANTED: [&str; 27] = [
+pub const WANTED: [&str; 34] = [
+    "compatibility_level",
     "default_transport",
     "disable_dns_lookups",
     "inet_interfaces",
     "inet_protocols",
     "mail_version",
     "multi_instance_directories",
+    "multi_instance_enable",
+    "queue_directory",
     "relay_transport",
     "relayhost",
+    "sender_dependent_default_transport_maps",
+    "sender_dependent_relayhost_maps",
     "smtp_address_preference",
     "smtp_bind_address",
     "smtp_bind_address6",
@@ -42,8 +52,10 @@ pub const WANTED: [&str; 27] = [
     "smtp_tls_loglevel",
     "smtp_tls_policy_maps",
     "smtp_tls_security_level",
+    "smtp_tls_wrappermode",
     "smtp_use_tls",
     "tls_append_default_CA",
+    "transport_maps",
 ];
 
 /// Settings of a transport that change what leaves, or by which address.
@@ -69,32 +81,6 @@ pub const DANE_LEVELS: [&str; 3] = ["dane", "dane-only", "half-dane"];
 pub const TLS_FILES: [&str; 4] =
     ["smtp_tls_CAfile", "smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_chain_files"];
 
-/// A lookup table in a file (DATABASE_README).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// `type:path`, as typed.
-    pub typed: String,
-    /// The file that is written by hand.
-    pub source: String,
-    /// The file that Postfix opens.
-    pub file: String,
-    /// Whether `postmap` makes that file.
-    pub is_compiled: bool,
-}
-
-impl Table {
-    fn of(typed: &str) -> Option<Self> {
-        let (kind, path) = typed.split_once(':').filter(|(_, path)| path.starts_with('/'))?;
-        let (file, is_compiled) = match kind {
-            "hash" | "btree" => (format!("{path}.db"), true),
-            "lmdb" | "cdb" => (format!("{path}.{kind}"), true),
-            "texthash" | "regexp" | "pcre" | "cidr" => (path.to_owned(), false),
-            _ => return None,
-        };
-        Some(Self { typed: typed.to_owned(), source: path.to_owned(), file, is_compiled })
-    }
-}
-
 /// One instance, as `postconf` prints it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
@@ -108,8 +94,30 @@ pub struct Configuration {
     pub services: Vec<Service>,
     /// Those of [`Configuration::files`] that are not there.
     pub absent: Vec<String>,
+    /// Those that `postmap` made before their source was last written.
+    pub stale: Vec<String>,
+    /// The source texts of lookup tables that could be read, by path.
+    pub texts: BTreeMap<String, String>,
+    /// What stands in the queue directory for clients that run there; `None` where none
+    /// does, or it is not known.
+    pub chroot: Option<Chroot>,
     /// Why parts of it could not be read.
     pub problem: Option<String>,
+}
+
+/// What clients in a chroot have in the place of the system's own resolv.conf(5).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chroot {
+    /// The file in the queue directory.
+    pub file: String,
+    /// Whether it is there.
+    pub exists: bool,
+    /// The resolvers that they ask: with none named, the C library asks 127.0.0.1.
+    pub servers: Vec<IpAddr>,
+    /// The resolvers that other programs of this machine ask.
+    pub outside: Vec<IpAddr>,
+    /// Whether one of `servers` answers.
+    pub answers: bool,
 }
 
 /// A line of master.cf.
@@ -119,6 +127,8 @@ pub struct Service {
     pub name: String,
     /// `unix`, `inet`, …
     pub kind: String,
+    /// Whether it runs in a chroot, as typed: `y`, `n`, or `-` for the default.
+    pub chroot: String,
     /// The program.
     pub command: String,
     /// `-o name=value`, in order.
@@ -169,7 +179,8 @@ impl Configuration {
         const NAME: &str = "smtp_tls_security_level";
         let is_yes = |name| self.value_for(service, name) == Some("yes");
         if let Some(level) = self.value_for(service, NAME) {
-            return Some(Level { word: level.to_owned(), from: NAME });
+            // Postfix reads them in any case.
+            return Some(Level { word: level.to_ascii_lowercase(), from: NAME });
         }
         if is_yes("smtp_enforce_tls") {
             let named = self.value_for(service, "smtp_tls_enforce_peername") != Some("no");
@@ -189,37 +200,15 @@ impl Configuration {
         self.level(service).map(|level| level.word)
     }
 
-    /// The levels of DANE at which mail is sent with DNSSEC lookups, by main.cf or a
-    /// transport. Those of `smtp_tls_policy_maps` are not known.
-    pub fn dane_levels(&self) -> BTreeSet<String> {
-        let services = std::iter::once(None).chain(self.transports().map(Some));
-        let asks = |service: Option<&Service>| {
-            let lookup = self.value_for(service, "smtp_host_lookup").unwrap_or("dns");
-            self.value_for(service, "smtp_dns_support_level") == Some("dnssec")
-                && list(lookup).any(|word| word == "dns")
-        };
-        let asking = services.filter(|service| asks(*service));
-        let levels = asking.filter_map(|service| self.level_word(service));
-        levels.filter(|level| DANE_LEVELS.contains(&level.as_str())).collect()
-    }
-
-    /// The client transports of master.cf.
-    pub fn transports(&self) -> impl Iterator<Item = &Service> {
-        self.services.iter().filter(|service| service.command == "smtp" && service.kind == "unix")
-    }
-
-    /// Whether mail to the internet goes by a transport: the ones that
-    /// `default_transport` and `relay_transport` name.
-    pub fn is_main(&self, service: &Service) -> bool {
-        let names = ["default_transport", "relay_transport"].map(|name| self.value(name));
-        let mut names = names.into_iter().flatten().filter_map(|value| value.split(':').next());
-        service.name == "smtp" || names.any(|name| name == service.name)
-    }
-
     /// The directories of further instances (postmulti(1)).
     pub fn further_instances(&self) -> Vec<String> {
         let value = self.value("multi_instance_directories").unwrap_or_default();
         list(value).map(ToOwned::to_owned).collect()
+    }
+
+    /// Whether postmulti(1) leaves it alone, as it does with a new instance.
+    pub fn is_disabled(&self) -> bool {
+        self.value("multi_instance_enable") == Some("no")
     }
 
     /// The address that a service binds to for a family: its own setting, or the only
@@ -235,44 +224,29 @@ impl Configuration {
         only.filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
     }
 
-    /// Every file that outgoing TLS needs, as far as it can be told: certificates, keys
-    /// and the tables of `smtp_tls_policy_maps`, with what these are made of.
-    pub fn files(&self) -> Vec<String> {
-        let named = TLS_FILES.iter().filter_map(|name| self.opened(name)).flat_map(list);
-        let named = named.filter(|path| path.starts_with('/')).map(ToOwned::to_owned);
-        let tables = self.policy_tables().into_iter();
-        let tables = tables.flat_map(|table| BTreeSet::from([table.source, table.file]));
-        named.chain(tables).collect()
-    }
-
-    /// What a setting of [`TLS_FILES`] names, unless Postfix does not look at it: a key
-    /// without a certificate, and either beside `smtp_tls_chain_files`.
-    pub fn opened(&self, name: &str) -> Option<&str> {
-        let is_pair = matches!(name, "smtp_tls_cert_file" | "smtp_tls_key_file");
-        let is_needed = self.value("smtp_tls_chain_files").is_none()
-            && self.value("smtp_tls_cert_file").is_some();
-        self.value(name).filter(|_| !is_pair || is_needed)
-    }
-
-    /// The tables of `smtp_tls_policy_maps` that are files.
-    pub fn policy_tables(&self) -> Vec<Table> {
-        let maps = self.value("smtp_tls_policy_maps").unwrap_or_default();
-        // A table may hold others in braces: pipemap, unionmap, inline.
-        let maps = if maps.contains(['{', '$']) { "" } else { maps };
-        list(maps).filter_map(Table::of).collect()
-    }
-
     /// Every address of a family that mail is bound to, by main.cf or a transport.
     pub fn all_bound(&self, family: Family) -> Vec<IpAddr> {
-        let services = std::iter::once(None).chain(self.transports().map(Some));
-        services.filter_map(|service| self.bound(service, family)).collect()
+        self.subjects().filter_map(|service| self.bound(service, family)).collect()
     }
 
-    /// The host that `relayhost` names, as a target is typed: `[host]:port`, or a domain
+    /// Where all mail to other domains goes: the next hop of `default_transport`, or
+    /// `relayhost` (postconf(5)); `None` where it leaves directly.
+    pub fn next_hop(&self) -> Option<&str> {
+        let transport =
+            self.value("default_transport").filter(|_| self.default_service().is_some());
+        let named = transport.and_then(|value| value.split_once(':')).map(|(_, hop)| hop);
+        named.filter(|hop| !hop.is_empty()).or_else(|| self.value("relayhost"))
+    }
+
+    /// The host of [`Self::next_hop`], as a target is typed: `[host]:port`, or a domain
     /// whose MX are asked. `None` where mail leaves directly, or where it goes by another
     /// way than SMTP with STARTTLS.
     pub fn relay(&self) -> Option<String> {
-        let relay = self.value("relayhost").filter(|relay| !relay.contains(['$', ',', ' ']))?;
+        let relay = self.next_hop().filter(|relay| !relay.contains(['$', ',', ' ', '/']))?;
+        // Implicit TLS has no STARTTLS to look at.
+        if self.value_for(self.default_service(), "smtp_tls_wrappermode") == Some("yes") {
+            return None;
+        }
         let (host, port) = match relay.rsplit_once(':') {
             // The colons of `[ipv6:…]` stand within the brackets.
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -282,7 +256,6 @@ impl Configuration {
         match port {
             None | Some("smtp") => Some(host),
             Some("submission") => Some(format!("{host}:587")),
-            // Implicit TLS has no STARTTLS to look at.
             Some("465" | "smtps" | "submissions") => None,
             Some(port) => port.parse::<u16>().ok().map(|port| format!("{host}:{port}")),
         }
@@ -299,14 +272,15 @@ impl Configuration {
 
     /// What the report says of it.
     pub fn describe(&self) -> PostfixInstance {
-        let level = self.level(None);
-        let helo = self.value("smtp_helo_name").filter(|name| !name.contains('$'));
+        let service = self.default_service();
+        let level = self.level(service);
+        let helo = self.value_for(service, "smtp_helo_name").filter(|name| !name.contains('$'));
         PostfixInstance {
             directory: self.directory.clone(),
             version: self.value("mail_version").map(ToOwned::to_owned),
             level_from: level.as_ref().map(|level| level.from.to_owned()),
             level: level.map(|level| level.word),
-            relayhost: self.value("relayhost").map(ToOwned::to_owned),
+            relayhost: self.next_hop().map(ToOwned::to_owned),
             helo_name: helo.map(ToOwned::to_owned),
             transports: self.transports().filter_map(|one| self.describe_transport(one)).collect(),
             problem: self.problem.clone(),
@@ -320,15 +294,6 @@ impl Configuration {
             settings,
             level: self.level_word(Some(service)),
         })
-    }
-
-    /// The telling settings by which a service differs from main.cf.
-    pub fn own_settings(&self, service: &Service) -> Vec<String> {
-        let differs = |(name, value): &&(String, String)| {
-            TELLING.contains(&name.as_str()) && self.value(name).unwrap_or_default() != value
-        };
-        let own = service.overrides.iter().filter(differs);
-        own.map(|(name, value)| format!("{name} = {value}").trim_end().to_owned()).collect()
     }
 }
 

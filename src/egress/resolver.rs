@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::postconf::Configuration;
+use super::postconf::{Configuration, DaneUse};
+use super::settings::without_records;
 use crate::model::egress::{EgressFinding, EgressReport};
 use crate::model::finding::Severity;
 
@@ -16,34 +17,27 @@ pub(super) fn finding(
     report: &EgressReport,
 ) -> Option<EgressFinding> {
     let resolver = report.resolver.as_ref().filter(|one| one.sets_ad == Some(false))?;
-    let levels: BTreeSet<String> =
-        configurations.iter().flat_map(Configuration::dane_levels).collect();
-    if levels.is_empty() {
+    let wanted: BTreeSet<DaneUse> = configurations.iter().flat_map(Configuration::dane).collect();
+    if wanted.is_empty() {
         return None;
     }
-    let mut effects = Vec::new();
-    if levels.iter().any(|level| level != "dane-only") {
-        effects.push("dane does no more than may");
-    }
-    if levels.contains("dane-only") {
-        effects.push("dane-only defers all mail");
-    }
-    let server = resolver.server.as_deref().unwrap_or("in /etc/resolv.conf");
+    let server = resolver.server.as_deref().unwrap_or("of this machine");
+    let file = resolver.file.as_deref().unwrap_or("/etc/resolv.conf");
     let explanation = format!(
         "The resolver {server} does not set AD for the root zone, which is signed: it does not \
          validate, or what stands before it strips DNSSEC. Postfix takes no TLSA record from it, \
          so that {}",
-        effects.join(", and ")
+        without_records(&wanted)
     );
-    let remedy = "Run a validating resolver on this machine, and let /etc/resolv.conf name \
-                  127.0.0.1 alone";
+    let remedy =
+        format!("Run a validating resolver on this machine, and let {file} name 127.0.0.1 alone");
     Some(EgressFinding {
         id: "resolver-does-not-validate".to_owned(),
         severity: Severity::Critical,
         ip: None,
         instance: None,
         explanation,
-        remedy: Some(remedy.to_owned()),
+        remedy: Some(remedy),
         lines: Vec::new(),
     })
 }

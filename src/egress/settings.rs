@@ -1,20 +1,29 @@
 //! What is wrong with Postfix's settings, whatever the network does.
 //!
-//! Owns the findings on one instance and the lines that mend it. The rules are those
-//! of postconf(5) and TLS_README. Refuses to know what was measured.
+//! Owns the findings on one instance and the lines that mend it: main.cf first, then each
+//! transport of master.cf by what it has for itself. The rules are those of postconf(5) and
+//! TLS_README; what Postfix does was seen (docs/egress.md). Refuses to know what was measured.
 
+mod binding;
+mod chroot;
+mod files;
+mod policies;
+mod relay;
+mod transport;
+
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::postconf::{
-    Configuration, DANE_LEVELS, Service, TLS_FILES, Table, bare_address, bind_setting,
-};
+use super::postconf::{Configuration, DaneUse, Service};
 use crate::model::egress::EgressFinding;
 use crate::model::finding::Severity;
-use crate::model::probe::Family;
 
 /// `smtp_tls_security_level` as Postfix knows it.
 const LEVELS: [&str; 9] =
     ["none", "may", "encrypt", "dane", "dane-only", "half-dane", "fingerprint", "verify", "secure"];
+const LEVEL: &str = "smtp_tls_security_level";
+/// What decides the level.
+const LEVEL_SETTINGS: [&str; 3] = [LEVEL, "smtp_use_tls", "smtp_enforce_tls"];
 
 /// A finding on an instance.
 pub(super) fn finding(
@@ -34,74 +43,90 @@ pub(super) fn finding(
     }
 }
 
-/// `postconf -e` for this instance.
-pub(super) fn edit(configuration: &Configuration, setting: &str) -> String {
-    format!("postconf{} -e '{setting}'", directory(configuration))
-}
-
-/// The same for a service: `postconf -P`.
-fn edit_service(configuration: &Configuration, service: &Service, setting: &str) -> String {
-    format!("postconf{} -P '{}/{setting}'", directory(configuration), service.id())
+/// The line that sets a parameter of this instance, in main.cf or for a service.
+pub(super) fn edit(
+    configuration: &Configuration,
+    service: Option<&Service>,
+    name: &str,
+    value: &str,
+) -> String {
+    let place = directory(configuration);
+    match service {
+        None => format!("postconf{place} -e '{}'", format!("{name} = {value}").trim_end()),
+        Some(service) => format!("postconf{place} -P '{}/{name}={value}'", service.id()),
+    }
 }
 
 fn directory(configuration: &Configuration) -> String {
     configuration.directory.as_ref().map(|folder| format!(" -c {folder}")).unwrap_or_default()
 }
 
+/// Whose setting it is, where it is not main.cf's.
+fn place(service: Option<&Service>) -> String {
+    service.map(|one| format!(" of {} in master.cf", one.id())).unwrap_or_default()
+}
+
 /// Everything that is wrong with an instance; what goes before the rest comes first.
 pub(super) fn findings(configuration: &Configuration, ours: &[IpAddr]) -> Vec<EgressFinding> {
     let mut findings = Vec::new();
-    findings.extend(relay(configuration));
-    findings.extend(level(configuration));
-    findings.extend(requirements(configuration));
-    findings.extend(log_level(configuration));
-    findings.extend(absent_files(configuration));
-    findings.extend(policy_maps(configuration));
-    findings.extend(binding(configuration, None, ours));
-    for service in configuration.transports() {
-        findings.extend(transport(configuration, service, ours));
-        findings.extend(binding(configuration, Some(service), ours));
+    findings.extend(relay::relay(configuration));
+    findings.extend(relay::other_ways(configuration));
+    for service in configuration.subjects() {
+        let found = of_service(configuration, service, ours);
+        let differs = service.and_then(|one| transport::transport(configuration, one, &found));
+        findings.extend(found);
+        findings.extend(differs);
     }
+    findings.extend(chroot::chroot(configuration));
     findings
 }
 
-/// Mail that does not leave from here makes everything else matter less.
-fn relay(configuration: &Configuration) -> Option<EgressFinding> {
-    let relay = configuration.value("relayhost")?;
-    Some(finding(
-        configuration,
-        "relayhost-set",
-        Severity::Notice,
-        format!(
-            "relayhost is {relay}: mail does not leave from here directly, so what matters is the \
-             way to that host, and the addresses by which it sends"
-        ),
-    ))
+/// What is wrong with main.cf, or with what a service has for itself.
+fn of_service(
+    configuration: &Configuration,
+    service: Option<&Service>,
+    ours: &[IpAddr],
+) -> Vec<EgressFinding> {
+    let mut found = Vec::new();
+    found.extend(level(configuration, service));
+    found.extend(relay::wrapper(configuration, service));
+    found.extend(dns_support(configuration, service));
+    found.extend(no_ca(configuration, service));
+    found.extend(log_level(configuration, service));
+    found.extend(files::absent(configuration, service));
+    found.extend(policies::policies(configuration, service));
+    found.extend(binding::binding(configuration, service, ours));
+    found
 }
 
-fn level(configuration: &Configuration) -> Option<EgressFinding> {
-    let level = configuration.level(None)?;
-    if level.word == "none" {
-        return Some(no_level(configuration));
-    }
-    if level.word.contains('$') {
+fn level(configuration: &Configuration, service: Option<&Service>) -> Option<EgressFinding> {
+    let level = configuration.level(service)?;
+    if !configuration.concerns(service, &LEVEL_SETTINGS) || level.word.contains('$') {
         return None;
     }
+    // What a service has in place of TLS is said of the transport.
+    if level.word == "none" {
+        return service.is_none().then(|| no_level(configuration));
+    }
+    let place = place(service);
     if !LEVELS.contains(&level.word.as_str()) {
-        let text = format!("smtp_tls_security_level is {}, which is no level", level.word);
+        let text = format!(
+            "{LEVEL}{place} is {}, which is no level: Postfix's client ends with a fatal error, \
+             and mail waits",
+            level.word
+        );
         let mut found = finding(configuration, "tls-level-invalid", Severity::Critical, text);
-        found.lines.push(edit(configuration, "smtp_tls_security_level = may"));
+        found.lines.push(edit(configuration, service, LEVEL, "may"));
         return Some(found);
     }
-    if level.from != "smtp_tls_security_level" {
+    if level.from != LEVEL {
         let text = format!(
-            "The level comes from {}, which is obsolete since Postfix 2.3: later versions \
+            "The level{place} comes from {}, which is obsolete since Postfix 2.3: later versions \
              leave it out",
             level.from
         );
         let mut found = finding(configuration, "tls-level-obsolete", Severity::Notice, text);
-        let setting = format!("smtp_tls_security_level = {}", level.word);
-        found.lines.push(edit(configuration, &setting));
+        found.lines.push(edit(configuration, service, LEVEL, &level.word));
         return Some(found);
     }
     None
@@ -113,271 +138,118 @@ fn no_level(configuration: &Configuration) -> EgressFinding {
         name.starts_with("smtpd_tls_") && !value.is_empty() && value != "none" && value != "no"
     };
     let has_server_tls = configuration.set.iter().any(for_server);
-    let stated = configuration.value("smtp_tls_security_level").is_some();
+    let stated = configuration.value(LEVEL).is_some();
     let what = if stated { "none" } else { "empty" };
     let but = if has_server_tls {
         "; the smtpd_tls_ settings are for mail that comes in, and change nothing about it"
     } else {
         ""
     };
-    let text =
-        format!("smtp_tls_security_level is {what}: all outgoing mail goes in clear text{but}");
+    let text = format!("{LEVEL} is {what}: all outgoing mail goes in clear text{but}");
     let id = if stated { "tls-level-none" } else { "tls-level-empty" };
     let mut found = finding(configuration, id, Severity::Critical, text);
-    found.lines.push(edit(configuration, "smtp_tls_security_level = may"));
+    found.lines.push(edit(configuration, None, LEVEL, "may"));
     found
 }
 
-/// What a level needs besides (TLS_README, "DANE" and "Certificate verification").
-fn requirements(configuration: &Configuration) -> Vec<EgressFinding> {
-    let mut found = Vec::new();
-    let level = configuration.level_word(None).unwrap_or_default();
-    if DANE_LEVELS.contains(&level.as_str()) {
-        found.extend(dns_support(configuration, &level));
-    }
-    let lacks_ca = ["smtp_tls_CAfile", "smtp_tls_CApath"]
-        .iter()
-        .all(|name| configuration.value(name).is_none())
-        && configuration.value("tls_append_default_CA") != Some("yes");
-    if matches!(level.as_str(), "verify" | "secure") && lacks_ca {
-        let text = format!(
-            "The level is {level}, and neither smtp_tls_CAfile nor smtp_tls_CApath names a CA: no \
-             certificate can be verified, so all mail is deferred"
-        );
-        let mut one = finding(configuration, "no-ca", Severity::Critical, text);
-        let bundle = "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
-        one.lines.push(edit(configuration, bundle));
-        found.push(one);
-    }
-    found
+/// What becomes of mail at levels of DANE where Postfix has no TLSA records.
+pub(super) fn without_records(wanted: &BTreeSet<DaneUse>) -> String {
+    /// Destinations that are named; more are only counted.
+    const MOST_NAMED: usize = 3;
+    let effect = |is_only: bool, words: &str| {
+        let of_kind = || wanted.iter().filter(|one| (one.level == "dane-only") == is_only);
+        let destinations: Vec<&str> =
+            of_kind().filter_map(|one| one.destination.as_deref()).collect();
+        let more = match destinations.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named = destinations.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+        of_kind().next()?;
+        // What holds for all need not be said of single ones.
+        let is_all = of_kind().any(|one| one.destination.is_none());
+        let to = if is_all { String::new() } else { format!(" to {named}{more}") };
+        Some(format!("{words}{to}"))
+    };
+    let effects =
+        [effect(false, "dane does no more than may"), effect(true, "dane-only defers all mail")];
+    effects.into_iter().flatten().collect::<Vec<_>>().join(", and ")
 }
 
-fn dns_support(configuration: &Configuration, level: &str) -> Option<EgressFinding> {
-    let support = configuration.value("smtp_dns_support_level").unwrap_or("not set");
-    let lookup = configuration.value("smtp_host_lookup").unwrap_or("dns");
+fn dns_support(configuration: &Configuration, service: Option<&Service>) -> Option<EgressFinding> {
+    const SUPPORT: &str = "smtp_dns_support_level";
+    const LOOKUP: &str = "smtp_host_lookup";
+    let names = [LEVEL_SETTINGS.as_slice(), &[SUPPORT, LOOKUP, "smtp_tls_policy_maps"]].concat();
+    let wanted = configuration.dane_wanted(service);
+    let first = wanted.first().filter(|_| configuration.concerns(service, &names))?;
+    let support = configuration.value_for(service, SUPPORT).unwrap_or("not set");
+    let lookup = configuration.value_for(service, LOOKUP).unwrap_or("dns");
     let asks_dns = lookup.split([',', ' ']).any(|word| word == "dns");
     let unknown = support.contains('$') || lookup.contains('$');
     if unknown || (support == "dnssec" && asks_dns) {
         return None;
     }
-    let what = if asks_dns {
-        format!("smtp_dns_support_level is {support}")
-    } else {
-        format!("smtp_host_lookup is {lookup}")
+    let what =
+        if asks_dns { format!("{SUPPORT} is {support}") } else { format!("{LOOKUP} is {lookup}") };
+    let place = place(service);
+    let from = match &first.destination {
+        None => format!("The {LEVEL}{place} is {}", first.level),
+        Some(_) => format!("The smtp_tls_policy_maps{place} ask for {}", first.level),
     };
     let text = format!(
-        "The level is {level}, and {what}: without DNSSEC lookups Postfix has no TLSA records, \
-         logs a warning for every delivery, and does not do DANE"
+        "{from}, and {what}: without DNSSEC lookups Postfix has no TLSA records, and logs a \
+         warning for every delivery; {}",
+        without_records(&wanted)
     );
     let mut found = finding(configuration, "dane-without-dnssec", Severity::Critical, text);
     if support != "dnssec" {
-        found.lines.push(edit(configuration, "smtp_dns_support_level = dnssec"));
+        found.lines.push(edit(configuration, service, SUPPORT, "dnssec"));
     }
     if !asks_dns {
-        found.lines.push(edit(configuration, "smtp_host_lookup = dns"));
+        found.lines.push(edit(configuration, service, LOOKUP, "dns"));
     }
     Some(found)
 }
 
-fn log_level(configuration: &Configuration) -> Option<EgressFinding> {
-    configuration.value("smtp_tls_loglevel").filter(|level| *level == "0")?;
-    let text = "smtp_tls_loglevel is 0: the log does not say which mail went encrypted, nor why \
-                some did not";
-    let mut found = finding(configuration, "tls-loglevel-zero", Severity::Warning, text);
-    found.lines.push(edit(configuration, "smtp_tls_loglevel = 1"));
-    Some(found)
-}
-
-/// Postfix sends without TLS where it cannot load one of these.
-fn absent_files(configuration: &Configuration) -> Vec<EgressFinding> {
-    let level = configuration.level_word(None).unwrap_or_default();
-    if level == "none" {
-        return Vec::new();
-    }
-    let effect = match level.as_str() {
-        "may" => "all mail goes in clear text",
-        _ => "mail that must be encrypted is deferred, and other mail goes in clear text",
-    };
-    // The default of one names the other: what main.cf sets is said once.
-    let is_set = |name: &&&str| configuration.set.contains_key(**name);
-    let is_absent = |name: &&&str| {
-        let value = configuration.opened(name).unwrap_or_default();
-        configuration.absent.iter().any(|path| value.split([',', ' ']).any(|word| word == path))
-    };
-    let absent = TLS_FILES.iter().filter(is_set).filter(is_absent).map(|name| {
-        let value = configuration.value(name).unwrap_or_default();
-        let text =
-            format!("{name} is {value}, which is not there: Postfix has no TLS then, and {effect}");
-        let mut found = finding(configuration, "tls-file-absent", Severity::Critical, text);
-        let bundle = "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
-        let setting =
-            if name.ends_with("CAfile") { bundle.to_owned() } else { format!("{name} =") };
-        found.lines.push(edit(configuration, &setting));
-        found
-    });
-    absent.collect()
-}
-
-/// A table that cannot be opened defers all mail, other than to destinations that a
-/// table before it has.
-fn absent_tables(configuration: &Configuration) -> Vec<EgressFinding> {
-    let tables = configuration.policy_tables().into_iter();
-    let absent = tables.filter(|table| configuration.absent.contains(&table.file)).map(|table| {
-        let Table { typed, source, file, is_compiled } = table;
-        let text = format!(
-            "smtp_tls_policy_maps names {typed}, and {file} is not there: Postfix defers all \
-             mail, whatever the level (client TLS configuration problem)"
-        );
-        let mut found = finding(configuration, "policy-map-absent", Severity::Critical, text);
-        if is_compiled && !configuration.absent.contains(&source) {
-            found.lines.push(format!("postmap{} {typed}", directory(configuration)));
-        } else {
-            let words = "Write the table, or take it out of smtp_tls_policy_maps";
-            found.remedy = Some(words.to_owned());
-        }
-        found
-    });
-    absent.collect()
-}
-
-fn policy_maps(configuration: &Configuration) -> Vec<EgressFinding> {
-    let Some(maps) = configuration.value("smtp_tls_policy_maps") else { return Vec::new() };
-    let absent = absent_tables(configuration);
-    if !absent.is_empty() {
-        return absent;
-    }
-    let text = format!("smtp_tls_policy_maps is {maps}: some destinations may have another level");
-    vec![finding(configuration, "tls-policy-maps", Severity::Notice, text)]
-}
-
-/// A source that this machine does not have.
-fn binding(
-    configuration: &Configuration,
-    service: Option<&Service>,
-    ours: &[IpAddr],
-) -> Vec<EgressFinding> {
-    let families = [Family::Ipv4, Family::Ipv6].into_iter();
-    families.filter_map(|family| bound_elsewhere(configuration, service, family, ours)).collect()
-}
-
-fn bound_elsewhere(
-    configuration: &Configuration,
-    service: Option<&Service>,
-    family: Family,
-    ours: &[IpAddr],
-) -> Option<EgressFinding> {
-    let setting = bind_setting(family);
-    // What is inherited from main.cf is said there.
-    let own = service.is_none_or(|service| service.value(setting).is_some());
-    let value = configuration.value_for(service, setting).filter(|_| own)?;
-    let place = service.map(|one| format!(" of {} in master.cf", one.id())).unwrap_or_default();
-    if value.contains('$') {
+/// Certificates are held against nothing (TLS_README, "Certificate verification").
+fn no_ca(configuration: &Configuration, service: Option<&Service>) -> Option<EgressFinding> {
+    const CAS: [&str; 2] = ["smtp_tls_CAfile", "smtp_tls_CApath"];
+    let names = [LEVEL_SETTINGS.as_slice(), &CAS, &["tls_append_default_CA"]].concat();
+    let level = configuration.level_word(service)?;
+    let lacks_ca = CAS.iter().all(|name| configuration.value_for(service, name).is_none())
+        && configuration.value_for(service, "tls_append_default_CA") != Some("yes");
+    let is_needed = matches!(level.as_str(), "verify" | "secure");
+    if !is_needed || !lacks_ca || !configuration.concerns(service, &names) {
         return None;
     }
-    let mut found = match bare_address(value) {
-        Some(ip) if Family::of(ip) == family => {
-            if ours.contains(&ip) || ip.is_unspecified() {
-                return None;
-            }
-            not_ours(configuration, service, &format!("{setting}{place}"), ip)
-        }
-        ip => unusable(configuration, service, &format!("{setting}{place} is {value}"), ip),
-    };
-    if !configuration.uses(service, family) {
-        found.severity = Severity::Notice;
-    }
-    let line = match service {
-        None => edit(configuration, &format!("{setting} =")),
-        Some(service) => edit_service(configuration, service, &format!("{setting}=")),
-    };
-    found.lines.push(line);
-    Some(found)
-}
-
-/// Postfix warns and goes on without binding (postconf(5), `smtp_bind_address_enforce`).
-fn not_ours(
-    configuration: &Configuration,
-    service: Option<&Service>,
-    setting: &str,
-    ip: IpAddr,
-) -> EgressFinding {
-    let enforced = configuration.value_for(service, "smtp_bind_address_enforce") == Some("yes");
-    let (severity, effect) = if enforced {
-        (Severity::Critical, "mail is deferred")
-    } else {
-        (Severity::Warning, "Postfix warns, and mail goes out by another address")
-    };
-    let text = format!("{setting} is {ip}, which is no address of this machine: {effect}");
-    finding(configuration, "bind-address-not-ours", severity, text)
-}
-
-/// The client ends at once where it cannot read the address, and master starts it again
-/// a minute later. It reads one of the other family where it uses that.
-fn unusable(
-    configuration: &Configuration,
-    service: Option<&Service>,
-    setting: &str,
-    ip: Option<IpAddr>,
-) -> EgressFinding {
-    let what = match ip {
-        Some(IpAddr::V6(_)) => "an IPv6 address, which belongs in smtp_bind_address6",
-        Some(IpAddr::V4(_)) => "an IPv4 address, which belongs in smtp_bind_address",
-        None => "no address",
-    };
-    let is_read = ip.is_some_and(|ip| configuration.uses(service, Family::of(ip)));
-    let (severity, effect) = if is_read {
-        (Severity::Warning, "Postfix warns, and mail goes out by another address")
-    } else {
-        (Severity::Critical, "Postfix's client ends with a fatal error, and mail waits")
-    };
-    let text = format!("{setting}, {what}: {effect}");
-    finding(configuration, "bind-address-unusable", severity, text)
-}
-
-/// A transport that goes its own way. An address that it binds to in vain is said
-/// elsewhere.
-fn transport(
-    configuration: &Configuration,
-    service: &Service,
-    ours: &[IpAddr],
-) -> Option<EgressFinding> {
-    let is_said = |setting: &String| {
-        [Family::Ipv4, Family::Ipv6].into_iter().any(|family| {
-            setting.split(' ').next() == Some(bind_setting(family))
-                && bound_elsewhere(configuration, Some(service), family, ours).is_some()
-        })
-    };
-    let mut own = configuration.own_settings(service);
-    own.retain(|setting| !is_said(setting));
-    if own.is_empty() {
-        return None;
-    }
-    let id = service.id();
-    let listed = own.join(", ");
-    let main = configuration.level_word(None).filter(|level| level != "none");
-    let own_level = configuration.level_word(Some(service));
-    let is_clear = own_level.as_deref() == Some("none") && main.is_some();
-    if !is_clear {
-        let text = format!("The transport {id} in master.cf has settings of its own: {listed}");
-        return Some(finding(configuration, "transport-differs", Severity::Notice, text));
-    }
-    // Mail that nobody routes there may be meant to go in clear.
-    let is_main = configuration.is_main(service);
-    let severity = if is_main { Severity::Critical } else { Severity::Warning };
-    let which = if is_main { "all mail to the internet" } else { "mail by it" };
     let text = format!(
-        "The transport {id} in master.cf has settings of its own, {listed}: {which} goes in clear \
-         text, whatever main.cf says"
+        "The {LEVEL}{} is {level}, and neither smtp_tls_CAfile nor smtp_tls_CApath names a CA: no \
+         certificate can be verified, so all mail is deferred",
+        place(service)
     );
-    let mut found = finding(configuration, "transport-in-clear", severity, text);
-    let setting = format!("smtp_tls_security_level={}", main.as_deref().unwrap_or("may"));
-    found.lines.push(edit_service(configuration, service, &setting));
+    let mut found = finding(configuration, "no-ca", Severity::Critical, text);
+    found.lines.push(edit(configuration, service, "smtp_tls_CAfile", files::BUNDLE));
+    Some(found)
+}
+
+fn log_level(configuration: &Configuration, service: Option<&Service>) -> Option<EgressFinding> {
+    const NAME: &str = "smtp_tls_loglevel";
+    configuration.value_for(service, NAME).filter(|level| *level == "0")?;
+    if !configuration.concerns(service, &[NAME]) {
+        return None;
+    }
+    let text = format!(
+        "{NAME}{} is 0: the log does not say which mail went encrypted, nor why some did not",
+        place(service)
+    );
+    let mut found = finding(configuration, "tls-loglevel-zero", Severity::Warning, text);
+    found.lines.push(edit(configuration, service, NAME, "1"));
     Some(found)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::postconf::{parameters, services};
+    use super::super::postconf::{Chroot, parameters, services};
     use super::*;
 
     /// What a sound Postfix prints.
@@ -450,8 +322,8 @@ mod tests {
             ..Configuration::default()
         };
         let files = configuration.files();
-        let certificates = ["/etc/ca.pem", "/etc/cert.pem", "/etc/cert.pem"];
-        assert_eq!(files, [&certificates[..], &["/etc/tls", "/etc/tls.db", "/etc/more"]].concat());
+        let expected = ["/etc/ca.pem", "/etc/cert.pem", "/etc/more", "/etc/tls", "/etc/tls.db"];
+        assert!(files.iter().eq(expected), "{files:?}");
         configuration.absent = files.into_iter().filter(|path| path != "/etc/tls").collect();
         let found = findings(&configuration, &[]).into_iter();
         let graves = found.filter(|one| one.severity == Severity::Critical);
@@ -504,6 +376,171 @@ mod tests {
         assert_eq!(severity, Severity::Critical);
         let (id, severity, _) = only("", "b unix - - y - - smtp -o smtp_helo_name=b.example");
         assert_eq!((id.as_str(), severity), ("transport-differs", Severity::Notice));
+    }
+
+    /// What a transport has for itself is judged like main.cf, and mended in master.cf.
+    #[rustfmt::skip]
+    const OWN: [(&str, &str, Severity, Option<&str>); 12] = [
+        ("-o smtp_tls_security_level=yes", "tls-level-invalid", Severity::Critical, Some("smtp_tls_security_level=may")),
+        ("-o smtp_tls_security_level=secure", "no-ca", Severity::Critical, Some("smtp_tls_CAfile=/etc/ssl/certs/ca-certificates.crt")),
+        ("-o smtp_dns_support_level=enabled", "dane-without-dnssec", Severity::Critical, Some("smtp_dns_support_level=dnssec")),
+        ("-o smtp_host_lookup=native", "dane-without-dnssec", Severity::Critical, Some("smtp_host_lookup=dns")),
+        ("-o smtp_tls_loglevel=0", "tls-loglevel-zero", Severity::Warning, Some("smtp_tls_loglevel=1")),
+        ("-o smtp_tls_CAfile=/absent", "tls-file-absent", Severity::Critical, Some("smtp_tls_CAfile=/etc/ssl/certs/ca-certificates.crt")),
+        ("-o smtp_tls_chain_files=/absent", "tls-file-absent", Severity::Critical, Some("smtp_tls_chain_files=")),
+        ("-o smtp_tls_policy_maps=texthash:/absent", "policy-map-absent", Severity::Critical, None),
+        ("-o smtp_tls_policy_maps=static:dame", "policy-map-invalid", Severity::Warning, None),
+        ("-o smtp_bind_address=192.0.2.9", "bind-address-not-ours", Severity::Warning, Some("smtp_bind_address=")),
+        ("-o smtp_tls_wrappermode=yes -o smtp_tls_security_level=may", "wrappermode-level", Severity::Critical, Some("smtp_tls_security_level=encrypt")),
+        ("-o smtp_tls_security_level=Encrypt", "transport-differs", Severity::Notice, None),
+    ];
+
+    #[test]
+    fn what_a_transport_has_for_itself_is_judged_for_it() {
+        for (options, id, severity, setting) in OWN {
+            let configuration = Configuration {
+                set: parameters(SOUND),
+                effective: parameters(SOUND),
+                services: services(&format!("bulk unix - - n - - smtp {options}")),
+                absent: vec!["/absent".to_owned()],
+                ..Configuration::default()
+            };
+            let found = findings(&configuration, &[[192, 0, 2, 1].into()]);
+            // That it has settings of its own is said of those that are in order.
+            let grave: Vec<_> = found.iter().filter(|one| one.id == id).collect();
+            let [one] = grave.as_slice() else { panic!("{options}: {found:?}") };
+            let lines: Vec<String> =
+                setting.map(|one| format!("postconf -P 'bulk/unix/{one}'")).into_iter().collect();
+            assert_eq!((one.severity, &one.lines), (severity, &lines), "{options}");
+            assert!(one.explanation.contains("bulk/unix in master.cf"), "{}", one.explanation);
+            let others = found.iter().filter(|one| one.id != id && one.id != "transport-differs");
+            assert_eq!(others.count(), 0, "{options}: {found:?}");
+        }
+    }
+
+    /// What main.cf says is not in force where the transport of all mail has its own.
+    #[test]
+    fn what_is_overridden_is_not_judged() {
+        let master = "smtp unix - - n - - smtp -o smtp_tls_security_level=may\n\
+            relay unix - - n - - smtp -o syslog_name=relay";
+        let main = "smtp_tls_security_level =\nsmtp_tls_loglevel = 1";
+        assert_eq!(
+            found(main, master),
+            [("transport-differs".to_owned(), Severity::Notice, vec![])]
+        );
+        assert_eq!(found(main, "relay unix - - n - - smtp")[0].0, "tls-level-empty");
+    }
+
+    #[test]
+    fn what_tables_say_is_judged() {
+        let maps = "smtp_tls_security_level = may\nsmtp_tls_loglevel = 1\n\
+            smtp_tls_policy_maps = hash:/t\nsmtp_dns_support_level = enabled";
+        let with = |text: &str, is_stale: bool| {
+            let configuration = Configuration {
+                effective: parameters(maps),
+                texts: [("/t".to_owned(), text.to_owned())].into(),
+                stale: is_stale.then(|| "/t.db".to_owned()).into_iter().collect(),
+                ..Configuration::default()
+            };
+            let found = findings(&configuration, &[]).into_iter();
+            found.map(|one| (one.id, one.lines, one.explanation)).collect::<Vec<_>>()
+        };
+        assert_eq!(with("a.example secure match=nexthop\n", false), [], "sound, and read");
+        for (text, stale, id, line, words) in [
+            (
+                "a.example dane\n",
+                false,
+                "dane-without-dnssec",
+                Some("postconf -e 'smtp_dns_support_level = dnssec'"),
+                "no more than may to a.example",
+            ),
+            (
+                "a.example dane-only\n",
+                false,
+                "dane-without-dnssec",
+                Some("postconf -e 'smtp_dns_support_level = dnssec'"),
+                "defers all mail to a.example",
+            ),
+            ("a.example none\n", false, "policy-map-clear", None, "a.example"),
+            (
+                "a.example dame\nb.example ,\n",
+                false,
+                "policy-map-invalid",
+                None,
+                "a.example, b.example",
+            ),
+            ("a.example may\n", true, "policy-map-stale", Some("postmap hash:/t"), "older"),
+        ] {
+            let found = with(text, stale);
+            let [(known, lines, explanation)] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!(
+                (known.as_str(), lines.as_slice()),
+                (id, line.map(str::to_owned).as_slice())
+            );
+            assert!(explanation.contains(words), "{explanation}");
+        }
+    }
+
+    #[test]
+    fn implicit_tls_that_is_half_set_is_named() {
+        let relay = "relayhost = [relay.example.net]:465";
+        for (main, id, lines) in [
+            (
+                format!("{relay}\nsmtp_tls_wrappermode = yes\nsmtp_tls_security_level = may"),
+                "wrappermode-level",
+                1,
+            ),
+            (format!("{relay}\nsmtp_tls_security_level = may"), "wrappermode-missing", 2),
+            (format!("{relay}\nsmtp_tls_security_level = encrypt"), "wrappermode-missing", 1),
+            (
+                "smtp_tls_wrappermode = yes\nsmtp_tls_security_level = encrypt".to_owned(),
+                "wrappermode-port",
+                1,
+            ),
+        ] {
+            let found = found(&format!("smtp_tls_loglevel = 1\n{main}"), "");
+            let found: Vec<_> = found.iter().filter(|one| one.0 != "relayhost-set").collect();
+            let [one] = found.as_slice() else { panic!("{main}: {found:?}") };
+            assert_eq!((one.0.as_str(), one.1, one.2.len()), (id, Severity::Critical, lines));
+        }
+        let sound =
+            format!("{relay}\nsmtp_tls_wrappermode = yes\nsmtp_tls_security_level = encrypt");
+        assert_eq!(found(&sound, "").len(), 1, "the relay alone");
+    }
+
+    #[test]
+    fn a_chroot_with_another_resolver_is_named_with_its_line() {
+        let with = |column: &str, main: &str, exists: bool, servers: [u8; 4], answers: bool| {
+            let configuration = Configuration {
+                effective: parameters(&format!("{SOUND}{main}")),
+                services: services(&format!("smtp unix - - {column} - - smtp")),
+                chroot: Some(Chroot {
+                    file: "/q/etc/resolv.conf".to_owned(),
+                    exists,
+                    servers: vec![servers.into()],
+                    outside: vec![[192, 0, 2, 53].into()],
+                    answers,
+                }),
+                ..Configuration::default()
+            };
+            let found = findings(&configuration, &[[192, 0, 2, 1].into()]).into_iter();
+            found.map(|one| (one.id, one.severity, one.lines)).collect::<Vec<_>>()
+        };
+        let named = |id: &str, severity| {
+            let line = "install -D -m 644 /etc/resolv.conf /q/etc/resolv.conf".to_owned();
+            vec![(id.to_owned(), severity, vec![line])]
+        };
+        let own = [127, 0, 0, 1];
+        let absent = named("chroot-resolver-absent", Severity::Critical);
+        assert_eq!(with("y", "", false, own, false), absent);
+        let differs = named("chroot-resolver-differs", Severity::Warning);
+        assert_eq!(with("y", "", true, [192, 0, 2, 54], true), differs);
+        assert_eq!(with("y", "", true, [192, 0, 2, 53], true), []);
+        assert_eq!(with("n", "", false, own, false), []);
+        // The default is a chroot below the compatibility level 1 alone.
+        assert_eq!(with("-", "", false, own, false), []);
+        assert_eq!(with("-", "compatibility_level = 3.6", false, own, false), []);
+        assert_eq!(with("-", "compatibility_level = 0", false, own, false), absent);
     }
 
     #[test]

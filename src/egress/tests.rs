@@ -64,6 +64,7 @@ fn source(ip: &str) -> Source {
             addresses: vec![ip],
             resolves: Some(true),
         }),
+        further_ehlo: Vec::new(),
         spf: None,
     }
 }
@@ -112,7 +113,7 @@ fn a_sound_source_has_no_finding() {
 
 #[test]
 fn ipv6_without_reverse_dns_is_named() {
-    use Severity::{Critical, Notice, Warning};
+    use Severity::{Critical, Warning};
     expect("no-reverse-dns", Critical, |one| one.reverse = Some(failed(LookupError::Nxdomain)));
     expect("no-reverse-dns", Warning, |one| {
         (one.reverse, one.used) = (Some(names(&[])), false);
@@ -120,7 +121,8 @@ fn ipv6_without_reverse_dns_is_named() {
     let liar = || Some(names(&[("liar.example", Some(false))]));
     expect("reverse-dns-unconfirmed", Critical, |one| one.reverse = liar());
     let many = |second| Some(names(&[("a.example", Some(true)), ("b.example", second)]));
-    expect("several-reverse-names", Notice, |one| one.reverse = many(Some(true)));
+    let two = source(IPV6);
+    assert_eq!(found(vec![Source { reverse: many(Some(true)), ..two }]), []);
     expect("several-reverse-names", Warning, |one| one.reverse = many(Some(false)));
 }
 
@@ -285,6 +287,9 @@ fn inet_protocols_that_hide_the_good_path_are_named() {
     let well = vec![source(IPV4), source(IPV6)];
     assert_eq!(of(well, "inet_protocols = ipv4"), hidden(Severity::Notice));
     assert_eq!(of(vec![source(IPV4)], "inet_protocols = ipv4"), [], "there is no other path");
+    let ours = [IPV4.parse().unwrap(), "fe80::1".parse().unwrap()];
+    let alone = findings(&report(vec![source(IPV4)]), &[postfix("inet_protocols = ipv6")], &ours);
+    assert_eq!(alone[0].severity, Severity::Critical, "there is no IPv6 here: {alone:?}");
     let preference = of(both.clone(), "inet_protocols = all");
     assert_eq!(preference[0].2, ["postconf -e 'smtp_address_preference = ipv6'"]);
     assert_eq!(of(both, "smtp_address_preference = ipv6"), []);
@@ -325,7 +330,7 @@ fn dane_behind_a_resolver_that_does_not_validate_is_named() {
     let with = |sets_ad, configurations: &[Configuration]| {
         let mut report = report(vec![source(IPV4)]);
         report.resolver =
-            Some(SystemResolver { server: Some("192.0.2.53:53".to_owned()), sets_ad });
+            Some(SystemResolver { server: Some("192.0.2.53:53".to_owned()), sets_ad, file: None });
         let texts = findings(&report, configurations, &[]).into_iter();
         (texts.map(|one| (one.id, one.explanation)).collect::<Vec<_>>(), is_undetermined(&report))
     };
@@ -341,8 +346,91 @@ fn dane_behind_a_resolver_that_does_not_validate_is_named() {
     let transport = "x unix - - n - - smtp -o smtp_tls_security_level=dane";
     let services = postconf::services(transport);
     let by_transport = Configuration { services, ..dane("may") };
-    assert_eq!(by_transport.dane_levels().into_iter().collect::<Vec<_>>(), ["dane"]);
-    assert!(postfix("smtp_tls_security_level = dane").dane_levels().is_empty(), "no lookups");
+    assert_eq!(with(Some(false), &[by_transport]).0.len(), 2, "and the transport itself");
+    assert!(postfix("smtp_tls_security_level = dane").dane().is_empty(), "no lookups");
+}
+
+#[test]
+fn dane_for_single_destinations_needs_the_resolver_too() {
+    let maps = "smtp_dns_support_level = dnssec\nsmtp_tls_policy_maps = \
+        inline:{ a.example=dane b.example=Dane-Only c.example=may d.example=dane e.example=dane \
+        f.example=dane }";
+    let mut report = report(vec![source(IPV4)]);
+    report.resolver = Some(SystemResolver {
+        server: Some("192.0.2.53:53".to_owned()),
+        sets_ad: Some(false),
+        file: Some("/var/spool/postfix/etc/resolv.conf".to_owned()),
+    });
+    let found = findings(&report, &[postfix(maps)], &[]);
+    let [only] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(only.id, "resolver-does-not-validate");
+    let words = "dane does no more than may to a.example, d.example, e.example and 1 more, and \
+                 dane-only defers all mail to b.example";
+    assert!(only.explanation.ends_with(words), "{}", only.explanation);
+    let remedy = only.remedy.as_deref().unwrap();
+    assert!(remedy.contains("/var/spool/postfix/etc/resolv.conf"), "{remedy}");
+}
+
+#[test]
+fn an_address_is_held_against_the_names_of_what_sends_by_it() {
+    let services = postconf::services(
+        "smtp unix - - n - - smtp\n\
+         bulk unix - - n - - smtp -o smtp_bind_address=192.0.2.2 -o smtp_helo_name=bulk.example",
+    );
+    let both = [Configuration { services, ..postfix("smtp_helo_name = mail.example") }];
+    let names = |ip: &str, preferred| greetings(&both, ip.parse().unwrap(), preferred);
+    assert_eq!(names("192.0.2.1", true), ["mail.example"]);
+    assert_eq!(names("192.0.2.2", false), ["bulk.example"]);
+    assert_eq!(names("192.0.2.3", false), [""; 0], "no mail leaves by it");
+    assert_eq!(names("2001:db8::1", true), ["mail.example", "bulk.example"], "neither is bound");
+}
+
+#[test]
+fn each_name_that_does_not_lead_to_the_address_is_named() {
+    let other =
+        EhloName { name: "bulk.example".to_owned(), addresses: Vec::new(), resolves: Some(false) };
+    expect("ehlo-name-mismatch", Severity::Warning, |one| one.further_ehlo = vec![other]);
+}
+
+#[test]
+fn mail_by_a_temporary_address_is_bound_to_the_lasting_one() {
+    let changing = Source { temporary: Some(true), ..source("2001:db8::2") };
+    let lasting = Source { used: false, preferred: false, ..source(IPV6) };
+    let ours: [IpAddr; 2] = [IPV6.parse().unwrap(), "2001:db8::2".parse().unwrap()];
+    let of = |sources: &[Source], main: &str| {
+        let found = findings(&report(sources.to_vec()), &[postfix(main)], &ours).into_iter();
+        found.map(|one| (one.id, one.lines)).collect::<Vec<_>>()
+    };
+    let both = [changing.clone(), lasting];
+    let line = "postconf -e 'smtp_bind_address6 = 2001:db8::1'".to_owned();
+    assert_eq!(of(&both, ""), [("temporary-address".to_owned(), vec![line])]);
+    assert_eq!(of(&both, "smtp_bind_address6 = 2001:db8::1"), []);
+    assert_eq!(of(&[changing], ""), [("temporary-address".to_owned(), vec![])]);
+}
+
+#[test]
+fn what_is_not_offered_waits_where_the_level_demands_it() {
+    let view = DestinationView { postfix: vec!["deferred".to_owned()], ..unoffered("a.example") };
+    let kept = Source { destinations: vec![view], ..source(IPV4) };
+    let clear = Source { destinations: vec![unoffered("a.example")], ..source(IPV4) };
+    for (source, words) in [(kept, "waits in Postfix's queue"), (clear, "goes in clear text")] {
+        let found = findings(&report(vec![source]), &[], &[]);
+        assert!(found[0].explanation.ends_with(words), "{found:?}");
+    }
+}
+
+/// What cannot be asked is not replaced by a provider that no mail goes to.
+#[test]
+fn a_relay_that_is_not_asked_is_not_called_unreachable() {
+    let configuration = postfix(
+        "relayhost = [relay.example.net]:465\nsmtp_tls_wrappermode = yes\n\
+        smtp_tls_security_level = encrypt",
+    );
+    let closed = Source { destinations: vec![silent("a.example")], ..source(IPV4) };
+    let mut report = report(vec![closed]);
+    report.postfix = vec![configuration.describe()];
+    let found = findings(&report, &[configuration], &[]).into_iter().map(|one| one.id);
+    assert_eq!(found.collect::<Vec<_>>(), ["relayhost-set"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub(super) mod contrast;
 mod dns;
 pub(super) mod findings;
 mod keys;
+pub(super) mod machine;
 mod spot;
 mod words;
 
@@ -38,11 +39,13 @@ pub(super) struct Side<'a> {
     pub(super) seen: &'a Seen<'a>,
     pub(super) scene: Scene<'a>,
     pub(super) verdict: Verdict,
+    /// Which machine looked: the number of its first view.
+    pub(super) machine: usize,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(seen: &'a Seen<'a>, scene: Scene<'a>) -> Self {
-        Self { verdict: verdict::of_target(&seen.evidence, &scene), seen, scene }
+    pub(super) fn new(seen: &'a Seen<'a>, scene: Scene<'a>, machine: usize) -> Self {
+        Self { verdict: verdict::of_target(&seen.evidence, &scene), seen, scene, machine }
     }
 
     fn vantage(&self) -> &str {
@@ -232,8 +235,14 @@ impl<'s, 'a> Across<'s, 'a> {
         all.len() > 1 && self.spots.iter().all(|spot| vantages(spot) == 1)
     }
 
-    /// Whether something was measured from several places.
+    /// Whether several vantage points measured something.
     fn is_from_several(&self) -> bool {
+        let looks = self.spots.iter().flat_map(Spot::measured);
+        looks.map(|look| look.side.vantage()).collect::<BTreeSet<_>>().len() > 1
+    }
+
+    /// Whether that was in several places.
+    fn is_from_several_places(&self) -> bool {
         let looks = self.spots.iter().flat_map(Spot::measured);
         looks.map(|look| look.side.place()).collect::<BTreeSet<_>>().len() > 1
     }

@@ -192,7 +192,7 @@ fn intercepted(name: &str, scene: &Scene<'_>) -> String {
     let controls = tell.controls.join(" and ");
     match tell.kind {
         Kind::GreetingFromNowhere => format!(
-            "over {family} an address where nothing can live greeted us as a mail server: \
+            "over {family} an address where no mail server can be greeted us as a mail server: \
              something on the way answers for {name}"
         ),
         Kind::OneKey => format!(

@@ -28,6 +28,9 @@ pub(super) struct Circumstances {
 pub(super) enum Loose {
     /// The first is later than the second by so many hours, or earlier where negative.
     Time(i64),
+    /// One machine had both within the hour, one after the other: the first is the later
+    /// one, or the earlier where false.
+    Turn(bool),
     /// Other names were given with EHLO.
     EhloName,
 }
@@ -78,13 +81,30 @@ impl Circumstances {
         }
         found
     }
+
+    /// Whether these looks were all after the others, or all before them; `None` where
+    /// they took turns.
+    pub(super) fn is_later_than(&self, other: &Self) -> Option<bool> {
+        let (ours, theirs) = (self.span?, other.span?);
+        match (ours.0 > theirs.1, theirs.0 > ours.1) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        }
+    }
 }
 
 impl Loose {
     /// For a sentence on what differs.
     pub(super) fn words(self) -> String {
-        let Self::Time(hours) = self else {
-            return "the two gave different names with EHLO".to_owned();
+        let hours = match self {
+            Self::Time(hours) => hours,
+            Self::Turn(_) => {
+                return "one machine asked both times, and the server may have been changed in \
+                        between"
+                    .to_owned();
+            }
+            Self::EhloName => return "the two gave different names with EHLO".to_owned(),
         };
         let count = |number: u64, unit: &str| {
             format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
@@ -100,6 +120,7 @@ impl Loose {
     pub(super) fn settled_by(self) -> &'static str {
         match self {
             Self::Time(_) => "ask from both within the same hour",
+            Self::Turn(_) => "ask from another machine in the same run (--vantage)",
             Self::EhloName => "let both give the same name with EHLO (--ehlo)",
         }
     }
@@ -124,6 +145,15 @@ mod tests {
         // Looks in turn over a long time overlap.
         assert_eq!(early.and(&at(9, None)).loose(&at(5, None)), []);
         assert_eq!(Circumstances::default().loose(&early), []);
+    }
+
+    #[test]
+    fn what_took_turns_is_neither_later_nor_earlier() {
+        let (early, late) = (at(0, None), at(1, None));
+        assert_eq!(late.is_later_than(&early), Some(true));
+        assert_eq!(early.is_later_than(&late), Some(false));
+        assert_eq!(early.is_later_than(&early.and(&late)), None);
+        assert_eq!(Circumstances::default().is_later_than(&early), None);
     }
 
     #[test]

@@ -50,7 +50,7 @@ mod tests;
 pub use describe::PROGRAM;
 pub use table::CLAIMS;
 
-use across::{Across, Side};
+use across::{Across, Side, machine};
 use address::Address;
 use closer::Closer;
 use controls::Controls;
@@ -230,8 +230,10 @@ fn report<'a>(
         [one] => judged(&one.evidence, &one.scene(beside, context), &promised),
         several => {
             let whole = Scene::new(evidence, readings, controls, beside, context);
-            let side = |seen| Side::new(seen, Seen::scene(seen, beside, context));
-            let sides: Vec<Side<'_>> = several.iter().map(side).collect();
+            let side =
+                |(seen, machine)| Side::new(seen, Seen::scene(seen, beside, context), machine);
+            let machines = machine::firsts(several);
+            let sides: Vec<Side<'_>> = several.iter().zip(machines).map(side).collect();
             judged_across(&Across::new(evidence.target.name(), &sides, whole), &promised)
         }
     };

@@ -209,7 +209,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                     lines.push(part.to_owned());
                     return Ok(lines);
                 }
-                Some(("250-", _)) => return Err("the answer is over its cap".to_owned()),
+                Some(("250-", _)) => {
+                    return Err(format!("its answer has more than {MOST_LINES} lines"));
+                }
                 _ => return Err(refusal(&line)),
             }
         }
@@ -222,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                 return Ok(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
             }
             if self.buffer.len() > LONGEST_LINE {
-                return Err("a line of the answer is over its cap".to_owned());
+                return Err(format!("a line of its answer has more than {LONGEST_LINE} bytes"));
             }
             let bytes = self.read().await?;
             self.buffer.extend_from_slice(&bytes);

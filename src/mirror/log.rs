@@ -2,9 +2,9 @@
 //!
 //! Owns the file at both ends: one line a session, vouched for by the token.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::token::Token;
@@ -103,40 +103,90 @@ pub enum LogError {
     /// A line that the token does not vouch for, or of another version.
     #[error("line {0}: {1}")]
     Answer(usize, AnswerError),
+    /// The full one beside it, `FILE.1`, can't be used.
+    #[error("{}, the earlier part beside it: {error}", file.display())]
+    Former {
+        /// Its name.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: Box<LogError>,
+    },
 }
 
-/// Reads a log that a mirror wrote, or is writing: a last line that is not whole yet is
-/// left out.
+/// Reads a log that a mirror wrote, or is writing, and before it the full one beside it
+/// (`FILE.1`), where there is one: oldest first. A last line that is not whole yet is left
+/// out, and of very many sessions the oldest.
 ///
 /// # Errors
-/// It can't be read, or a line of it can't be believed.
+/// One of them can't be read, or a line can't be believed.
 pub fn read(path: &Path, token: &Token) -> Result<Vec<MirrorSession>, LogError> {
-    let mut input = BufReader::new(File::open(path)?);
-    let mut sessions: VecDeque<(usize, MirrorSession)> = VecDeque::new();
-    let mut octets = 0;
-    for number in 1.. {
-        let mut line = Vec::new();
-        let read = (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
-        if read == 0 {
-            break;
+    // Opened first: what is renamed from now on is read as it is, and what was renamed a
+    // moment ago is read twice and counted once.
+    let file = File::open(path)?;
+    let mut kept = Kept::default();
+    let former = former(path);
+    let earlier = match File::open(&former) {
+        Ok(earlier) => kept.add(earlier, token),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    earlier.map_err(|error| LogError::Former { file: former, error: Box::new(error) })?;
+    kept.add(file, token)?;
+    Ok(kept.sessions.into_iter().map(|(_, session)| session).collect())
+}
+
+/// The sessions that were read so far, each once, and their octets.
+#[derive(Default)]
+struct Kept {
+    sessions: VecDeque<(usize, MirrorSession)>,
+    ids: HashSet<String>,
+    octets: usize,
+}
+
+impl Kept {
+    fn add(&mut self, file: File, token: &Token) -> Result<(), LogError> {
+        let mut input = BufReader::new(file);
+        for number in 1.. {
+            let Some((octets, session)) = next(&mut input, number, token)? else { break };
+            self.keep(octets, session);
         }
-        if read as u64 == LONGEST_LINE {
-            return Err(LogError::Line(number, format!("it is longer than {LONGEST_LINE} bytes")));
+        Ok(())
+    }
+
+    fn keep(&mut self, octets: usize, session: MirrorSession) {
+        if !self.ids.insert(session.id.clone()) {
+            return;
         }
-        let logged: Logged = match serde_json::from_slice(&line) {
-            Ok(logged) => logged,
-            Err(error) if error.is_eof() && !line.ends_with(b"\n") => break,
-            Err(error) => return Err(LogError::Line(number, error.to_string())),
-        };
-        let session = logged.read(token).map_err(|error| LogError::Answer(number, error))?;
-        octets += read;
-        sessions.push_back((read, session));
-        while octets > MOST_OCTETS {
-            let Some((oldest, _)) = sessions.pop_front() else { break };
-            octets -= oldest;
+        self.octets += octets;
+        self.sessions.push_back((octets, session));
+        while self.octets > MOST_OCTETS {
+            let Some((oldest, _)) = self.sessions.pop_front() else { break };
+            self.octets -= oldest;
         }
     }
-    Ok(sessions.into_iter().map(|(_, session)| session).collect())
+}
+
+/// The next line and its octets; `None` at the end, or where the last line is not whole.
+fn next(
+    input: &mut impl BufRead,
+    number: usize,
+    token: &Token,
+) -> Result<Option<(usize, MirrorSession)>, LogError> {
+    let mut line = Vec::new();
+    let read = input.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    if read == 0 {
+        return Ok(None);
+    }
+    if read as u64 == LONGEST_LINE {
+        return Err(LogError::Line(number, format!("it is longer than {LONGEST_LINE} bytes")));
+    }
+    let logged: Logged = match serde_json::from_slice(&line) {
+        Ok(logged) => logged,
+        Err(error) if error.is_eof() && !line.ends_with(b"\n") => return Ok(None),
+        Err(error) => return Err(LogError::Line(number, error.to_string())),
+    };
+    let session = logged.read(token).map_err(|error| LogError::Answer(number, error))?;
+    Ok(Some((read, session)))
 }
 
 #[cfg(test)]
@@ -175,14 +225,31 @@ mod tests {
         for id in ["a", "b", "c", "d", "e"] {
             log.write(&session(id), &token()).unwrap();
         }
-        assert_eq!(
-            (ids(&path), ids(&former(&path))),
-            (vec!["e".into()], vec!["c".into(), "d".into()])
-        );
+        assert_eq!(ids(&former(&path)), ["c", "d"]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the disk is not filled");
         let mode =
             std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_log_is_read_before_the_one_that_was_begun_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mirror.log");
+        Log::open(&former(&path)).unwrap().write(&session("a"), &token()).unwrap();
+        let mut log = Log::open(&path).unwrap();
+        log.write(&session("b"), &token()).unwrap();
+        assert_eq!(ids(&path), ["a", "b"]);
+        // It became full between the opening of the one and of the other.
+        fs::copy(&path, former(&path)).unwrap();
+        assert_eq!(ids(&path), ["b"]);
+        // What is wrong with it is told of it.
+        fs::write(former(&path), "notes of somebody\n").unwrap();
+        let error = read(&path, &token()).unwrap_err().to_string();
+        assert!(error.contains("mirror.log.1") && error.contains("line 1"), "{error}");
+        fs::remove_file(former(&path)).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(read(&path, &token()), Err(LogError::Io(_))));
     }
 
     #[test]

@@ -60,6 +60,10 @@ pub struct SystemResolver {
     /// Whether it sets the AD bit for the root's name servers, which are signed
     /// (RFC 4035 §3.2.3); `None` where that is not known.
     pub sets_ad: Option<bool>,
+    /// The resolv.conf(5) that names it: of clients in a chroot, the one in there. `None` in
+    /// reports of earlier versions.
+    #[serde(default)]
+    pub file: Option<String>,
 }
 
 /// One address that mail can leave by.
@@ -87,6 +91,10 @@ pub struct Source {
     pub reverse: Option<PointerAnswer>,
     /// The EHLO name; `None` where none is known.
     pub ehlo: Option<EhloName>,
+    /// Further EHLO names of mail that leaves by it: of other transports and instances of
+    /// Postfix.
+    #[serde(default)]
+    pub further_ehlo: Vec<EhloName>,
     /// SPF of `--from`; `None` where it was not asked.
     pub spf: Option<SpfEvaluation>,
 }

@@ -19,11 +19,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::local::Local;
 use super::wire::{
-    self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_REQUEST, LineError, PROTOCOL,
-    PlannedProbe, Request, Resolve, Say, Wanted,
+    self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_ANSWER, LONGEST_REQUEST, LineError,
+    PROTOCOL, PlannedProbe, Request, Resolve, Resolved, Say, Wanted,
 };
 use crate::model::entries::Recording;
 use crate::model::probe::{Limits, Probe};
+use crate::model::route::LookupError;
 use crate::model::special_purpose::is_public;
 use crate::model::target::Target;
 use crate::smtp::argument::{is_domain_name, is_ehlo_argument};
@@ -40,6 +41,9 @@ const MOST_HOSTS: usize = 64;
 
 /// Longest that a client may let one session wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
+
+/// Bytes of an answer around a route, amply.
+const ENVELOPE: u64 = 256;
 
 /// What an agent allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,7 +221,7 @@ impl Agent {
         };
         let hosts = wanted.wanted.hosts.min(MOST_HOSTS);
         let wanted = Wanted { hosts, ..wanted.wanted };
-        Say::Route(Box::new(self.local.resolve(&target, wanted, "").await))
+        Say::Route(Box::new(fitting(self.local.resolve(&target, wanted, "").await)))
     }
 
     async fn observe(
@@ -261,8 +265,8 @@ impl Allowed {
         }
         if !self.special && !is_public(probe.ip) {
             return Err(format!(
-                "no connection to {}, a special-purpose address, as DNS or whoever asked had it: \
-                 only an agent with --allow-special makes one",
+                "a connection to {}, a special-purpose address: no public mail server has one, and \
+                 only an agent with --allow-special connects to it",
                 probe.ip
             ));
         }
@@ -285,8 +289,62 @@ impl Allowed {
     }
 }
 
+/// A route that one line of an answer has room for. What a hostile zone has of TLSA
+/// records may be longer; it then counts as failed, as what has too many records does,
+/// and the rest of the route stands.
+fn fitting(mut resolved: Resolved) -> Resolved {
+    let bytes = serde_json::to_vec(&resolved).map_or(0, |line| line.len() as u64);
+    if bytes + ENVELOPE > LONGEST_ANSWER {
+        for tlsa in resolved.route.exchanges.iter_mut().filter_map(|it| it.tlsa.as_mut()) {
+            tlsa.records.clear();
+            tlsa.error = tlsa.error.or(Some(LookupError::Other));
+        }
+    }
+    resolved
+}
+
 /// Whether a name may stand in a `ClientHello` (RFC 6066 §3). Names of real hosts have
 /// underscores in them (RFC 2181 §11).
 fn is_server_name(name: &str) -> bool {
     is_domain_name(&name.replace('_', "x"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::report::{Families, FamilyUse};
+    use crate::model::route::{Dnssec, Route, RouteKind, Tlsa, TlsaAnswer};
+
+    /// A route whose hosts have so many TLSA records each, of 1 KiB.
+    fn resolved(hosts: usize, records: usize) -> Resolved {
+        let one = Route::of_addresses(&[IpAddr::from([192, 0, 2, 1])], "").unwrap();
+        let record = Tlsa { usage: 3, selector: 0, matching: 0, data: "ab".repeat(1024) };
+        let tlsa = TlsaAnswer {
+            base_domain: "mx1.example.net".to_owned(),
+            dnssec: Dnssec::Secure,
+            error: None,
+            records: vec![record; records],
+        };
+        let mut exchange = one.exchanges[0].clone();
+        exchange.tlsa = Some(tlsa);
+        let route = Route { kind: RouteKind::Mx, exchanges: vec![exchange; hosts], ..one };
+        let families = Families { ipv4: FamilyUse::Usable, ipv6: FamilyUse::Unusable };
+        Resolved { route, families, resolver: None }
+    }
+
+    #[test]
+    fn a_zone_full_of_tlsa_is_no_garbage_of_the_agents() {
+        let say = |resolved| Answer { id: u64::MAX, say: Say::Route(Box::new(resolved)) };
+        let length = |answer: &Answer| serde_json::to_vec(answer).unwrap().len() as u64;
+        let hostile = resolved(64, 60);
+        assert!(length(&say(hostile.clone())) > LONGEST_ANSWER);
+        let sent = fitting(hostile.clone());
+        assert!(length(&say(sent.clone())) <= LONGEST_ANSWER);
+        for (sent, told) in sent.route.exchanges.iter().zip(&hostile.route.exchanges) {
+            assert_eq!((&sent.host, &sent.ipv4), (&told.host, &told.ipv4), "the rest stands");
+            let tlsa = sent.tlsa.as_ref().unwrap();
+            assert_eq!((tlsa.records.len(), tlsa.error), (0, Some(LookupError::Other)));
+        }
+        assert_eq!(fitting(resolved(64, 2)), resolved(64, 2), "what fits is as it was");
+    }
 }

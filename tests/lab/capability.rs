@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::sandbox;
+use crate::{clock, sandbox};
 
 /// Programs out of the tree that `.ci/lab-install` makes, or of this machine.
 const PROGRAMS: [&str; 16] = [
@@ -40,6 +40,9 @@ pub(crate) fn missing() -> Vec<String> {
         PROGRAMS.iter().filter(|program| !is_there(program)).map(ToString::to_string).collect();
     if !is_there("ip") {
         missing.push("ip".to_owned());
+    }
+    if ![&sandbox::tree(), Path::new("/")].into_iter().any(clock::is_below) {
+        missing.push("libfaketime".to_owned());
     }
     if !is_root() {
         missing.push("root".to_owned());

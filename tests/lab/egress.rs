@@ -6,6 +6,7 @@
 //! `postconf` reads and edits them; what Postfix does with such settings is in `deeds`.
 
 mod alone;
+mod chroot;
 mod deeds;
 mod premises;
 
@@ -53,7 +54,8 @@ pub(crate) fn publish(records: &mut Records) {
         FROM,
         "@ TXT \"v=spf1 include:_spf.egress.test -all\"\n\
          _spf.egress.test. TXT \"v=spf1 ip4:198.51.100.10 ip6:2001:db8:100::10 -all\"\n\
-         out A 198.51.100.10\nout AAAA 2001:db8:100::10\nliar A 192.0.2.99\n\
+         out A 198.51.100.10\nout AAAA 2001:db8:100::10\nliar A 192.0.2.99\nsecond A 198.51.100.11\n\
+         slow A 198.51.100.10\nslow AAAA 2001:db8:100::10\n\
          six AAAA 2001:db8:100::11\n\
          loop TXT \"v=spf1 include:loop.egress.test -all\"",
     );
@@ -66,7 +68,7 @@ type Trial = fn(&World) -> Result<()>;
 
 /// One trial a thing that is shown.
 pub(crate) fn plays() -> Vec<Play> {
-    let all: [(&str, Trial); 13] = [
+    let all: [(&str, Trial); 20] = [
         ("nothing is wrong with a sound Postfix", sound),
         ("each planted mistake is named, and mended by its lines", broken),
         ("each mistake alone is named once, and mended by its lines", alone::each),
@@ -79,6 +81,13 @@ pub(crate) fn plays() -> Vec<Play> {
         ("IPv6 without reverse DNS is named alone", premises::nameless),
         ("it is said which instances were read, and which not", premises::instances),
         ("DANE behind a resolver that strips DNSSEC is named", premises::stripped),
+        ("a chroot with another resolver is named, and mended by its line", chroot::resolved),
+        ("DANE for a single destination needs the resolver too", premises::policy_stripped),
+        ("each transport's name is held against its own address", premises::names),
+        ("mail by a temporary address is bound to a lasting one", premises::temporary),
+        ("an instance that is not enabled is left out", premises::disabled),
+        ("a level that demands TLS keeps mail from a server without", premises::kept),
+        ("a relay with implicit TLS is not looked for among providers", premises::implicit),
         ("no network, and no Postfix where one was named", nothing),
     ];
     all.into_iter().map(|(title, play)| (format!("egress: {title}"), Box::new(play) as _)).collect()
@@ -135,7 +144,8 @@ fn sound(world: &World) -> Result<()> {
 
 /// A box strips IPv4, Postfix is told to use nothing else, and so on.
 fn broken(world: &World) -> Result<()> {
-    let sound = configured("egress-second", SOUND, "")?.display().to_string();
+    let second = format!("{SOUND}multi_instance_enable = yes\n");
+    let sound = configured("egress-second", &second, "")?.display().to_string();
     let main = format!("{BROKEN}multi_instance_directories = {sound}\n");
     let folder = configured("egress-broken", &main, BROKEN_MASTER)?.display().to_string();
     let ipv4 = [mta::POSTFIX.ipv4, mta::EXIM.ipv4];

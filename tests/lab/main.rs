@@ -10,6 +10,7 @@
 mod views_table;
 
 mod capability;
+mod clock;
 mod dane;
 mod dns;
 mod egress;

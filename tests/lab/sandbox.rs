@@ -106,6 +106,8 @@ pub(crate) fn furnish() -> Result<()> {
     for folder in ["usr", "etc", "var"] {
         overlay(folder)?;
     }
+    // What is named after process numbers there would meet another world's.
+    mount(&["-t", "tmpfs", "tmpfs", "/dev/shm"])?;
     add_users()
 }
 

@@ -1,5 +1,6 @@
-//! The menu from one vantage point, from two and from two saved reports, with a real
-//! box wherever the table of docs/detection.md §5 has one.
+//! The menu from one vantage point, from two and from two saved reports, of the same
+//! minutes and of different days, with a real box wherever the table of
+//! docs/detection.md §5 has one.
 //!
 //! Owns how each place is made in the lab. What is expected is read from the table.
 
@@ -16,7 +17,7 @@ use crate::middlebox::{Placed, Router, Taken, is_silent};
 use crate::mta;
 use crate::oracle;
 use crate::topology::{CLEAN, CLIENT, REFERENCES, SOURCES};
-use crate::views_table::{Claim, Controls, Site, ViewsTable};
+use crate::views_table::{Claim, Controls, Expected, Site, ViewsTable};
 use crate::world::{Play, World};
 
 /// A domain whose IPv4 listener has no STARTTLS, and its addresses.
@@ -80,7 +81,8 @@ impl Case {
         matches!(self.site, Site::EdgeIpv4 | Site::EdgeBoth)
     }
 
-    /// Each view by a run of its own, both runs compared, and both views in one run.
+    /// Each view by a run of its own, both runs compared, of the same minutes and with
+    /// days between, and both views in one run.
     fn play(self, world: &World) -> Result<()> {
         let placed = self.placed(world)?;
         let asking = self.asking();
@@ -101,9 +103,44 @@ impl Case {
             says(&second, INTACT).context("a clean path")?;
         }
         says(&Asking::saved()?, expected.saved).context("saved")?;
-        is_on_path(false).context("a comparison")?;
+        if self.is_played_days_apart() {
+            self.play_days_apart(world, expected).context("days apart").with_context(log)?;
+            is_on_path(self.is_client_later() || self.is_edge()).context("days apart")?;
+        }
         says(&asking.together(world)?, expected.two).context("from two").with_context(log)?;
         is_on_path(true).context("from two")
+    }
+
+    /// One view again, days after the other.
+    fn play_days_apart(self, world: &World, expected: Expected) -> Result<()> {
+        let asking = self.asking();
+        let (alone, saved) = if self.is_client_later() {
+            (asking.client_later(world)?, Asking::saved_client_later()?)
+        } else {
+            (asking.second_later(world)?, Asking::saved_second_later()?)
+        };
+        let on_day = match (self.is_client_later(), self.is_edge()) {
+            (true, _) => Some(expected.one),
+            (false, false) => Some(INTACT),
+            (false, true) => None,
+        };
+        on_day.map_or(Ok(()), |claim| says(&alone, claim))?;
+        says(&saved, expected.days_apart)
+    }
+
+    /// A third of the menu, each box and each place among it, for two more runs a trial
+    /// take their time.
+    fn is_played_days_apart(self) -> bool {
+        let behaviour = Behaviour::ALL.iter().position(|it| *it == self.behaviour);
+        let site = Site::ALL.iter().position(|it| *it == self.site);
+        let controls = usize::from(self.controls == Controls::Asked);
+        behaviour.zip(site).is_some_and(|(one, other)| (one + other + controls).is_multiple_of(3))
+    }
+
+    /// Whose report is the later one, where days are between: each place has both, but
+    /// silence is not waited for once more.
+    fn is_client_later(self) -> bool {
+        self.controls == Controls::NotAsked && !is_silent(self.behaviour)
     }
 
     fn asking(self) -> Asking {

@@ -50,7 +50,8 @@ pub(crate) struct MirrorArguments {
     /// Its private key, as PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// Write every transcript to FILE, one a line, for where no exchange is possible
+    /// Write every transcript to FILE, one a line, for where no exchange is possible; at 64 MiB
+    /// it is kept as FILE.1, in the place of an earlier one, and another is begun
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
     /// The secret that is shared with those who may have the transcripts.

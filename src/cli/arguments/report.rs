@@ -24,7 +24,8 @@ pub(crate) struct ReportArguments {
     /// A report written by `mxray check --save`; - reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Lay the transcripts of a mirror beside it, from FILE, which `mxray mirror --log FILE` wrote
+    /// Lay the transcripts of a mirror beside it, from FILE, which `mxray mirror --log FILE`
+    /// wrote, and from FILE.1 beside that, which was full before
     #[arg(long, value_name = "FILE", help_heading = "Mirror")]
     pub(crate) mirror_log: Option<PathBuf>,
     /// The secret that was shared with the mirror.

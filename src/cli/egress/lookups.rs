@@ -6,11 +6,14 @@ use std::net::IpAddr;
 
 use futures_util::future::{join_all, join3};
 use mxray::dns::{Resolver, ResolverError};
+use mxray::egress;
+use mxray::egress::postconf::Configuration;
 use mxray::egress::spf::{self, Answer, Answers, Client, Question, Step};
 use mxray::model::egress::{EhloName, Source, SpfEvaluation};
 use mxray::model::probe::{Family, LOCAL};
 use mxray::model::route::{AddressAnswer, Exchange, LookupError, PointerAnswer, RouteKind};
 use mxray::model::target::{Target, TargetKind};
+use mxray::smtp::argument::is_ehlo_argument;
 
 use crate::cli::failure::Failure;
 use crate::cli::settings::Settings;
@@ -18,7 +21,8 @@ use crate::cli::settings::Settings;
 /// The local part that SPF is asked about (RFC 7208 §4.3).
 const LOCAL_PART: &str = "postmaster";
 
-/// Asks about every source whose public address is known, all at once.
+/// Asks about every source whose public address is known, all at once: the names that its
+/// Postfix greets with, or else the one that was said to the destinations.
 ///
 /// # Errors
 /// The system names no resolver.
@@ -26,6 +30,7 @@ pub(super) async fn fill(
     sources: &mut [Source],
     settings: &Settings,
     from: Option<&str>,
+    postfix: &[Configuration],
 ) -> Result<(), Failure> {
     let greeting = settings.intent.ehlo_names.first().map(String::as_str);
     if sources.iter().all(|source| source.public.is_none()) {
@@ -36,11 +41,19 @@ pub(super) async fn fill(
     let resolver = &resolver;
     join_all(sources.iter_mut().map(async |source| {
         let Some(public) = source.public else { return };
+        let mut greetings = egress::greetings(postfix, source.ip, source.preferred);
+        greetings.retain(|name| is_ehlo_argument(name));
+        if greetings.is_empty() {
+            greetings.extend(greeting.map(str::to_owned));
+        }
+        let greeting = greetings.first().map(String::as_str);
         let names = resolver.pointer(public);
-        let ehlo = async { Some(ehlo_name(resolver, greeting?, public).await) };
+        let ehlo = join_all(greetings.iter().map(|name| ehlo_name(resolver, name, public)));
         let policy = async { Some(sender_policy(resolver, from?, greeting, public).await) };
         let (reverse, ehlo, spf) = Box::pin(join3(names, ehlo, policy)).await;
-        (source.reverse, source.ehlo, source.spf) = (Some(reverse), ehlo, spf);
+        let mut ehlo = ehlo.into_iter();
+        (source.reverse, source.ehlo, source.spf) = (Some(reverse), ehlo.next(), spf);
+        source.further_ehlo = ehlo.collect();
     }))
     .await;
     Ok(())

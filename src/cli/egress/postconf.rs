@@ -9,12 +9,15 @@ use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join3;
 use mxray::egress::postconf::{Configuration, WANTED, parameters, services};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
+
+use super::files;
 
 /// The longest that one call may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,6 +25,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_PRINTED: u64 = 1 << 20;
 /// Most instances that are read.
 const MOST_INSTANCES: usize = 32;
+/// Why nothing is asked of it any more.
+const NOT_AGAIN: &str = "not asked for, since postconf did not end before";
 /// Where it is, beside `PATH`: users who are not root often lack these.
 const PLACES: [&str; 3] = ["postconf", "/usr/sbin/postconf", "/usr/local/sbin/postconf"];
 
@@ -55,7 +60,8 @@ pub(super) struct Postfix {
 impl Postfix {
     /// The name that the first instance says in EHLO.
     pub(super) fn helo_name(&self) -> Option<String> {
-        let name = self.configurations.first()?.value("smtp_helo_name")?;
+        let first = self.configurations.first()?;
+        let name = first.value_for(first.default_service(), "smtp_helo_name")?;
         mxray::smtp::argument::is_ehlo_argument(name).then(|| name.to_owned())
     }
 }
@@ -69,15 +75,25 @@ pub(super) async fn read(directories: &[PathBuf], patience: Duration) -> Postfix
         wanted.push(None);
     }
     let mut postfix = Postfix::default();
-    let mut next = 0;
+    let (mut next, mut hangs) = (0, false);
     while let Some(directory) = wanted.get(next).cloned() {
+        // Named by another one, and not by the user.
+        let is_further = next >= directories.len().max(1);
         next += 1;
         if next > MOST_INSTANCES {
             let words = format!("only {MOST_INSTANCES} instances are read");
             postfix.unread.push(unread(directory, words));
             continue;
         }
+        // What hung once would hang again, for every instance that is left.
+        if hangs {
+            postfix.unread.push(unread(directory, NOT_AGAIN.to_owned()));
+            continue;
+        }
+        let begun = Instant::now();
         match instance(directory.as_deref(), patience).await {
+            // A further instance that nobody starts sends nothing.
+            Ok(configuration) if is_further && configuration.is_disabled() => {}
             Ok(configuration) => {
                 let further = configuration.further_instances().into_iter().map(Some);
                 let unknown: Vec<_> = further.filter(|one| !wanted.contains(one)).collect();
@@ -88,6 +104,7 @@ pub(super) async fn read(directories: &[PathBuf], patience: Duration) -> Postfix
             Err(Fault::Missing) if directories.is_empty() => {}
             Err(fault) => postfix.unread.push(unread(directory, fault.words())),
         }
+        hangs = begun.elapsed() >= patience;
     }
     if postfix.configurations.is_empty() {
         let problems = postfix.unread.drain(..).filter_map(|one| one.problem);
@@ -116,13 +133,14 @@ impl Fault {
     }
 }
 
+/// Reads one instance, by three calls at once.
 async fn instance(directory: Option<&str>, patience: Duration) -> Result<Configuration, Fault> {
-    let mut arguments: Vec<&str> = directory.iter().flat_map(|path| ["-c", *path]).collect();
-    let set = call(&[arguments.as_slice(), &["-n"]].concat(), patience).await?;
-    let master = call(&[arguments.as_slice(), &["-M"]].concat(), patience).await;
-    arguments.push("-x");
-    arguments.extend(WANTED);
-    let effective = call(&arguments, patience).await;
+    let of_instance: Vec<&str> = directory.iter().flat_map(|path| ["-c", *path]).collect();
+    let [set, master] = ["-n", "-M"].map(|word| [of_instance.as_slice(), &[word]].concat());
+    let effective = [of_instance.as_slice(), &["-x"], &WANTED].concat();
+    let called = join3(call(&set, patience), call(&master, patience), call(&effective, patience));
+    let (set, master, effective) = called.await;
+    let set = set?;
     let mut problems = Vec::new();
     let mut keep = |called: Result<String, Fault>| {
         called.unwrap_or_else(|fault| {
@@ -135,12 +153,10 @@ async fn instance(directory: Option<&str>, patience: Duration) -> Result<Configu
         set: parameters(&set),
         effective: parameters(&keep(effective)),
         services: services(&keep(master)),
-        absent: Vec::new(),
         problem: (!problems.is_empty()).then(|| problems.join("; ")),
+        ..Configuration::default()
     };
-    // What may not be looked at is not absent.
-    let is_absent = |path: &String| matches!(Path::new(path).try_exists(), Ok(false));
-    configuration.absent = configuration.files().into_iter().filter(is_absent).collect();
+    files::look(&mut configuration).await;
     Ok(configuration)
 }
 

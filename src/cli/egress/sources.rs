@@ -114,6 +114,7 @@ fn source(ip: IpAddr, machine: Machine<'_>, named: bool) -> Source {
         destinations: Vec::new(),
         reverse: None,
         ehlo: None,
+        further_ehlo: Vec::new(),
         spf: None,
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::Service;
 
 /// Lines that begin with a blank continue the one before (postconf(5)).
-fn logical_lines(text: &str) -> Vec<String> {
+pub(super) fn logical_lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
         let continues = line.starts_with([' ', '\t']);
@@ -38,7 +38,8 @@ pub fn services(text: &str) -> Vec<Service> {
 
 fn service(line: &str) -> Option<Service> {
     let words = words(line);
-    let (name, kind, command) = (words.first()?, words.get(1)?, words.get(7)?);
+    let (name, kind, chroot, command) =
+        (words.first()?, words.get(1)?, words.get(4)?, words.get(7)?);
     let mut overrides = Vec::new();
     let mut rest = words.get(8..)?.iter();
     while let Some(word) = rest.next() {
@@ -51,7 +52,13 @@ fn service(line: &str) -> Option<Service> {
             overrides.push((name.trim().to_owned(), value.trim().to_owned()));
         }
     }
-    Some(Service { name: name.clone(), kind: kind.clone(), command: command.clone(), overrides })
+    Some(Service {
+        name: name.clone(),
+        kind: kind.clone(),
+        chroot: chroot.clone(),
+        command: command.clone(),
+        overrides,
+    })
 }
 
 /// Words apart by blanks; what stands in braces is one, without them (master(5)).
@@ -73,7 +80,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// Where the brace closes with which a text begins.
-fn closing(text: &str) -> Option<usize> {
+pub(super) fn closing(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, letter) in text.char_indices() {
         match letter {

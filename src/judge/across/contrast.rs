@@ -4,6 +4,7 @@
 //! (docs/detection.md §1, (c) and "another vantage sees the same address with
 //! STARTTLS"). What differs is told of the view that is worse off.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Look, SEEN_ELSEWHERE, Spot};
@@ -91,11 +92,25 @@ pub(super) fn at(spot: &Spot<'_, '_>) -> Vec<Contrast> {
 fn reliance(here: &Look<'_, '_>, there: &Look<'_, '_>) -> (bool, bool, bool, bool) {
     let shared = !here.address.keys().is_disjoint(&there.address.keys());
     let held = loose(here, there).is_empty();
-    (held, there.address.steady(), there.side.vantage() != here.side.vantage(), shared)
+    (held, there.address.steady(), there.side.machine != here.side.machine, shared)
 }
 
 fn loose(here: &Look<'_, '_>, there: &Look<'_, '_>) -> Vec<Loose> {
-    here.address.circumstances().loose(&there.address.circumstances())
+    let (own, other) = (here.address.circumstances(), there.address.circumstances());
+    let mut found = own.loose(&other);
+    let is_timed = found.iter().any(|it| matches!(it, Loose::Time(_)));
+    let (one, another) = (&here.side, &there.side);
+    let is_of_one = one.machine == another.machine && one.vantage() != another.vantage();
+    // Another address of the machine differs by more than the time.
+    if is_of_one && !is_timed && !sources(here).is_disjoint(&sources(there)) {
+        found.extend(own.is_later_than(&other).map(Loose::Turn));
+    }
+    found
+}
+
+/// The addresses of ours from which it was asked.
+fn sources(look: &Look<'_, '_>) -> BTreeSet<IpAddr> {
+    look.address.readings.iter().filter_map(|reading| reading.source()).collect()
 }
 
 /// Another port has a listener of its own.

@@ -20,7 +20,10 @@ pub(super) fn summary(across: &Across<'_, '_>, claim: &Claim) -> String {
     }
     let seen = sentence(across, claim);
     let loose = surest(across, claim).and_then(|contrast| contrast.loose.first());
-    match loose.map(|loose| loose.settled_by()).or_else(|| settled_by(claim, several)) {
+    match loose
+        .map(|loose| loose.settled_by())
+        .or_else(|| settled_by(claim, across.is_from_several_places()))
+    {
         Some(view) => seen + describe::AND_THEN + view,
         None => seen,
     }
@@ -92,9 +95,13 @@ fn surest<'s>(across: &'s Across<'_, '_>, claim: &Claim) -> Option<&'s Contrast>
 /// differs.
 pub(super) fn innocent(contrast: &Contrast) -> Vec<&'static str> {
     let innocent = |loose: &Loose| match (loose, contrast.kind) {
-        (Loose::Time(later), Kind::Lost) if *later < 0 => "STARTTLS was switched on meanwhile",
-        (Loose::Time(_), Kind::Lost) => "STARTTLS was switched off or broke meanwhile",
-        (Loose::Time(_), Kind::ForeignKey) => "the key was renewed or replaced meanwhile",
+        (Loose::Time(..0) | Loose::Turn(false), Kind::Lost) => "STARTTLS was switched on meanwhile",
+        (Loose::Time(_) | Loose::Turn(_), Kind::Lost) => {
+            "STARTTLS was switched off or broke meanwhile"
+        }
+        (Loose::Time(_) | Loose::Turn(_), Kind::ForeignKey) => {
+            "the key was renewed or replaced meanwhile"
+        }
         (Loose::EhloName, _) => "the server treats EHLO names differently",
     };
     contrast.loose.iter().map(innocent).collect()

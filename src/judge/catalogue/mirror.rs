@@ -3,11 +3,11 @@
 use super::{Entry, Severity, table};
 
 /// What explains why transcripts could not be had, by what was met.
-pub(in crate::judge) const EXCHANGE_DROPPED: &str = "where no connection came about in time: a firewall between here and the mirror drops the port for the exchange";
+pub(in crate::judge) const EXCHANGE_DROPPED: &str = "a firewall between here and the mirror drops the port for the exchange (no connection came about in time)";
 /// See [`EXCHANGE_DROPPED`].
-pub(in crate::judge) const EXCHANGE_REFUSED: &str = "where the connection was refused: the mirror does not run at the moment, listens at another port (--mirror-exchange names it), or a firewall rejects it";
+pub(in crate::judge) const EXCHANGE_REFUSED: &str = "the mirror does not run at the moment or listens at another port, which --mirror-exchange names, or a firewall rejects the connection (it was refused)";
 /// See [`EXCHANGE_DROPPED`].
-pub(in crate::judge) const EXCHANGE_ELSEWHERE: &str = "where something other than the mirror answered: another server listens at that port, or the port is forwarded to one";
+pub(in crate::judge) const EXCHANGE_ELSEWHERE: &str = "another server listens at that port, or the port is forwarded to one (what answered is not the mirror)";
 
 table! { MIRROR:
     MIRROR_KEY_DIFFERS: "mirror-key-differs", Critical,
@@ -43,6 +43,6 @@ table! { MIRROR:
     MIRROR_UNMATCHED: "mirror-unmatched", Notice,
         "a session with a mirror for which no recording of the mirror's is known to be the same one",
         ["several sessions at the same time from behind one address", "a file of the mirror's that ends before this run"],
-        "ask again when nobody else uses the mirror",
+        "ask again when nobody else uses the mirror; or let each that does at the same time give a name of its own with EHLO (--ehlo)",
         ["docs/detection.md §1 (e)"];
 }

@@ -5,22 +5,24 @@ use super::{Entry, Severity, table};
 /// What explains an address that was not reached, by what was seen there.
 pub(in crate::judge) const DOWN: &str = "the server or its network was down for a moment";
 /// No answer to the connection attempt.
-pub(in crate::judge) const DROPPED: &str = "where nothing answered: a firewall drops the connection, by this network's own rule for outgoing mail or at the server's end";
+pub(in crate::judge) const DROPPED: &str = "a firewall drops the connection, by this network's own rule for outgoing mail or at the server's end (nothing answered)";
 /// The connection was refused.
-pub(in crate::judge) const NOBODY_LISTENS: &str = "where the connection was refused: no mail server listens at this address, or not at the moment";
+pub(in crate::judge) const NOBODY_LISTENS: &str =
+    "no mail server listens at this address, or not at the moment (the connection was refused)";
 /// The connection was refused.
 pub(in crate::judge) const REJECTED: &str =
-    "where the connection was refused: a firewall near either end rejects it in the server's place";
+    "a firewall near either end rejects the connection in the server's place (it was refused)";
 /// There is no way, as somebody says.
-pub(in crate::judge) const PROHIBITED: &str = "where there is no way to it: a router or firewall has no route, or prohibits the connection, and says so";
+pub(in crate::judge) const PROHIBITED: &str =
+    "a router or firewall on the way has no route, or prohibits the connection (it said so)";
 /// The connection was taken, and no greeting came.
-pub(in crate::judge) const SLOW: &str = "where no greeting came: an overloaded server, or one that lets unknown clients wait for its greeting";
+pub(in crate::judge) const SLOW: &str = "an overloaded server, or one that lets unknown clients wait for its greeting (the connection was taken)";
 /// The connection was taken, and no greeting came.
-pub(in crate::judge) const IN_ITS_PLACE: &str = "where a connection was taken and came to nothing: a proxy or firewall that takes connections in the server's place";
+pub(in crate::judge) const IN_ITS_PLACE: &str = "a proxy or firewall that takes connections in the server's place (the connection was taken, and came to nothing)";
 /// The connection was taken and broken off.
-pub(in crate::judge) const BROKEN_OFF: &str = "where the connection was broken off: a server that wants no client with this address, or has heard too often from it";
+pub(in crate::judge) const BROKEN_OFF: &str = "a server that wants no client with this address, or has heard too often from it (the connection was broken off)";
 /// What came is not SMTP.
-pub(in crate::judge) const OTHER_SERVICE: &str = "where what came is not SMTP: another service listens at this port, or a proxy answers in the server's place";
+pub(in crate::judge) const OTHER_SERVICE: &str = "another service listens at this port, or a proxy answers in the server's place (what came is not SMTP)";
 
 table! { ROUTE:
     ADDRESS_NOT_REACHED: "address-not-reached", Notice,

@@ -236,9 +236,18 @@ fn a_strangers_session_is_not_taken_for_ours() {
     assert_eq!(outcomes(&found), [MirrorOutcome::BytesChanged]);
     // Two that could be ours: none is.
     let twin = MirrorSession { id: "bb".into(), ..own.clone() };
+    let both = report(vec![ours()], vec![own.clone(), twin]);
+    assert_eq!(outcomes(&both), [MirrorOutcome::NotCompared]);
+    let unmatched = both.findings.iter().find(|it| it.id == "mirror-unmatched").unwrap();
+    let told = unmatched.remedy.as_deref().unwrap();
+    assert!(told.contains("ask again") && told.contains("--ehlo"), "{unmatched:?}");
+    assert!(both.verdict.confidence.is_none(), "{:?}", both.verdict);
+    // The other gives a name of its own: ours is told by ours.
+    let name = heard("EHLO office.example.org\r\n");
+    let other = recorded("bb", vec![said(GREETING), name, over(Ended::ByPeer)]);
     assert_eq!(
-        outcomes(&report(vec![ours()], vec![own.clone(), twin])),
-        [MirrorOutcome::NotCompared]
+        outcomes(&report(vec![ours()], vec![other, own.clone()])),
+        [MirrorOutcome::BytesChanged]
     );
     // Hours apart: neither ours nor missing, for the mirror does not know so far back.
     let early = own.started_at - SignedDuration::from_hours(3);

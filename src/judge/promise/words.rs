@@ -47,8 +47,12 @@ pub(in crate::judge) fn denied(name: &str, promises: &Promises) -> String {
 /// What explains a promise denied at one time or to one name, and not of the path.
 pub(in crate::judge) fn innocent(found: &Contradiction) -> Vec<String> {
     let innocent = |loose: &Loose| match (loose, found.denial) {
-        (Loose::Time(_), Denial::Missing) => "STARTTLS was switched on or off meanwhile",
-        (Loose::Time(_), Denial::Foreign) => "the key or its record was renewed meanwhile",
+        (Loose::Time(_) | Loose::Turn(_), Denial::Missing) => {
+            "STARTTLS was switched on or off meanwhile"
+        }
+        (Loose::Time(_) | Loose::Turn(_), Denial::Foreign) => {
+            "the key or its record was renewed meanwhile"
+        }
         (Loose::EhloName, _) => "the server treats EHLO names differently",
     };
     found.loose.iter().map(innocent).map(str::to_owned).collect()

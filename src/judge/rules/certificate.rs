@@ -194,7 +194,8 @@ fn of_chain(address: &Address<'_>, reading: &Reading<'_>) -> Vec<(Entry, String)
         found.push((catalogue::CERTIFICATE_CHAIN_TOO_LONG, text));
     }
     if lacks_scts(tls) {
-        let text = format!("The certificate of {label} has no timestamps of public logs in it.");
+        let text =
+            format!("The certificate of {label} has no timestamps (SCTs) of public logs in it.");
         found.push((catalogue::CERTIFICATE_WITHOUT_SCTS, text));
     }
     found

@@ -34,7 +34,8 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
         found.push(Finding { alternatives: innocent(error), ..finding });
     } else if !uncompared.is_empty() {
         let words = format!(
-            "{} of {} sessions could not be laid beside a recording of the mirror's.",
+            "For {} of {} sessions with the mirror no recording of the mirror's is known to be of the \
+             same session.",
             uncompared.len(),
             report.compared.len()
         );

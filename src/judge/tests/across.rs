@@ -200,13 +200,82 @@ fn echo(address: &str) -> String {
 }
 
 fn set_source(observation: &mut Observation, ip: &str) {
-    use crate::model::transcript::EventKind;
     let ip: IpAddr = ip.parse().unwrap();
     observation.probe.source = Some(ip);
+    connect_from(observation, ip);
+}
+
+fn connect_from(observation: &mut Observation, ip: impl Into<IpAddr>) {
+    use crate::model::transcript::EventKind;
+    let ip = ip.into();
     for event in &mut observation.transcript.events {
         if let EventKind::Connected { local } = &mut event.kind {
             *local = Some((ip, 40000).into());
         }
+    }
+}
+
+/// The same, every view being of one machine: saved reports of its own.
+fn by_one_machine(mut evidence: Evidence) -> Evidence {
+    for observation in &mut evidence.observations {
+        connect_from(observation, [192, 168, 1, 10]);
+    }
+    evidence
+}
+
+#[test]
+fn what_one_machine_sees_again_and_again_is_not_near_the_destination() {
+    let overwritten: &[(&str, &[&str])] = &[(V4, &[HIDDEN, OVERWRITTEN])];
+    let listener: &[(&str, &[&str])] = &[(V4, BAD), (V6, GOOD)];
+    for shown in [overwritten, listener, &[(V4, HIDES)]] {
+        let alone = judged(&from(twice("monday", shown)), &[]);
+        let mut days = twice("monday", shown);
+        days.extend(twice("tuesday", shown));
+        days.extend(twice("friday", shown));
+        let report = judged(&by_one_machine(from(&days)), &[]);
+        assert_eq!(claim(&report), claim(&alone));
+        assert_ne!(report.verdict.place, Some(Place::NearDestination));
+        let words = &report.verdict.summary;
+        assert!(!words.contains("inside the destination's network"), "{words}");
+        let apart = judged(&from(days), &[]);
+        assert_eq!(apart.verdict.place, Some(Place::NearDestination), "three machines");
+    }
+}
+
+#[test]
+fn a_private_address_is_no_machine_where_servers_saw_two_behind_it() {
+    let greets = |seen: &str| {
+        let greeting = format!("S: 250-mx at your service, [{seen}]\n");
+        HIDDEN.replacen("S: 250-mx\n", &greeting, 1)
+    };
+    let (home, office) = (greets("203.0.113.77"), greets("192.0.2.88"));
+    let seen = |ours: &str, theirs: &str| {
+        let evidence = pair(&[(V4, &[ours, OVERWRITTEN])], &[(V4, &[theirs, OVERWRITTEN])]);
+        judged(&by_one_machine(evidence), &[]).verdict.place
+    };
+    assert_eq!(seen(&home, &office), Some(Place::NearDestination));
+    assert_eq!(seen(&home, &home), None);
+    assert_eq!(seen(&home, HIDDEN), None);
+}
+
+#[test]
+fn a_server_mended_between_two_reports_of_one_machine_is_no_more_than_a_suspicion() {
+    let minutes = jiff::SignedDuration::from_mins(10);
+    for (before, after, words) in [
+        (BAD, GOOD, "STARTTLS was switched on meanwhile"),
+        (GOOD, BAD, "STARTTLS was switched off or broke meanwhile"),
+    ] {
+        let mut all = twice("before", &[(V4, before), (V6, before)]);
+        all.extend(twice("after", &[(V4, after), (V6, after)]));
+        let mut evidence = by_one_machine(from(all));
+        for seen in evidence.observations.iter_mut().filter(|it| it.probe.vantage == "after") {
+            seen.started_at += minutes;
+        }
+        let report = judged(&evidence, &[]);
+        assert_eq!(claim(&report), (Status::Stripped, SUSPECTED, None));
+        let found = finding(&report, "starttls-lost-at-view");
+        assert!(found.alternatives.iter().any(|one| one == words), "{found:?}");
+        assert!(report.verdict.summary.contains("one machine"), "{}", report.verdict.summary);
     }
 }
 

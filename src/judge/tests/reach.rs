@@ -34,7 +34,7 @@ fn alternatives(report: &TargetReport, id: &str) -> String {
 #[test]
 fn a_blocked_port_explains_no_answer_of_any_kind() {
     for (ended, fits, summary) in [
-        ("-- ended timeout\n", "nothing answered: a firewall drops", "blocks outbound port 25"),
+        ("-- ended timeout\n", "a firewall drops", "blocks outbound port 25"),
         ("-- ended refused\n", "rejects it in the server's place", "no mail server listens there"),
         ("-- ended unreachable\n", "has no route, or prohibits", "no route, or prohibits"),
         ("-- connected\n-- ended timeout\n", "an overloaded server", "is taken"),

@@ -33,6 +33,7 @@ fn advice(report: &Report, target: &TargetReport) -> Vec<&'static str> {
         Status::TlsBroken => vec![
             "Tell the operator of the domain: until its TLS works, senders defer mail or send it in \
              clear.",
+            "Run it from another network too: if TLS works there, something on this path breaks it.",
         ],
         Status::Inconsistent => vec![
             "Tell the operator of the domain which addresses differ: mail is encrypted or not by \
@@ -44,7 +45,7 @@ fn advice(report: &Report, target: &TargetReport) -> Vec<&'static str> {
             "If no view offers it, ask the operator of the domain to enable STARTTLS.",
         ],
         Status::Blocked => vec![
-            "Run it on a machine that may send mail: this network does not let port 25 out.",
+            "Run it on a machine that may send mail, or ask the provider to open outbound port 25.",
             "`mxray demo` shows a full report without any network.",
         ],
         Status::Unreachable if target.verdict.because.as_deref() == Some("not-smtp") => {

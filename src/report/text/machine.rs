@@ -111,5 +111,9 @@ fn resolver_fact(vantage: &Vantage) -> Option<Line> {
              judged by DNSSEC or DANE. Name another resolver with --resolver.",
         ),
     };
-    Some(Line::new().plain(before).plain(&resolver.servers.join(", ")).plain(behind))
+    let line = match vantage.kind {
+        VantageKind::Local => Line::new(),
+        _ => Line::new().plain("Vantage point ").plain(&vantage.id).plain(": "),
+    };
+    Some(line.plain(before).plain(&resolver.servers.join(", ")).plain(behind))
 }

@@ -67,7 +67,13 @@ fn addresses(views: &[ViewReport]) -> Vec<(&str, IpAddr)> {
     found
 }
 
+/// Why an address that was on the route was asked nothing.
+const UNASKED: [&str; 4] = ["not-probed", "not-asked", "ipv4-unusable", "ipv6-unusable"];
+
 fn cell(verdict: &PartVerdict) -> Line {
+    if verdict.because.as_deref().is_some_and(|because| UNASKED.contains(&because)) {
+        return Line::of(Tone::Faint, "not asked");
+    }
     let line = Line::of(words::status_tone(verdict.status), words::status(verdict.status));
     match verdict.confidence {
         Some(confidence) => line.plain(" (").plain(words::confidence(confidence)).plain(")"),

@@ -24,7 +24,7 @@ pub(super) fn write(page: &mut Page, target: &TargetReport, verbose: u8) {
     }
     page.hanging(2, 2, &source(mirror));
     if mirror.channel_is_shared == Some(false) {
-        let words = "somebody on the way ended TLS for the exchange, and could read it";
+        let words = "somebody on the way terminated TLS for the exchange, and could read it";
         page.hanging(2, 2, &Line::of(Tone::Doubtful, words).sentence());
     }
     let several = target.views.as_ref().is_some_and(|views| views.len() > 1);

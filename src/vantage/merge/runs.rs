@@ -11,7 +11,12 @@ pub(super) fn differing(saved: &[Saved], labels: &[String]) -> Vec<String> {
     let runs: Vec<(&String, &Run)> =
         labels.iter().zip(saved.iter().map(|saved| &saved.report.run)).collect();
     let Some(((first, ours), others)) = runs.split_first() else { return Vec::new() };
-    let mut remarks = Vec::new();
+    let interrupted = runs.iter().filter(|(_, run)| run.interrupted);
+    let mut remarks: Vec<String> = interrupted
+        .map(|(label, _)| {
+            format!("{label} was interrupted: what it had not asked by then is not known")
+        })
+        .collect();
     for (label, run) in others {
         if run.trust.extra_ca_sha256 != ours.trust.extra_ca_sha256 {
             remarks.push(format!(

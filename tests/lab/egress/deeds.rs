@@ -10,7 +10,7 @@ use crate::mta;
 use crate::world::World;
 
 /// A transport of the sender, what it does with mail, and words that it logs.
-const DEEDS: [(&str, &str, &str); 11] = [
+const DEEDS: [(&str, &str, &str); 20] = [
     ("map-absent", "deferred", "client TLS configuration problem"),
     ("text-map-absent", "deferred", "client TLS configuration problem"),
     ("ca-absent", "clear", "cannot load Certification Authority data, CAfile="),
@@ -22,10 +22,20 @@ const DEEDS: [(&str, &str, &str); 11] = [
     ("elsewhere6", "tls", "bind 2001:db8::99: Cannot assign requested address"),
     ("enforced", "deferred", "bind 203.0.113.99: Cannot assign requested address"),
     ("other-family", "tls", "bind 2001:db8:100::10: "),
+    ("other-case", "tls", "TLS connection established"),
+    ("map-invalid", "deferred", "invalid security level \"dame\""),
+    ("map-clear", "clear", "in reply to RCPT TO command"),
+    ("map-inline", "clear", "in reply to RCPT TO command"),
+    ("map-dane", "tls", "dane configured with dnssec lookups disabled"),
+    ("map-dane-only", "deferred", "client TLS configuration problem"),
+    ("unsigned-dane-only", "deferred", "client TLS configuration problem"),
+    ("wrapped", "deferred", "smtp_tls_wrappermode requires"),
+    ("wrapped-25", "deferred", "Cannot start TLS: handshake failure"),
 ];
 /// Those whose client ends with a fatal error, so that mail waits.
-const FATAL: [(&str, &str); 2] = [
+const FATAL: [(&str, &str); 3] = [
     ("unread-family", "fatal: smtp_connect_addr: bad smtp_bind_address parameter"),
+    ("invalid-level", "fatal: Invalid TLS level \"yes\""),
     ("bound-to-name", "fatal: smtp_connect_addr: bad smtp_bind_address parameter"),
 ];
 

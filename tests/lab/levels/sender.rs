@@ -6,7 +6,7 @@
 //! and that it came to the recipient is what counts as a delivery.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,13 +25,15 @@ const SUBMISSION: &str = "127.0.0.1:10025";
 const MAPPED: &str = "mapped";
 /// The map, below the sender's folder.
 const MAP: &str = "tls_policy";
+/// The transport whose client runs in a chroot.
+const CHROOTED: &str = "chrooted";
 /// The longest that it may take over a message.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the log is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Transports with a mistake each: the name, and what master.cf sets for it.
-const PLANTED: [(&str, &str); 13] = [
+const PLANTED: [(&str, &str); 24] = [
     ("map-absent", "smtp_tls_policy_maps=hash:/nonexistent/policy"),
     ("text-map-absent", "smtp_tls_policy_maps=texthash:/nonexistent/policy"),
     ("ca-absent", "smtp_tls_CAfile=/nonexistent/ca.pem"),
@@ -51,6 +53,17 @@ const PLANTED: [(&str, &str); 13] = [
     ),
     ("unread-family", "smtp_bind_address=2001:db8:100::10"),
     ("bound-to-name", "smtp_bind_address=out.egress.test"),
+    ("other-case", "smtp_tls_security_level=Encrypt"),
+    ("invalid-level", "smtp_tls_security_level=yes"),
+    ("map-invalid", "smtp_tls_policy_maps=static:dame"),
+    ("map-clear", "smtp_tls_policy_maps=static:NONE"),
+    ("map-inline", "{ smtp_tls_policy_maps=inline:{ {postfix.test = none} } }"),
+    ("map-dane", "smtp_tls_policy_maps=static:dane -o smtp_dns_support_level=enabled"),
+    ("map-dane-only", "smtp_tls_policy_maps=static:dane-only -o smtp_dns_support_level=enabled"),
+    ("unsigned-dane-only", "smtp_tls_security_level=dane-only -o smtp_host_lookup=native"),
+    ("wrapped", "smtp_tls_wrappermode=yes"),
+    ("wrapped-25", "smtp_tls_wrappermode=yes -o smtp_tls_security_level=encrypt"),
+    (CHROOTED, "smtp_tls_loglevel=1"),
 ];
 
 /// What it did with one message.
@@ -99,8 +112,9 @@ impl Sender {
         );
         let fixed = include_str!("../etc/sender-master.cf");
         let planted = PLANTED.map(|(name, setting)| {
+            let chroot = if name == CHROOTED { "y" } else { "n" };
             format!(
-                "{name} unix - - n - - smtp -o syslog_name={name} -o smtp_tls_security_level=may \
+                "{name} unix - - {chroot} - - smtp -o syslog_name={name} -o smtp_tls_security_level=may \
                  -o {setting}\n"
             )
         });
@@ -110,6 +124,11 @@ impl Sender {
         let mut daemon = Daemon::start(CLIENT, "sender", &command)?;
         daemon.await_serving(|log| Ok(log.contains("daemon started")))?;
         Ok(Self { folder, daemon })
+    }
+
+    /// Its configuration directory, with its queue.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Sends a message to a domain at each level, and waits for what becomes of them.

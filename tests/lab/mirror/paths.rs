@@ -1,5 +1,6 @@
 //! Paths that do no harm: what they do to packets must not be taken for an attack.
 
+use std::fs;
 use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
@@ -175,6 +176,10 @@ fn out_of_band(world: &World) -> Result<()> {
     ensure!(asked.mirror()?.source == MirrorSource::None, "{}", asked.outcome);
     ensure!(asked.target.verdict.confidence.is_none(), "{}", asked.outcome);
     drop((placed, mirror));
+    // What became full before lies beside it.
+    let former = format!("{path}.1");
+    fs::rename(&log, &former)?;
+    fs::write(&log, "")?;
     let words = ["report", &saved, "--mirror-log", &path, "--token", TOKEN, "--json"];
     let mut report = process::command(topology::CLIENT, env!("CARGO_BIN_EXE_mxray"));
     let again = Asked::of(process::observe(report.args(words))?)?;

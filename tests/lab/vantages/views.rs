@@ -1,14 +1,16 @@
 //! Two views of one domain: each by a process of its own, both of them in one run,
-//! and both as saved reports held together.
+//! and both as saved reports held together, of the same minutes or days apart.
 //!
 //! Owns how mxray is asked for them. Refuses to know what is on the path.
 
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result, ensure};
+use jiff::{SignedDuration, Timestamp};
 use mxray::report::json;
 
 use super::references::DOMAINS;
+use crate::clock;
 use crate::process::{self, Outcome};
 use crate::sandbox;
 use crate::topology::{CLEAN, CLIENT, RESOLVER, SOURCES};
@@ -47,6 +49,7 @@ pub(super) struct Asking {
 /// What a run said.
 pub(super) struct Said {
     pub(super) claim: Claim,
+    started_at: Timestamp,
     /// Name and sources of each view, where there are several.
     views: Vec<(String, Vec<IpAddr>)>,
     pub(super) outcome: Outcome,
@@ -56,31 +59,49 @@ impl Asking {
     /// The client's view alone, saved.
     pub(super) fn client(self, world: &World) -> Result<Said> {
         let [_, other] = SOURCES;
-        alone(world, CLIENT, "client", &self.words(&[other]))
+        alone(world, CLIENT, "client", &self.words(&[other]), Clock::Right)
+    }
+
+    /// The same by a clock that is two days on.
+    pub(super) fn client_later(self, world: &World) -> Result<Said> {
+        let [_, other] = SOURCES;
+        alone(world, CLIENT, LATER_CLIENT, &self.words(&[other]), Clock::DaysOn)
     }
 
     /// The second view alone, saved. It looks once where nothing looks odd, and that
     /// often is too little for a comparison.
     pub(super) fn second(self, world: &World) -> Result<Said> {
         let [own, _] = SOURCES;
-        alone(world, self.second.namespace(), "second", &self.words(&[own]))
+        alone(world, self.second.namespace(), "second", &self.words(&[own]), Clock::Right)
     }
 
     /// The same with a second look, whatever it met.
     pub(super) fn second_twice(self, world: &World) -> Result<Said> {
         let [own, _] = SOURCES;
         let words = [self.words(&[own]), vec!["--second-look"]].concat();
-        alone(world, self.second.namespace(), "second", &words)
+        alone(world, self.second.namespace(), "second", &words, Clock::Right)
+    }
+
+    /// The same by a clock that is two days on.
+    pub(super) fn second_later(self, world: &World) -> Result<Said> {
+        let [own, _] = SOURCES;
+        let words = [self.words(&[own]), vec!["--second-look"]].concat();
+        alone(world, self.second.namespace(), LATER_SECOND, &words, Clock::DaysOn)
     }
 
     /// What `mxray compare` makes of both saved reports.
     pub(super) fn saved() -> Result<Said> {
-        let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
-        mxray.args(["compare", "--json", &file("client")?, &file("second")?]);
-        let said = read(process::observe(&mut mxray)?)?;
-        let names: Vec<&str> = said.views.iter().map(|(name, _)| name.as_str()).collect();
-        ensure!(names == ["client", "second"], "the views are {:?}", said.views);
-        Ok(said)
+        compared(["client", "second"])
+    }
+
+    /// The same, the second view's having been made days after the client's.
+    pub(super) fn saved_second_later() -> Result<Said> {
+        compared(["client", LATER_SECOND])
+    }
+
+    /// The same, the client's having been made days after the second view's.
+    pub(super) fn saved_client_later() -> Result<Said> {
+        compared([LATER_CLIENT, "second"])
     }
 
     /// Both in one run.
@@ -118,12 +139,43 @@ impl Asking {
     }
 }
 
+/// The reports that a clock made which is days on.
+const LATER_CLIENT: &str = "client-later";
+const LATER_SECOND: &str = "second-later";
+
+/// What a process of its own takes for the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clock {
+    Right,
+    DaysOn,
+}
+
 /// One view by a process of its own.
-fn alone(world: &World, namespace: &str, name: &str, words: &[&str]) -> Result<Said> {
+fn alone(world: &World, namespace: &str, name: &str, words: &[&str], clock: Clock) -> Result<Said> {
     let file = file(name)?;
     let words = [words, &["--save", &file]].concat();
-    let said = read(world.mxray_in(namespace, &words, RESOLVER)?)?;
+    let mut mxray = world.command(namespace, &words, RESOLVER);
+    if clock == Clock::DaysOn {
+        clock::set_on(&mut mxray);
+    }
+    let said = read(process::observe(&mut mxray)?)?;
     ensure!(said.views.is_empty(), "more than one view: {:?}", said.views);
+    let on = said.started_at.duration_since(Timestamp::now());
+    let is_on = on > clock::ON - SignedDuration::from_hours(1);
+    ensure!(is_on == (clock == Clock::DaysOn), "its clock was on by {on:#}\n{}", said.outcome);
+    Ok(said)
+}
+
+/// What `mxray compare` makes of two saved reports.
+fn compared(names: [&str; 2]) -> Result<Said> {
+    let mut mxray = process::command(CLIENT, env!("CARGO_BIN_EXE_mxray"));
+    mxray.args(["compare", "--json"]);
+    for name in names {
+        mxray.arg(file(name)?);
+    }
+    let said = read(process::observe(&mut mxray)?)?;
+    let views: Vec<&str> = said.views.iter().map(|(name, _)| name.as_str()).collect();
+    ensure!(views == names, "the views are {:?}", said.views);
     Ok(said)
 }
 
@@ -139,6 +191,7 @@ fn read(outcome: Outcome) -> Result<Said> {
     let views = target.views.iter().flatten();
     Ok(Said {
         claim: (verdict.status, verdict.confidence, verdict.place),
+        started_at: report.run.started_at,
         views: views.map(|view| (view.vantage.clone(), view.sources.clone())).collect(),
         outcome,
     })

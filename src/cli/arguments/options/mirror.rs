@@ -21,7 +21,8 @@ pub(crate) struct MirrorOptions {
     #[arg(long, value_name = "PORT", default_value_t = mirrored::EXCHANGE_PORT)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..), requires = "mirror")]
     pub(crate) mirror_exchange: u16,
-    /// Read the mirror's transcripts from FILE, which `mxray mirror --log FILE` wrote
+    /// Read the mirror's transcripts from FILE, which `mxray mirror --log FILE` wrote, and
+    /// from FILE.1 beside it, which was full before
     #[arg(long, value_name = "FILE", requires = "mirror")]
     pub(crate) mirror_log: Option<PathBuf>,
     /// The secret that is shared with the mirror.
