@@ -265,8 +265,14 @@ impl<'s, 'a> Across<'s, 'a> {
         all.len() > 1 && self.spots.iter().all(|spot| vantages(spot) == 1)
     }
 
-    /// Whether something was measured from several places.
+    /// Whether several vantage points measured something.
     fn is_from_several(&self) -> bool {
+        let looks = self.spots.iter().flat_map(Spot::measured);
+        looks.map(|look| look.side.vantage()).collect::<BTreeSet<_>>().len() > 1
+    }
+
+    /// Whether that was in several places.
+    fn is_from_several_places(&self) -> bool {
         let looks = self.spots.iter().flat_map(Spot::measured);
         looks.map(|look| look.side.place()).collect::<BTreeSet<_>>().len() > 1
     }

@@ -95,8 +95,7 @@ pub(super) fn all<'a>(
         place: 0,
     });
     let mut seen: Vec<Seen<'a>> = seen.collect();
-    let looks = seen.iter().map(|one| (&one.view, &one.readings[..], &one.control_readings[..]));
-    let places = whereabouts::places(looks);
+    let places = whereabouts::places(&seen);
     for (one, place) in seen.iter_mut().zip(places) {
         one.place = place;
     }

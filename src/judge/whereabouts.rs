@@ -7,16 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::across::machine;
 use super::reading::Reading;
-use super::views::View;
+use super::views::Seen;
 use crate::model::operator::network;
 use crate::model::special_purpose::is_private;
 
 /// What two views of one place have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Mark {
-    /// One vantage point, whichever of its addresses it used.
-    Vantage(String),
+    /// One machine, whichever of its addresses it used and whatever its views are called.
+    Machine(usize),
     /// An address of this network, its own or the one that servers see.
     Network(IpAddr),
     /// Private addresses, and no word of what is in front of them: it may be the same.
@@ -26,14 +27,12 @@ enum Mark {
 /// A number for the place of each view, from what it saw of the target and of controls.
 /// Views of one number look from one network, or may well do. What is not known of any
 /// address, as behind a proxy, is another place.
-pub(super) fn places<'v, 'r: 'v>(
-    views: impl Iterator<Item = (&'v View, &'v [Reading<'r>], &'v [Vec<Reading<'r>>])>,
-) -> Vec<usize> {
+pub(super) fn places(views: &[Seen<'_>]) -> Vec<usize> {
     let mut known: BTreeMap<Mark, usize> = BTreeMap::new();
     let mut places: Vec<usize> = Vec::new();
-    for (view, readings, controls) in views {
-        let mut marks = marks(readings, controls);
-        marks.insert(Mark::Vantage(view.vantage.clone()));
+    for (view, machine) in views.iter().zip(machine::firsts(views)) {
+        let mut marks = marks(&view.readings, &view.control_readings);
+        marks.insert(Mark::Machine(machine));
         let shared: BTreeSet<usize> =
             marks.iter().filter_map(|mark| known.get(mark)).copied().collect();
         let place = shared.first().copied().unwrap_or(places.len());

@@ -20,7 +20,10 @@ pub(super) fn summary(across: &Across<'_, '_>, claim: &Claim) -> String {
     }
     let seen = sentence(across, claim);
     let loose = surest(across, claim).and_then(|contrast| contrast.loose.first());
-    match loose.map(|loose| loose.settled_by()).or_else(|| settled_by(claim, several)) {
+    match loose
+        .map(|loose| loose.settled_by())
+        .or_else(|| settled_by(claim, across.is_from_several_places()))
+    {
         Some(view) => seen + describe::AND_THEN + view,
         None => seen,
     }

@@ -248,7 +248,7 @@ fn a_private_address_is_no_machine_where_servers_saw_two_behind_it() {
         let greeting = format!("S: 250-mx at your service, [{seen}]\n");
         HIDDEN.replacen("S: 250-mx\n", &greeting, 1)
     };
-    let (home, office) = (greets("203.0.113.77"), greets("203.0.113.88"));
+    let (home, office) = (greets("203.0.113.77"), greets("192.0.2.88"));
     let seen = |ours: &str, theirs: &str| {
         let evidence = pair(&[(V4, &[ours, OVERWRITTEN])], &[(V4, &[theirs, OVERWRITTEN])]);
         judged(&by_one_machine(evidence), &[]).verdict.place
