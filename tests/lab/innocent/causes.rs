@@ -59,7 +59,8 @@ const LISTENERS: &str =
 const DEAD_KEY: &str = "one node's certificate or key cannot be loaded";
 const NO_CERTIFICATE: &str =
     "a server that offers STARTTLS without a usable certificate (454 is its own word for that)";
-const TURNED_AWAY: &str = "rate limiting, greylisting, or a blocklist that the address we ask from is on";
+const TURNED_AWAY: &str =
+    "rate limiting, greylisting, or a blocklist that the address we ask from is on";
 
 const SUSPECTED: Option<&str> = Some("suspected");
 
