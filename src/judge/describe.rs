@@ -41,7 +41,7 @@ pub(super) fn seen(summary: &str) -> &str {
 }
 
 /// The further view that would settle what a claim leaves open, where one would.
-fn settled_by(claim: &Claim) -> Option<&'static str> {
+pub(super) fn settled_by(claim: &Claim) -> Option<&'static str> {
     let near = claim.place == Some(Place::NearVantage);
     match (claim.status, claim.confidence) {
         (Status::Stripped | Status::Intercepted, Some(Confidence::Suspected)) => {

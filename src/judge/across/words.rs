@@ -20,10 +20,12 @@ pub(super) fn summary(across: &Across<'_, '_>, claim: &Claim) -> String {
     }
     let seen = sentence(across, claim);
     let loose = surest(across, claim).and_then(|contrast| contrast.loose.first());
-    match loose
-        .map(|loose| loose.settled_by())
-        .or_else(|| settled_by(claim, across.is_from_several_places()))
-    {
+    let further = || match across.is_from_several_places() {
+        true => settled_by(claim),
+        // Views of one place leave open what one view leaves open.
+        false => describe::settled_by(claim),
+    };
+    match loose.map(|loose| loose.settled_by()).or_else(further) {
         Some(view) => seen + describe::AND_THEN + view,
         None => seen,
     }
@@ -159,8 +161,8 @@ pub(super) fn everywhere(across: &Across<'_, '_>) -> String {
     )
 }
 
-/// The further view that would settle what a claim leaves open.
-fn settled_by(claim: &Claim, several: bool) -> Option<&'static str> {
+/// The further view that would settle what a claim of views in several places leaves open.
+fn settled_by(claim: &Claim) -> Option<&'static str> {
     let from_outside = "ask the operator, or look from inside the destination's network: only that \
                         tells the server's own doing from a box at its edge";
     match (claim.status, claim.confidence) {
@@ -169,7 +171,7 @@ fn settled_by(claim: &Claim, several: bool) -> Option<&'static str> {
         {
             Some(from_outside)
         }
-        (Status::NotOffered, _) if claim.because.is_none() && several => Some(from_outside),
+        (Status::NotOffered, _) if claim.because.is_none() => Some(from_outside),
         (Status::Stripped | Status::Intercepted, Some(Confidence::Suspected)) => {
             Some("ask more often from each of them (--repeats)")
         }
