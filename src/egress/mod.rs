@@ -116,6 +116,7 @@ pub fn is_undetermined(report: &EgressReport) -> bool {
                 || source.destinations.iter().all(|one| unknown(one.status))
                 || reverse.is_some_and(|answer| answer.error.is_some_and(|why| !why.is_denial()))
                 || source.spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Temperror)
+                || source.spf_unknown.is_some()
                 || source.ehlo.as_ref().is_none_or(|ehlo| ehlo.resolves.is_none())
                 || source.further_ehlo.iter().any(|ehlo| ehlo.resolves.is_none())
         })

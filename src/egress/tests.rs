@@ -66,6 +66,7 @@ fn source(ip: &str) -> Source {
         }),
         further_ehlo: Vec::new(),
         spf: None,
+        spf_unknown: None,
     }
 }
 
@@ -134,6 +135,10 @@ fn what_dns_did_not_tell_is_no_fault_and_not_determined() {
     silent.spf = Some(policy(SpfResult::Temperror));
     assert_eq!(found(vec![silent.clone()]), []);
     assert!(is_undetermined(&report(vec![silent])));
+    let mut unsaid = source(IPV4);
+    unsaid.spf_unknown = Some("the EHLO name is not known".to_owned());
+    assert_eq!(found(vec![unsaid.clone()]), []);
+    assert!(is_undetermined(&report(vec![unsaid])));
     let mut unconfirmed = source(IPV4);
     unconfirmed.reverse = Some(names(&[("mail.example.net", None)]));
     assert_eq!(found(vec![unconfirmed]), []);

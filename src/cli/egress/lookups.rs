@@ -50,10 +50,15 @@ pub(super) async fn fill(
         let names = resolver.pointer(public);
         let ehlo = join_all(greetings.iter().map(|name| ehlo_name(resolver, name, public)));
         let policy = async { Some(sender_policy(resolver, from?, greeting, public).await) };
-        let (reverse, ehlo, spf) = Box::pin(join3(names, ehlo, policy)).await;
+        let (reverse, ehlo, policy) = Box::pin(join3(names, ehlo, policy)).await;
         let mut ehlo = ehlo.into_iter();
-        (source.reverse, source.ehlo, source.spf) = (Some(reverse), ehlo.next(), spf);
+        (source.reverse, source.ehlo) = (Some(reverse), ehlo.next());
         source.further_ehlo = ehlo.collect();
+        match policy {
+            Some(Ok(evaluation)) => source.spf = Some(evaluation),
+            Some(Err(why)) => source.spf_unknown = Some(why),
+            None => {}
+        }
     }))
     .await;
     Ok(())
@@ -93,19 +98,21 @@ async fn addresses(
     }
 }
 
+/// SPF of a domain, or why there is no telling.
 async fn sender_policy(
     resolver: &Resolver,
     domain: &str,
     ehlo: Option<&str>,
     ip: IpAddr,
-) -> SpfEvaluation {
+) -> Result<SpfEvaluation, String> {
     let sender = format!("{LOCAL_PART}@{domain}");
-    let client = Client { ip, sender: &sender, helo: ehlo.unwrap_or_default() };
+    let client = Client { ip, sender: &sender, helo: ehlo };
     let mut answers = Answers::new();
     // Ends: each round answers a question that was open, and SPF allows but few.
     loop {
         match spf::evaluate(&client, &answers) {
-            Step::Done(evaluation) => return evaluation,
+            Step::Done(evaluation) => return Ok(evaluation),
+            Step::Unknown(why) => return Err(why),
             Step::Ask(question) => {
                 let answer = ask(resolver, &question).await;
                 answers.insert(question, answer);
