@@ -2,12 +2,14 @@
 //!
 //! Owns what one source's sessions and records amount to. Refuses to know Postfix.
 
+mod ehlo;
+
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::model::egress::{
-    DestinationView, EgressFinding, EgressReport, EhloName, Source, SpfEvaluation, SpfResult,
+    DestinationView, EgressFinding, EgressReport, Source, SpfEvaluation, SpfResult,
 };
 use crate::model::finding::Severity;
 use crate::model::operator::operator;
@@ -81,9 +83,8 @@ pub(super) fn findings(
     found.extend(unknown_outside(source));
     let outside = found.len();
     found.extend(source.reverse.as_ref().and_then(|answer| reverse(source, answer)));
-    found.extend(
-        source.ehlo.iter().chain(&source.further_ehlo).filter_map(|ehlo| ehlo_name(source, ehlo)),
-    );
+    let names = source.ehlo.iter().chain(&source.further_ehlo);
+    found.extend(names.filter_map(|name| ehlo::finding(source, name, &report.postfix)));
     found.extend(source.spf.as_ref().and_then(|spf| sender_policy(source, spf)));
     // Receivers see the relay's address, not this one.
     if is_relayed(report) {
@@ -333,26 +334,6 @@ fn reverse(source: &Source, answer: &PointerAnswer) -> Option<EgressFinding> {
         found.remedy = Some("Take those that do not lead back out of its PTR records".to_owned());
         found
     })
-}
-
-fn ehlo_name(source: &Source, ehlo: &EhloName) -> Option<EgressFinding> {
-    if ehlo.resolves != Some(false) {
-        return None;
-    }
-    let EhloName { name, addresses, .. } = ehlo;
-    let public = source.public?;
-    let leads = match addresses.as_slice() {
-        [] => format!("has no {} address", source.family.label()),
-        some => format!("leads to {}, not to {public}", list(some)),
-    };
-    let text = format!("The EHLO name {name} {leads}: receivers count that against the mail");
-    let record = if source.family == Family::Ipv4 { "A" } else { "AAAA" };
-    let remedy = format!("Publish {name} {record} {public}, or greet with the address's own name");
-    Some(finding(source, "ehlo-name-mismatch", Severity::Warning, text, Some(&remedy)))
-}
-
-fn list(ips: &[IpAddr]) -> String {
-    ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn sender_policy(source: &Source, spf: &SpfEvaluation) -> Option<EgressFinding> {

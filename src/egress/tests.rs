@@ -397,6 +397,42 @@ fn each_name_that_does_not_lead_to_the_address_is_named() {
     expect("ehlo-name-mismatch", Severity::Warning, |one| one.further_ehlo = vec![other]);
 }
 
+/// Nobody can publish such a name.
+#[test]
+fn a_name_that_is_not_in_dns_is_set_to_one_that_is() {
+    let told = |name: &str, main: &str, pointer: Option<PointerAnswer>| {
+        let ehlo = EhloName { name: name.to_owned(), addresses: vec![], resolves: Some(false) };
+        let one = Source { ehlo: Some(ehlo), reverse: pointer, ..source(IPV4) };
+        let mut report = report(vec![one]);
+        report.postfix = vec![postfix(main).describe()];
+        let found = findings(&report, &[], &[]);
+        let [only] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(only.id, "ehlo-name-mismatch");
+        (only.explanation.clone(), only.remedy.clone().unwrap())
+    };
+    let of_postfix = "Set Postfix's myhostname, or its smtp_helo_name, to ";
+    for (name, what) in [
+        ("vm.localdomain", "no name that other hosts can look up"),
+        ("VM.Local", "no name that other hosts can look up"),
+        ("localhost", "no name that other hosts can look up"),
+        ("box", "a bare word"),
+        ("[192.0.2.9]", "an address literal of another address"),
+    ] {
+        let main = format!("smtp_helo_name = {name}");
+        let pointer = Some(names(&[("mail.example.net", Some(true))]));
+        let (text, remedy) = told(name, &main, pointer);
+        assert!(text.contains(&format!("{name} is {what}")), "{text}");
+        assert_eq!(remedy, format!("{of_postfix}mail.example.net, which the reverse DNS has"));
+        let (_, remedy) = told(name, &main, None);
+        assert_eq!(remedy, format!("{of_postfix}a name in DNS that leads to {IPV4}"));
+        let (_, remedy) = told(name, "smtp_helo_name = mail.example.net", None);
+        assert!(remedy.contains("--ehlo NAME"), "not Postfix's: {remedy}");
+    }
+    for name in ["mail.example.net", "mylocalhost.example", "notlocal.example"] {
+        assert!(told(name, "", None).1.starts_with(&format!("Publish {name} A ")), "{name}");
+    }
+}
+
 #[test]
 fn mail_by_a_temporary_address_is_bound_to_the_lasting_one() {
     let changing = Source { temporary: Some(true), ..source("2001:db8::2") };
