@@ -6,7 +6,7 @@
 mod program;
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -158,7 +158,77 @@ fn what_nobody_would_wait_for_is_refused() {
     more.id = "more".to_owned();
     report.targets[0].observations.push(more);
     let refusal = recorded::evidence(&report).unwrap_err().to_string();
-    assert!(refusal.contains("4097 observations of 4097 addresses"), "{refusal}");
+    assert!(refusal.contains("has 4097 addresses, and no more than 4096"), "{refusal}");
+}
+
+/// What a report of a run is refused for once it was changed so.
+fn refusal(change: impl FnOnce(&mut Report)) -> Option<String> {
+    let mut report = named("stripped.json");
+    change(&mut report);
+    recorded::evidence(&report).err().map(|error| error.to_string())
+}
+
+#[test]
+fn every_count_of_a_report_is_capped() {
+    fn grow<T: Clone>(list: &mut Vec<T>, length: usize) {
+        let one = list[0].clone();
+        list.resize(length, one);
+    }
+    type Change = fn(&mut Report, usize);
+    let changes: [(&str, usize, Change); 5] = [
+        ("vantage points", recorded::MOST_VANTAGES, |it, many| grow(&mut it.run.vantages, many)),
+        ("controls", recorded::MOST_CONTROLS, |it, many| grow(&mut it.controls, many)),
+        ("routes", recorded::MOST_VANTAGES, |it, many| grow(&mut it.targets[0].routes, many)),
+        ("MX hosts in one route", recorded::MOST_EXCHANGES, |it, many| {
+            grow(&mut it.targets[0].routes[0].exchanges, many);
+        }),
+        ("addresses in its routes", recorded::MOST_NAMED, |it, many| {
+            let route = &mut it.targets[0].routes[0];
+            route.exchanges.truncate(1);
+            route.exchanges[0].ipv6.addresses.clear();
+            grow(&mut route.exchanges[0].ipv4.addresses, many);
+        }),
+    ];
+    for (what, most, change) in changes {
+        assert_eq!(refusal(|report| change(report, most)), None, "{what}");
+        let said = refusal(|report| change(report, most + 1)).unwrap();
+        let words = format!("has {} {what}, and no more than {most} are judged", most + 1);
+        assert!(said.contains(&words), "{said}");
+    }
+}
+
+/// Many sources of one family and one of the other: the one serves each view again.
+fn asked_from(report: &mut Report, sources: usize, with_ipv6: usize) {
+    let target = &mut report.targets[0];
+    let mut one = target.observations[0].clone();
+    one.transcript.as_mut().unwrap().retain(|entry| entry.event.as_deref() != Some("connected"));
+    let seen = |place: usize, ip: IpAddr, source: IpAddr| {
+        let mut seen = one.clone();
+        seen.id = format!("{ip}-{place}");
+        (seen.probe.ip, seen.probe.source) = (ip, Some(source));
+        seen
+    };
+    let numbered = |place: usize| {
+        Ipv4Addr::from(u32::from(Ipv4Addr::new(198, 18, 0, 0)) + u32::try_from(place).unwrap())
+    };
+    let ipv4 = (0..sources)
+        .map(|place| seen(place, Ipv4Addr::new(203, 0, 113, 1).into(), numbered(place).into()));
+    let [host, own] = ["2001:db8::1", "2001:db8::2"].map(|ip| ip.parse().unwrap());
+    let ipv6 = (0..with_ipv6).map(|place| seen(place, host, own));
+    target.observations = ipv4.chain(ipv6).collect();
+}
+
+#[test]
+fn views_and_what_is_seen_in_them_are_capped() {
+    let most = recorded::MOST_SOURCES;
+    assert_eq!(refusal(|report| asked_from(report, most, 0)), None);
+    let said = refusal(|report| asked_from(report, most + 1, 0)).unwrap();
+    assert!(said.contains("has 1025 source addresses, and no more than 1024"), "{said}");
+    // 1000 views have each of these.
+    let fitting = (recorded::MOST_SEEN - 1000) / 1000;
+    assert_eq!(refusal(|report| asked_from(report, 1000, fitting)), None);
+    let said = refusal(|report| asked_from(report, 1000, fitting + 1)).unwrap();
+    assert!(said.contains("observations in all of its views"), "{said}");
 }
 
 fn add_everywhere(value: &mut Value) {

@@ -8,13 +8,19 @@ use std::path::{Path, PathBuf};
 
 use mxray::report::json;
 use mxray::vantage::merge::{self, MergeError, Saved};
+use mxray::vantage::recorded::RecordedError;
 
 use crate::cli::arguments::CompareArguments;
 use crate::cli::deliver::{deliver, save};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::report::{NO_EVIDENCE, judge_again, read, spoken, unreadable};
+use crate::cli::report::{
+    NO_EVIDENCE, TOO_LARGE, judge_again, read, spoken, unjudgeable, unreadable,
+};
 use crate::cli::terminal::Terminal;
+
+/// What helps where reports are too many to be judged together.
+const FEWER: &str = "compare fewer reports at once";
 
 /// Reads, merges, judges and delivers.
 ///
@@ -34,8 +40,8 @@ pub(crate) fn run(arguments: &CompareArguments, terminal: &Terminal) -> Result<E
     for remark in &merged.remarks {
         terminal.warning(remark);
     }
-    let report =
-        judge_again(merged.report, None).map_err(|error| Failure::usage(error, NO_EVIDENCE))?;
+    let report = judge_again(merged.report, None)
+        .map_err(|error| unjudgeable("the reports together", &error, FEWER))?;
     let saved = save(&report, arguments.save.as_deref());
     // A file that cannot be written does not cost the report.
     let exit = deliver(report, &arguments.report.output, arguments.report.fail_on, terminal)?;
@@ -64,6 +70,7 @@ fn name(path: &Path, files: &[PathBuf]) -> String {
 
 fn refused(error: &MergeError) -> Failure {
     let hint = match error {
+        MergeError::Unusable { error: RecordedError::TooMany { .. }, .. } => TOO_LARGE,
         MergeError::Unusable { .. } => NO_EVIDENCE,
         MergeError::Twice { .. } => "each report is one view: leave out the one that holds another",
         MergeError::Nothing { .. } => {

@@ -45,6 +45,7 @@ mod tests;
 pub use anchor::TrustAnchor;
 use answer::Answer;
 pub use lookup::Resolver;
+pub use route::{MAX_ADDRESSES, MAX_EXCHANGES};
 pub use system::{resolver_of, servers_of};
 
 /// Longest wait for one attempt at a question, by default. There are two.

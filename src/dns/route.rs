@@ -14,10 +14,10 @@ use crate::model::route::{AddressAnswer, Dnssec, Exchange, LookupError, Route, R
 use crate::model::target::{Target, TargetKind};
 
 /// Most MX hosts that are taken from one answer.
-const MAX_EXCHANGES: usize = 64;
+pub const MAX_EXCHANGES: usize = 64;
 
 /// Most addresses of one family that are taken for one host.
-const MAX_ADDRESSES: usize = 64;
+pub const MAX_ADDRESSES: usize = 64;
 
 impl Resolver {
     /// Follows a target to its hosts and their addresses, as `vantage` sees them.

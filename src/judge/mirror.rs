@@ -226,7 +226,7 @@ fn shown(bytes: &[u8]) -> String {
 pub(super) type Seen<'r, 'a> = (&'r ComparedSession, &'a Reading<'a>);
 
 /// The comparison as far as one view is concerned, and what the whole of it says.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Mirrored {
     pub(super) error: Option<String>,
     /// Where the recordings were fetched through somebody else's TLS.
@@ -263,11 +263,18 @@ impl Mirrored {
 
     /// The part that is about these sessions.
     pub(super) fn of(&self, readings: &[Reading<'_>]) -> Self {
-        let ids: BTreeSet<String> = readings.iter().map(Reading::id).collect();
-        let mut part = self.clone();
-        part.compared.retain(|session| ids.contains(&session.observation));
-        part.places = places(&part.compared);
-        part
+        let ids = readings.iter().map(|reading| &reading.observation.id);
+        let mut own: Vec<usize> = ids.filter_map(|id| self.places.get(id).copied()).collect();
+        own.sort_unstable();
+        let compared: Vec<ComparedSession> =
+            own.into_iter().filter_map(|place| self.compared.get(place).cloned()).collect();
+        Self {
+            error: self.error.clone(),
+            read_on_the_way: self.read_on_the_way,
+            places: places(&compared),
+            compared,
+            reached: self.reached.clone(),
+        }
     }
 
     /// The compared sessions with an address; those on other ports are another question.
@@ -302,6 +309,15 @@ impl Mirrored {
         None
     }
 
+    /// Whether bytes were changed between an address and here, and STARTTLS was lost by it,
+    /// in every session that got there.
+    pub(super) fn shows_loss(&self, address: &Address<'_>) -> bool {
+        let seen = self.at(address);
+        let mut lost = seen.iter().filter(|(it, _)| it.outcome != MirrorOutcome::NotCompared);
+        lost.clone().next().is_some()
+            && lost.all(|seen| seen.0.outcome == MirrorOutcome::BytesChanged && is_lost(seen))
+    }
+
     /// How sure it is that somebody else stands in the mirror's place: its address leads
     /// there from another view; at least another port of it does; or nobody knows that it
     /// is the mirror's at all, and nothing may be claimed.
@@ -310,7 +326,8 @@ impl Mirrored {
         if self.reached.contains(&asked) {
             return Some(often(seen));
         }
-        let beside = self.reached.iter().any(|one| one.ip() == asked.ip());
+        let [first, last] = [0, u16::MAX].map(|port| SocketAddr::new(asked.ip(), port));
+        let beside = self.reached.range(first..=last).next().is_some();
         beside.then_some(Confidence::Suspected)
     }
 }

@@ -15,4 +15,4 @@ mod stream;
 pub use dial::{Dialler, route_from, route_to};
 pub use link::{OwnAddress, addresses_of, own_addresses};
 pub use record::observe;
-pub use socks5::{Proxy, ProxyFault, observe_through};
+pub use socks5::{Proxy, ProxyFault, Question, observe_through};

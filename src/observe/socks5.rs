@@ -5,6 +5,7 @@
 //! which says nothing about any target. Refuses to look names up for a target: a
 //! proxy is only ever handed an address.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -50,12 +51,21 @@ pub enum ProxyFault {
     /// It cannot be connected to.
     #[error("the proxy cannot be reached: {0}")]
     Unreachable(String),
-    /// It said nothing in time.
-    #[error("the proxy said nothing for {:.1} s", .0.as_secs_f64())]
+    /// It did not answer the connection attempt in time: something on the way to it drops
+    /// that, or it is not there.
+    #[error("no connection to the proxy {proxy} came about in {:.1} s", waited.as_secs_f64())]
+    NoConnection {
+        /// Its name or address, and its port.
+        proxy: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// It took the connection, and said nothing in time.
+    #[error("the proxy took the connection and said nothing for {:.1} s", .0.as_secs_f64())]
     Silent(Duration),
-    /// It closed the connection instead of an answer.
-    #[error("the proxy closed the connection before it answered")]
-    Closed,
+    /// It closed the connection instead of an answer, or in the middle of it.
+    #[error("the proxy closed the connection before it answered {0}")]
+    Closed(Question),
     /// It speaks something else.
     #[error("what answers there is no SOCKS5 proxy: it began with {0:?}")]
     NoProxy(String),
@@ -73,6 +83,24 @@ pub enum ProxyFault {
         /// Its reply in words.
         why: String,
     },
+}
+
+/// What a proxy is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// To let us in (RFC 1928 §3).
+    Method,
+    /// To connect to a target (RFC 1928 §4).
+    Connect(SocketAddr),
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method => f.write_str("our greeting"),
+            Self::Connect(to) => write!(f, "whether it connects to {to}"),
+        }
+    }
 }
 
 /// Why there is no connection.
@@ -121,8 +149,12 @@ impl Proxy {
     /// there is not known: what it may say of it (RFC 1928 §6) is often false.
     async fn dial(&self, to: SocketAddr, end: Instant) -> Result<Dialled, Unconnected> {
         let patience = PATIENCE.min(end.duration_since(Instant::now()));
-        let admitted = timeout(patience, self.admitted()).await;
-        let mut stream = admitted.map_err(|_| ProxyFault::Silent(patience))??;
+        let let_in_until = Instant::now() + patience;
+        let reached = timeout_at(let_in_until, self.reached()).await;
+        let no_connection = |_| ProxyFault::NoConnection { proxy: self.name(), waited: patience };
+        let mut stream = reached.map_err(no_connection)??;
+        let admitted = timeout_at(let_in_until, admitted(&mut stream)).await;
+        admitted.map_err(|_| ProxyFault::Silent(patience))??;
         match timeout_at(end, connected(&mut stream, to)).await {
             // It has let us in, so what is silent lies behind it.
             Err(_) => Err(Unconnected::Path(ending(
@@ -134,27 +166,32 @@ impl Proxy {
         }
     }
 
-    /// A connection to the proxy, past the choice of a method (RFC 1928 §3).
-    async fn admitted(&self) -> Result<TcpStream, ProxyFault> {
-        let connecting = TcpStream::connect((self.host.as_str(), self.port)).await;
-        let unreachable = |error| {
-            let host = if self.host.contains(':') {
-                format!("[{}]", self.host)
-            } else {
-                self.host.clone()
-            };
-            ProxyFault::Unreachable(format!("{host}:{}: {error}", self.port))
-        };
-        let mut stream = connecting.map_err(unreachable)?;
+    /// A connection to the proxy.
+    async fn reached(&self) -> Result<TcpStream, ProxyFault> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
+        let unreachable = |error| ProxyFault::Unreachable(format!("{}: {error}", self.name()));
+        let stream = stream.map_err(unreachable)?;
         // As everywhere: one command is one segment.
         let _ = stream.set_nodelay(true);
-        send(&mut stream, &[VERSION, 1, NO_AUTHENTICATION]).await?;
-        match receive::<2>(&mut stream).await? {
-            [VERSION, NO_AUTHENTICATION] => Ok(stream),
-            // 0xff: none of the methods offered, and we offer none with a secret.
-            [VERSION, _] => Err(ProxyFault::WantsAuthentication),
-            other => Err(no_proxy(&mut stream, &other).await),
-        }
+        Ok(stream)
+    }
+
+    /// `proxy.example:1080`, `[2001:db8::1]:1080`.
+    fn name(&self) -> String {
+        let Self { host, port } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+/// Gets past the choice of a method (RFC 1928 §3).
+async fn admitted(stream: &mut TcpStream) -> Result<(), ProxyFault> {
+    let closed = ProxyFault::Closed(Question::Method);
+    send(stream, &[VERSION, 1, NO_AUTHENTICATION], &closed).await?;
+    match receive::<2>(stream, &closed).await? {
+        [VERSION, NO_AUTHENTICATION] => Ok(()),
+        // 0xff: none of the methods offered, and we offer none with a secret.
+        [VERSION, _] => Err(ProxyFault::WantsAuthentication),
+        other => Err(no_proxy(stream, &other).await),
     }
 }
 
@@ -173,23 +210,24 @@ async fn connected(stream: &mut TcpStream, to: SocketAddr) -> Result<(), Unconne
         }
     }
     request.extend(to.port().to_be_bytes());
-    send(stream, &request).await?;
-    let [version, reply] = receive::<2>(stream).await?;
+    let closed = ProxyFault::Closed(Question::Connect(to));
+    send(stream, &request, &closed).await?;
+    let [version, reply] = receive::<2>(stream, &closed).await?;
     if version != VERSION {
         return Err(no_proxy(stream, &[version, reply]).await.into());
     }
     if reply != 0 {
         return Err(refused(reply, to));
     }
-    let [reserved, kind] = receive::<2>(stream).await?;
+    let [reserved, kind] = receive::<2>(stream, &closed).await?;
     let length = match kind {
         1 => 4,
         4 => 16,
-        3 => usize::from(receive::<1>(stream).await?[0]),
+        3 => usize::from(receive::<1>(stream, &closed).await?[0]),
         _ => return Err(no_proxy(stream, &[version, reply, reserved, kind]).await.into()),
     };
     let mut bound = vec![0; length + 2];
-    stream.read_exact(&mut bound).await.map_err(|_| ProxyFault::Closed)?;
+    stream.read_exact(&mut bound).await.map_err(|_| closed)?;
     Ok(())
 }
 
@@ -211,13 +249,16 @@ fn refused(reply: u8, to: SocketAddr) -> Unconnected {
     }
 }
 
-async fn send(stream: &mut TcpStream, bytes: &[u8]) -> Result<(), ProxyFault> {
-    stream.write_all(bytes).await.map_err(|_| ProxyFault::Closed)
+async fn send(stream: &mut TcpStream, bytes: &[u8], closed: &ProxyFault) -> Result<(), ProxyFault> {
+    stream.write_all(bytes).await.map_err(|_| closed.clone())
 }
 
-async fn receive<const LENGTH: usize>(stream: &mut TcpStream) -> Result<[u8; LENGTH], ProxyFault> {
+async fn receive<const LENGTH: usize>(
+    stream: &mut TcpStream,
+    closed: &ProxyFault,
+) -> Result<[u8; LENGTH], ProxyFault> {
     let mut bytes = [0; LENGTH];
-    stream.read_exact(&mut bytes).await.map_err(|_| ProxyFault::Closed)?;
+    stream.read_exact(&mut bytes).await.map_err(|_| closed.clone())?;
     Ok(bytes)
 }
 

@@ -347,4 +347,15 @@ mod tests {
         }
         assert_eq!(fitting(resolved(64, 2)), resolved(64, 2), "what fits is as it was");
     }
+
+    #[test]
+    fn a_route_with_more_than_dns_gives_is_an_excess() {
+        assert_eq!(resolved(64, 256).excess(), None);
+        let said = |resolved: Resolved| resolved.excess().unwrap();
+        assert_eq!(said(resolved(3000, 0)), "a route with 3000 MX hosts, where 64 are the most");
+        assert!(said(resolved(1, 257)).contains("257 TLSA records of one host"));
+        let mut many = resolved(1, 0);
+        many.route.exchanges[0].ipv6.addresses = vec![std::net::Ipv6Addr::LOCALHOST; 65];
+        assert!(said(many).contains("65 IPv6 addresses of one host"));
+    }
 }

@@ -21,8 +21,8 @@ use super::child::{Child, Complaints};
 use super::clock::ClockOffset;
 use super::fault::{Ending, Fault};
 use super::wire::{
-    self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_ANSWER, PROTOCOL, PlannedProbe, Request,
-    Resolve, Resolved, Say,
+    self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_ANSWER, MOST_STAGES, MOST_STRAY, PROTOCOL,
+    PlannedProbe, Request, Resolve, Resolved, Say,
 };
 use crate::model::observation::Observation;
 use crate::model::probe::Probe;
@@ -128,6 +128,9 @@ impl Agent {
             Say::Route(resolved) => *resolved,
             _ => return Err(self.line.failed(Fault::Garbage(ANOTHER_ANSWER.into()))),
         };
+        if let Some(excess) = resolved.excess() {
+            return Err(self.line.failed(Fault::Garbage(excess)));
+        }
         self.clock.fault_of(&resolved.route).map_or(Ok(resolved), Err)
     }
 
@@ -181,7 +184,14 @@ fn stray(recorded: &ProbeReport, planned: &ProbeReport) -> Option<String> {
 const ANOTHER_ANSWER: &str = "an answer to another question";
 
 /// Those who wait for an answer, by the id of their request.
-type Pending = HashMap<u64, mpsc::UnboundedSender<Say>>;
+type Pending = HashMap<u64, Waiting>;
+
+/// One who waits for an answer.
+struct Waiting {
+    answers: mpsc::UnboundedSender<Say>,
+    /// Lines of progress that came so far.
+    stages: usize,
+}
 
 /// Questions to an agent and its answers.
 struct Line {
@@ -231,7 +241,7 @@ impl Line {
     ) -> Result<Say, Fault> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (answers, mut said) = mpsc::unbounded_channel();
-        self.pending().insert(id, answers);
+        self.pending().insert(id, Waiting { answers, stages: 0 });
         if let Some(fault) = self.fault() {
             return Err(fault);
         }
@@ -360,6 +370,7 @@ async fn listen(
     child: Child,
     line: Arc<Line>,
 ) {
+    let mut stray = 0;
     let ended = loop {
         let said = match wire::line(&mut output, LONGEST_ANSWER).await {
             Ok(Some(said)) => said,
@@ -369,12 +380,32 @@ async fn listen(
         let Ok(Answer { id, say }) = serde_json::from_slice(&said) else {
             break garbage(&said);
         };
-        // An answer that came too late is dropped.
-        if let Some(waiting) = line.pending().get(&id) {
-            let _ = waiting.send(say);
+        if let Err(flood) = hand_on(&mut line.pending(), id, say, &mut stray) {
+            break flood;
         }
     };
     line.end(ended);
+}
+
+/// Hands what was said to whoever waits for it, as long as it is not too much. An answer
+/// that came too late is dropped.
+fn hand_on(pending: &mut Pending, id: u64, say: Say, stray: &mut usize) -> Result<(), Fault> {
+    let Some(waiting) = pending.get_mut(&id) else {
+        *stray += 1;
+        if *stray > MOST_STRAY {
+            return Err(Fault::Garbage(format!("more than {MOST_STRAY} answers to no question")));
+        }
+        return Ok(());
+    };
+    if matches!(say, Say::Stage(_)) {
+        waiting.stages += 1;
+        if waiting.stages > MOST_STAGES {
+            let words = format!("more than {MOST_STAGES} lines of progress of one session");
+            return Err(Fault::Garbage(words));
+        }
+    }
+    let _ = waiting.answers.send(say);
+    Ok(())
 }
 
 /// The beginning of a line, for a message.
@@ -385,4 +416,32 @@ fn excerpt(line: &[u8]) -> String {
 /// As much of an agent's words as a message or a report has room for.
 fn shortened(words: &str) -> String {
     words.chars().take(MOST_WORDS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_that_floods_a_question_is_garbage() {
+        let (answers, mut said) = mpsc::unbounded_channel();
+        let mut pending = Pending::from([(7, Waiting { answers, stages: 0 })]);
+        let mut stray = 0;
+        let stage = || Say::Stage(Stage::Connected);
+        for _ in 0..MOST_STAGES {
+            assert_eq!(hand_on(&mut pending, 7, stage(), &mut stray), Ok(()));
+        }
+        let flood = hand_on(&mut pending, 7, stage(), &mut stray).unwrap_err();
+        assert_eq!(
+            flood.to_string(),
+            "it talks garbage: more than 256 lines of progress of one session"
+        );
+        assert!(flood.is_final());
+        assert_eq!(said.len(), MOST_STAGES, "and no more is kept");
+        assert_eq!(said.try_recv(), Ok(stage()));
+        for _ in 0..MOST_STRAY {
+            assert_eq!(hand_on(&mut pending, 8, stage(), &mut stray), Ok(()));
+        }
+        assert!(hand_on(&mut pending, 8, stage(), &mut stray).is_err());
+    }
 }

@@ -9,7 +9,7 @@ mod names;
 mod policies;
 mod runs;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -260,11 +260,9 @@ fn both_mirrors(ours: Option<MirrorReport>, theirs: Option<MirrorReport>) -> Opt
         }
     };
     let sessions = ours.sessions.get_or_insert_default();
-    for session in theirs.sessions.clone().unwrap_or_default() {
-        if sessions.iter().all(|known| known.id != session.id) {
-            sessions.push(session);
-        }
-    }
+    let mut known: HashSet<String> = sessions.iter().map(|known| known.id.clone()).collect();
+    let new = theirs.sessions.clone().unwrap_or_default().into_iter();
+    sessions.extend(new.filter(|session| known.insert(session.id.clone())));
     let heard = if ours.error.is_some() { &theirs } else { &ours };
     let (source, endpoint) = (heard.source, heard.endpoint);
     Some(MirrorReport {

@@ -3,8 +3,9 @@
 //! Owns what a saved report must have to be judged again. Refuses verdicts, which are
 //! made anew.
 
+mod caps;
+
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::str::FromStr as _;
 
 use crate::model::entries::{self, EntryError};
@@ -15,11 +16,10 @@ use crate::model::probe::Role;
 use crate::model::report::{Families, FamilyUse, Report, Run, TargetReport};
 use crate::model::target::{Target, TargetError};
 
-/// Most addresses of one target that are judged: twice what a run asks from one vantage
-/// point. Judging takes time and memory for each, and nobody waits for more.
-pub const MOST_ADDRESSES: usize = 4096;
-/// Most observations of one target that are judged, for the same reason.
-pub const MOST_OBSERVATIONS: usize = 16 * MOST_ADDRESSES;
+pub use caps::{
+    MOST_ADDRESSES, MOST_CONTROLS, MOST_EXCHANGES, MOST_NAMED, MOST_OBSERVATIONS, MOST_RECORDINGS,
+    MOST_SEEN, MOST_SOURCES, MOST_TARGETS, MOST_VANTAGES,
+};
 
 /// Why a report cannot be judged again.
 #[derive(Debug, thiserror::Error)]
@@ -36,17 +36,16 @@ pub enum RecordedError {
         id: String,
     },
     /// More than any run makes.
-    #[error(
-        "{target:?} has {observations} observations of {addresses} addresses, and no more than \
-         {MOST_OBSERVATIONS} of {MOST_ADDRESSES} are judged"
-    )]
+    #[error("{place} has {count} {of}, and no more than {most} are judged")]
     TooMany {
-        /// The target.
-        target: String,
-        /// How many observations it has.
-        observations: usize,
-        /// How many addresses they are of.
-        addresses: usize,
+        /// What has them: the report, or one of its targets.
+        place: String,
+        /// How many.
+        count: usize,
+        /// Of what.
+        of: &'static str,
+        /// How many are judged.
+        most: usize,
     },
     /// The target's own words cannot be read.
     #[error("the target {0:?} cannot be read: {1}")]
@@ -63,7 +62,11 @@ pub struct Recorded {
 }
 
 /// The evidence on every target and every control of a saved report.
+///
+/// # Errors
+/// It is incomplete, or there is more of it than any run makes.
 pub fn evidence(report: &Report) -> Result<Recorded, RecordedError> {
+    caps::of_report(report)?;
     let all = |reports: &[TargetReport]| {
         reports.iter().map(|target| of_target(target, &report.run)).collect::<Result<_, _>>()
     };
@@ -87,8 +90,11 @@ fn of_target(report: &TargetReport, run: &Run) -> Result<Evidence, RecordedError
     let nobody = run.vantages.first().map(|vantage| vantage.families);
     let target = Target::from_str(&report.input)
         .map_err(|error| RecordedError::Target(report.input.clone(), error))?;
-    refuse_unjudgeable(report)?;
+    caps::of_target(report)?;
+    refuse_twins(report)?;
     let observations = report.observations.iter().map(entries::observation);
+    let observations = observations.collect::<Result<Vec<_>, _>>()?;
+    caps::of_views(&report.target, &observations)?;
     let role = report.observations.first().map_or(Role::Target, |seen| seen.probe.role);
     Ok(Evidence {
         target,
@@ -98,7 +104,7 @@ fn of_target(report: &TargetReport, run: &Run) -> Result<Evidence, RecordedError
             mta_sts_fetch: report.policies.mta_sts.fetch.clone(),
             tls_rpt_record: report.policies.tls_rpt.record.clone(),
         },
-        observations: observations.collect::<Result<_, _>>()?,
+        observations,
         role,
         families: anybody.or(nobody).unwrap_or(unasked),
         elsewhere: states.into_iter().skip(1).collect(),
@@ -106,15 +112,8 @@ fn of_target(report: &TargetReport, run: &Run) -> Result<Evidence, RecordedError
     })
 }
 
-/// What no run of ours has written, and what nobody would wait for.
-fn refuse_unjudgeable(report: &TargetReport) -> Result<(), RecordedError> {
-    let observations = report.observations.len();
-    let all: BTreeSet<IpAddr> = report.observations.iter().map(|seen| seen.probe.ip).collect();
-    let addresses = all.len();
-    if observations > MOST_OBSERVATIONS || addresses > MOST_ADDRESSES {
-        let target = report.target.clone();
-        return Err(RecordedError::TooMany { target, observations, addresses });
-    }
+/// Findings name what they rest on.
+fn refuse_twins(report: &TargetReport) -> Result<(), RecordedError> {
     let mut ids = BTreeSet::new();
     match report.observations.iter().find(|seen| !ids.insert(&seen.id)) {
         Some(twice) => {

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
+use crate::dns::{MAX_ADDRESSES, MAX_EXCHANGES, MAX_RECORDS};
 use crate::model::entries::{self, Recording};
 use crate::model::probe::{Limits, Probe};
 use crate::model::report::{Families, ProbeReport, ResolverUsed};
@@ -41,6 +42,14 @@ pub const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
 /// Lookups and connections that an agent works on at once, and a client asks for at
 /// once. What time it is may be asked at any time.
 pub const AT_ONCE: usize = 32;
+
+/// Lines of progress in one session that an agent is listened to for: many times as many
+/// as there are stages.
+pub const MOST_STAGES: usize = 256;
+
+/// Lines that answer no question which is open, that an agent is listened to for: answers
+/// that come too late.
+pub const MOST_STRAY: usize = 16 * 1024;
 
 /// The first line of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +188,29 @@ pub struct Resolved {
     pub families: Families,
     /// Whom it asked.
     pub resolver: Option<ResolverUsed>,
+}
+
+impl Resolved {
+    /// What there is more of than an agent takes from DNS, in words; `None` where there is
+    /// not. Each host and each address of a route costs sessions and time.
+    pub fn excess(&self) -> Option<String> {
+        let at_most = |count: usize, most: usize, what: &str| {
+            (count > most)
+                .then(|| format!("a route with {count} {what}, where {most} are the most"))
+        };
+        let exchanges = &self.route.exchanges;
+        at_most(exchanges.len(), MAX_EXCHANGES, "MX hosts").or_else(|| {
+            exchanges.iter().find_map(|exchange| {
+                let tlsa = exchange.tlsa.as_ref().map_or(0, |tlsa| tlsa.records.len());
+                at_most(exchange.ipv4.addresses.len(), MAX_ADDRESSES, "IPv4 addresses of one host")
+                    .or_else(|| {
+                        let count = exchange.ipv6.addresses.len();
+                        at_most(count, MAX_ADDRESSES, "IPv6 addresses of one host")
+                    })
+                    .or_else(|| at_most(tlsa, MAX_RECORDS, "TLSA records of one host"))
+            })
+        })
+    }
 }
 
 /// Why a line could not be had.

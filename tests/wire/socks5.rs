@@ -170,8 +170,17 @@ async fn what_is_no_proxy_is_said_to_be_none() {
     assert!(matches!(old, ProxyFault::NoProxy(_)), "{old}");
     let odd = fault(Manner::SaysLater(vec![5, 0, 0, 9])).await;
     assert!(matches!(odd, ProxyFault::NoProxy(_)), "{odd}");
-    for cut in [Manner::Says(vec![5]), Manner::Says(vec![]), Manner::SaysLater(vec![5, 0, 0])] {
-        assert_eq!(fault(cut).await, ProxyFault::Closed);
+    for cut in [vec![], vec![5]] {
+        let said = fault(Manner::Says(cut)).await.to_string();
+        assert_eq!(said, "the proxy closed the connection before it answered our greeting");
+    }
+    let to = SocketAddr::from((addresses()[0], 25));
+    for cut in [vec![], vec![5, 0, 0], vec![5, 0, 0, 1, 127]] {
+        let said = fault(Manner::SaysLater(cut)).await.to_string();
+        let words = format!(
+            "the proxy closed the connection before it answered whether it connects to {to}"
+        );
+        assert_eq!(said, words);
     }
     let words = fault(Manner::Says(b"\x1b[2Jhello".to_vec())).await.to_string();
     assert!(words.chars().all(|letter| !letter.is_control()), "{words:?}");
@@ -188,6 +197,29 @@ async fn a_dead_or_silent_proxy_is_named() {
     let limits = Limits { session: patience, greeting: patience };
     let silent = through(Manner::Silent, Probe { limits, ..probe_to(0) }).await;
     assert!(matches!(silent, Err(Fault::Proxy(ProxyFault::Silent(_)))), "{silent:?}");
+    let words = silent.unwrap_err().to_string();
+    assert_eq!(words, "the proxy took the connection and said nothing for 0.3 s");
+}
+
+/// A full queue of connections drops further ones, as a firewall does.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_proxy_that_no_connection_comes_to_is_not_said_to_be_silent() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let full = socket.listen(0).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let moment = Duration::from_millis(200);
+    while let Ok(connected) =
+        tokio::time::timeout(moment, tokio::net::TcpStream::connect(address)).await
+    {
+        waiting.push(connected.unwrap());
+    }
+    let limits = Limits { session: moment, greeting: moment };
+    let fault = observed(&vantage(address), Probe { limits, ..probe_to(0) }).await.unwrap_err();
+    let words = format!("no connection to the proxy {address} came about in 0.2 s");
+    assert_eq!(fault.to_string(), words);
 }
 
 /// The real program with a proxy as second view, asked for one loopback address.

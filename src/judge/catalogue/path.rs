@@ -2,6 +2,12 @@
 
 use super::{Entry, Severity, table};
 
+/// Of STARTTLS that is hidden: what a mirror's transcript tells.
+pub(in crate::judge) const HIDDEN_AND_ACCEPTED: &str =
+    "a server that hides the keyword from some clients and accepts the command all the same";
+/// Of STARTTLS that is masked: the same.
+pub(in crate::judge) const MASKED_BY_SERVER: &str = "the mask was written by the server itself";
+
 table! { PATH:
     STARTTLS_OVERWRITTEN: "starttls-overwritten", Critical,
         "STARTTLS was sent, and the 5xx reply quotes exactly eight X's where the command should stand",
@@ -10,12 +16,12 @@ table! { PATH:
         ["RFC 3207 §6", "Cisco ASA inspect esmtp"];
     STARTTLS_HIDDEN: "starttls-hidden", Critical,
         "the EHLO answer has no STARTTLS, and the command is answered with 220 when it is sent anyway",
-        ["a server that hides the keyword from some clients and accepts the command all the same"],
+        [HIDDEN_AND_ACCEPTED],
         "ask the same address from another network; where STARTTLS is offered there, send both transcripts to whoever runs the path from here",
         ["RFC 3207 §6"];
     STARTTLS_MASKED: "starttls-masked", Critical,
         "a line of the EHLO answer is replaced by eight letters X or X…A, and either STARTTLS is accepted behind a Cisco mask, or another view of the same server shows STARTTLS there, or the whole answer fits a common server's list in which only STARTTLS can stand there",
-        ["the masked keyword is another of eight letters: CHUNKING, SMTPUTF8 or 8BITMIME", "the mask was written by the server itself"],
+        ["the masked keyword is another of eight letters: CHUNKING, SMTPUTF8 or 8BITMIME", MASKED_BY_SERVER],
         "ask the same address from another network: an unmasked list of the same server decides",
         ["Cisco ASA inspect esmtp", "RFC 3207 §6"];
     STARTTLS_LOST_ON_FAMILY: "starttls-lost-on-family", Critical,

@@ -37,7 +37,7 @@ table! { ROUTE:
         "read what the server says; ask again later, or from an address that may send mail",
         ["RFC 5321 §3.1", "RFC 7504"];
     SESSION_STALLED: "session-stalled", Warning,
-        "the address greeted, and the session ended before it was over",
+        "the address greeted, and the session ended before it was over, or STARTTLS was answered with a temporary error",
         ["an overloaded server", "a device on the path that drops what it does not know"],
         "try again; if it stops at the same place, compare with another network",
         ["RFC 5321 §4.5.3.2"];

@@ -2,6 +2,16 @@
 
 use super::{Entry, Severity, table};
 
+/// Of STARTTLS that is not offered: what a mirror's transcript tells.
+pub(in crate::judge) const HIDDEN_BY_SERVER: &str =
+    "the server hides it from this client by policy";
+/// Of STARTTLS that is refused: the same.
+pub(in crate::judge) const NO_CERTIFICATE_THERE: &str =
+    "a server that offers STARTTLS without a usable certificate (454 is its own word for that)";
+/// Of a handshake that failed: the same.
+pub(in crate::judge) const NO_KEY_THERE: &str =
+    "a server whose certificate or key cannot be loaded";
+
 table! { SESSION:
     PORT_BLOCKED: "port-25-blocked", Critical,
         "no session with the target comes as far as STARTTLS, and over every family tried none with controls of two other operators does",
@@ -10,7 +20,7 @@ table! { SESSION:
         ["RFC 5068 §3.1"];
     STARTTLS_NOT_OFFERED: "starttls-not-offered", Critical,
         "the EHLO answer has no STARTTLS, and sending the command anyway leads to no TLS",
-        ["a device on the path hides it in the same way from every view taken", "the server hides it from this client by policy"],
+        ["a device on the path hides it in the same way from every view taken", HIDDEN_BY_SERVER],
         "ask the same address from another network; where nobody sees an offer, the server has none to make",
         ["RFC 3207 §4"];
     EHLO_REFUSED: "ehlo-refused", Warning,
@@ -45,12 +55,12 @@ table! { SESSION:
         ["RFC 5321 §4.1.1.1"];
     HANDSHAKE_FAILED: "handshake-failed", Critical,
         "STARTTLS was accepted, and the server refused the handshake by an alert, or it was cut off or met with silence twice",
-        ["a server whose certificate or key cannot be loaded", "a device on the path that lets the command through and breaks TLS"],
+        [NO_KEY_THERE, "a device on the path that lets the command through and breaks TLS"],
         "look at the server's log for this connection; then ask again from another network",
         ["RFC 3207 §4"];
     STARTTLS_REFUSED: "starttls-refused", Critical,
         "STARTTLS is offered, and the command is answered with 5xx, twice with 4xx, with a code that RFC 3207 does not know, or twice not at all",
-        ["a server that offers STARTTLS without a usable certificate (454 is its own word for that)", "a device on the path that answers the command itself"],
+        [NO_CERTIFICATE_THERE, "a device on the path that answers the command itself"],
         "look at the server's log; then ask again from another network",
         ["RFC 3207 §4"];
     TLS_LEGACY_ONLY: "tls-legacy-only", Critical,

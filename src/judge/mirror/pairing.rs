@@ -6,8 +6,8 @@
 //! EHLO name, where no other recording fits. A mirror's recordings hold the sessions of
 //! every vantage point. A guess is never made.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -35,20 +35,22 @@ pub(super) enum Pairing<'m> {
 
 /// The recording of each session, in the order of the sessions.
 pub(super) fn pairs<'m>(readings: &[Reading<'_>], mirror: &'m MirrorEvidence) -> Vec<Pairing<'m>> {
+    let index = Index::of(mirror);
     let mut pairs: Vec<Pairing<'m>> = readings
         .iter()
         .map(|reading| {
             let by =
                 |how, found: Option<&'m MirrorSession>| found.map(|it| Pairing::Found(it, how));
-            by(MatchedBy::Greeting, by_greeting(reading, mirror))
-                .or_else(|| by(MatchedBy::Address, by_address(reading, mirror)))
+            by(MatchedBy::Greeting, index.by_greeting(reading))
+                .or_else(|| by(MatchedBy::Address, index.by_address(reading, mirror)))
                 .unwrap_or(Pairing::Unknown)
         })
         .collect();
     let paths: BTreeSet<Path> = readings.iter().map(Path::of).collect();
     let told = pairs.clone();
+    let free = free(&told, mirror);
     for path in paths {
-        by_time(&path, readings, (&told, &mut pairs), mirror);
+        by_time(&path, readings, (&told, &mut pairs), (&free, mirror));
     }
     pairs
 }
@@ -70,21 +72,53 @@ impl Path {
     }
 }
 
-fn by_greeting<'m>(reading: &Reading<'_>, mirror: &'m MirrorEvidence) -> Option<&'m MirrorSession> {
-    let greeting = reading.session.greeting.as_ref()?;
-    let has = |id: &str| !id.is_empty() && greeting.lines.iter().any(|line| line.contains(id));
-    mirror.sessions.iter().find(|session| has(&session.id))
+/// The recordings by what our sessions know of them.
+struct Index<'m> {
+    sessions: &'m [MirrorSession],
+    /// The first with each id.
+    ids: HashMap<&'m [u8], usize>,
+    /// How long ids are: a mirror's are all alike.
+    lengths: BTreeSet<usize>,
+    clients: HashMap<SocketAddr, Vec<&'m MirrorSession>>,
 }
 
-fn by_address<'m>(reading: &Reading<'_>, mirror: &'m MirrorEvidence) -> Option<&'m MirrorSession> {
-    let local = reading.session.local.filter(|local| local.port() != 0)?;
-    let begun = begun(reading, mirror)?;
-    let mut fitting = mirror
-        .sessions
-        .iter()
-        .filter(|session| session.client == local && near(session, begun, SAME_PORT));
-    let first = fitting.next()?;
-    fitting.next().is_none().then_some(first)
+impl<'m> Index<'m> {
+    fn of(mirror: &'m MirrorEvidence) -> Self {
+        let mut ids = HashMap::new();
+        let mut clients: HashMap<SocketAddr, Vec<&'m MirrorSession>> = HashMap::new();
+        for (place, session) in mirror.sessions.iter().enumerate() {
+            ids.entry(session.id.as_bytes()).or_insert(place);
+            clients.entry(session.client).or_default().push(session);
+        }
+        ids.remove(&b""[..]);
+        let lengths = ids.keys().map(|id| id.len()).collect();
+        Self { sessions: &mirror.sessions, ids, lengths, clients }
+    }
+
+    /// The first whose id stands in the greeting, wherever: a box may have written around it.
+    fn by_greeting(&self, reading: &Reading<'_>) -> Option<&'m MirrorSession> {
+        let greeting = reading.session.greeting.as_ref()?;
+        let lines = greeting.lines.iter().map(|line| line.as_bytes());
+        let named = lines.flat_map(|line| {
+            let fitting = self.lengths.range(..=line.len());
+            fitting.flat_map(move |length| line.windows(*length))
+        });
+        let first = named.filter_map(|window| self.ids.get(window)).min()?;
+        self.sessions.get(*first)
+    }
+
+    fn by_address(
+        &self,
+        reading: &Reading<'_>,
+        mirror: &MirrorEvidence,
+    ) -> Option<&'m MirrorSession> {
+        let local = reading.session.local.filter(|local| local.port() != 0)?;
+        let begun = begun(reading, mirror)?;
+        let from = self.clients.get(&local)?.iter().copied();
+        let mut fitting = from.filter(|session| near(session, begun, SAME_PORT));
+        let first = fitting.next()?;
+        fitting.next().is_none().then_some(first)
+    }
 }
 
 /// Fills in what is still open on one path. Sessions with one address come one after
@@ -95,14 +129,14 @@ fn by_time<'m>(
     path: &Path,
     readings: &[Reading<'_>],
     (told, pairs): (&[Pairing<'m>], &mut [Pairing<'m>]),
-    mirror: &'m MirrorEvidence,
+    (free, mirror): (&[&'m MirrorSession], &MirrorEvidence),
 ) {
     let (open, elsewhere) = all_open(path, readings, told, mirror);
-    let free = free(told, mirror);
-    let may_be = |sessions: &[Open<'_, '_>], it| sessions.iter().any(|open| open.may_be(it));
-    let mut named: Vec<&'m MirrorSession> =
+    let may_be = |sessions: &[Open<'_, '_>], it: &MirrorSession| {
+        around(sessions, it.started_at, |open| open.begun).iter().any(|open| open.may_be(it))
+    };
+    let named: Vec<&'m MirrorSession> =
         free.iter().copied().filter(|it| is_over(it, path.family) && may_be(&open, it)).collect();
-    named.sort_by_key(|session| session.started_at);
     let ips: BTreeSet<_> = open.iter().map(|open| open.reading.observation.probe.ip).collect();
     let is_ours = open.len() == named.len()
         && open.iter().zip(&named).all(|(open, it)| open.may_be(it))
@@ -111,7 +145,7 @@ fn by_time<'m>(
     for (at, open) in open.iter().enumerate() {
         let found = match named.get(at) {
             Some(session) if in_order => Pairing::Found(session, MatchedBy::Time),
-            _ if open.was_not_reached(&free, mirror) => Pairing::NotReached,
+            _ if open.was_not_reached(free, mirror) => Pairing::NotReached,
             _ => Pairing::Unknown,
         };
         if let Some(pair) = pairs.get_mut(open.place) {
@@ -143,14 +177,25 @@ fn all_open<'r, 'a>(
     open.into_iter().partition(|open| Path::of(open.reading) == *path)
 }
 
-/// The recordings that no session has yet.
+/// Those of a list in the order of time that began about then.
+fn around<T>(list: &[T], then: Timestamp, begun: impl Fn(&T) -> Timestamp) -> &[T] {
+    let early = |one: &T| begun(one) < then && apart(begun(one), then) > TOLERANCE;
+    let not_late = |one: &T| begun(one) <= then || apart(begun(one), then) <= TOLERANCE;
+    let (first, end) = (list.partition_point(early), list.partition_point(not_late));
+    list.get(first..end).unwrap_or_default()
+}
+
+/// The recordings that no session has yet, in the order of time.
 fn free<'m>(told: &[Pairing<'m>], mirror: &'m MirrorEvidence) -> Vec<&'m MirrorSession> {
     let taken = told.iter().filter_map(|pair| match pair {
         Pairing::Found(it, _) => Some(it.id.as_str()),
         _ => None,
     });
     let taken: BTreeSet<&str> = taken.collect();
-    mirror.sessions.iter().filter(|session| !taken.contains(session.id.as_str())).collect()
+    let open = mirror.sessions.iter().filter(|session| !taken.contains(session.id.as_str()));
+    let mut open: Vec<&MirrorSession> = open.collect();
+    open.sort_by_key(|session| session.started_at);
+    open
 }
 
 /// A session of ours without a recording yet.
@@ -175,7 +220,7 @@ impl<'r, 'a> Open<'r, 'a> {
 
     /// Whether we were greeted while the mirror, which would know, had only strangers.
     fn was_not_reached(&self, free: &[&MirrorSession], mirror: &MirrorEvidence) -> bool {
-        let mut then = free.iter().filter(|session| near(session, self.begun, TOLERANCE));
+        let mut then = around(free, self.begun, |session| session.started_at).iter();
         self.reading.greeted()
             && would_know(mirror, self.begun)
             && then.all(|session| is_a_strangers(session, &self.name))

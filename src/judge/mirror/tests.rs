@@ -387,3 +387,50 @@ fn recordings_hold_the_sessions_of_every_view_and_none_is_taken_for_anothers() {
     let one = two_views([ours.clone(), ours], vec![recorded("ee", theirs)]);
     assert_eq!(outcomes(&one), [MirrorOutcome::NotCompared; 2]);
 }
+
+/// Our side of a session in which a box took the offer out and refused the command.
+fn stripped_here() -> Vec<EventKind> {
+    let keywords = heard("250-mirror.example.net\r\n250 CHUNKING\r\n");
+    let refused = heard("502 5.5.1 not here\r\n");
+    let asked = [up(), heard(GREETING), said(EHLO), keywords, said("STARTTLS\r\n"), refused];
+    [&asked[..], &[said("QUIT\r\n"), over(Ended::ByUs)]].concat()
+}
+
+#[test]
+fn what_the_mirrors_transcript_refutes_is_no_explanation() {
+    let by_server = crate::judge::catalogue::HIDDEN_BY_SERVER;
+    let told = |report: &TargetReport| -> Vec<String> {
+        let not_offered = report.findings.iter().find(|it| it.id == "starttls-not-offered");
+        not_offered.unwrap().alternatives.clone()
+    };
+    let with = several(vec![(stripped_here(), whole_there())]);
+    assert_eq!(outcomes(&with), [MirrorOutcome::BytesChanged]);
+    let alternatives = told(&with);
+    assert!(!alternatives.iter().any(|one| one == by_server), "{alternatives:?}");
+    assert_eq!(alternatives.len(), 1, "a device on the path it may well be");
+    // Without a recording nothing is refuted.
+    let without = report(vec![stripped_here()], vec![]);
+    assert!(told(&without).iter().any(|one| one == by_server), "{without:?}");
+}
+
+#[test]
+fn of_many_recordings_the_first_that_the_greeting_names_is_taken() {
+    let stranger = |place: u64| {
+        // Of other lengths too, and in disorder.
+        let id = format!("{:0width$x}", place + (1 << 40), width = 16 + (place % 5) as usize);
+        let mut session = recorded(&id, whole_there());
+        let later = SignedDuration::from_millis((place * 7919 % 2000).cast_signed());
+        session.started_at = session.started_at.checked_add(later).unwrap();
+        session
+    };
+    let empty = recorded("", whole_there());
+    let part = recorded(&ID[4..], whole_there());
+    let own = recorded(ID, whole_there());
+    for (named, first) in [([own.clone(), part.clone()], ID), ([part, own], &ID[4..])] {
+        let all = (0..2000).map(stranger).chain([empty.clone()]).chain(named);
+        let report = report(vec![whole_here(); 3], all.collect());
+        let compared = &report.mirror.as_ref().unwrap().compared;
+        assert!(compared.iter().all(|it| it.session.as_deref() == Some(first)), "{first}");
+        assert!(compared.iter().all(|it| it.matched_by == Some(MatchedBy::Greeting)));
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Refuses to compare, which `judge::mirror` has done.
 
+use std::collections::HashSet;
+
 use crate::judge::Scene;
 use crate::judge::address::Address;
 use crate::judge::catalogue::{self as catalogue, Entry, on_address, with_confidence};
@@ -42,6 +44,27 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
         found.push(catalogue::MIRROR_UNMATCHED.raised(Subject::default(), uncompared, words));
     }
     found
+}
+
+/// What puts the blame for a missing STARTTLS on the server itself.
+const BY_SERVER: [&str; 5] = [
+    catalogue::HIDDEN_BY_SERVER,
+    catalogue::NO_CERTIFICATE_THERE,
+    catalogue::NO_KEY_THERE,
+    catalogue::HIDDEN_AND_ACCEPTED,
+    catalogue::MASKED_BY_SERVER,
+];
+
+/// Takes off the explanations that a mirror's own transcript refutes: it has what the
+/// server sent, and other bytes came.
+pub(super) fn refute(scene: &Scene<'_>, found: &mut [Finding]) {
+    let Some(mirrored) = &scene.mirror else { return };
+    let changed = scene.addresses.iter().filter(|address| mirrored.shows_loss(address));
+    let changed: HashSet<Subject> =
+        changed.map(|address| on_address(&address.host, address.ip)).collect();
+    for finding in found.iter_mut().filter(|finding| changed.contains(&finding.subject)) {
+        finding.alternatives.retain(|one| !BY_SERVER.contains(&one.as_str()));
+    }
 }
 
 /// What may explain that no transcripts could be had, by what the attempts met.

@@ -57,6 +57,7 @@ pub(super) fn findings(
     found.extend(mta_sts::findings(evidence, promised));
     found.extend(tls_rpt::findings(evidence, promised));
     found.extend(dane::findings(scene));
+    mirror::refute(scene, &mut found);
     ordered(found, verdict)
 }
 

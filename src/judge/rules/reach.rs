@@ -32,6 +32,9 @@ fn of_address(address: &Address<'_>) -> Option<Finding> {
         Standing::Stalled(_) if let Some(words) = refused_at_ehlo(address) => {
             (catalogue::ADDRESS_TURNED_AWAY, words)
         }
+        Standing::Stalled(_) if let Some(words) = refused_for_now(address) => {
+            (catalogue::SESSION_STALLED, words)
+        }
         Standing::Stalled(_) => {
             (catalogue::SESSION_STALLED, format!("greeted us, and then stopped: {}", seen(address)))
         }
@@ -78,6 +81,16 @@ fn refused_at_ehlo(address: &Address<'_>) -> Option<String> {
     let verb = ehlo.verb.word();
     let text = ehlo.greeting.as_deref().unwrap_or_default();
     Some(format!("answered {verb} with {}: \"{text}\"", ehlo.code))
+}
+
+/// The last greeted session's answer to STARTTLS, where that was a temporary error
+/// (RFC 3207 §4; RFC 5321 §4.2.1): the session itself went on to its end.
+fn refused_for_now(address: &Address<'_>) -> Option<String> {
+    let greeted = address.readings.iter().rfind(|reading| reading.session.greeting.is_some())?;
+    let reply = greeted.session.starttls.reply.as_ref();
+    let reply = reply.filter(|reply| (400..500).contains(&reply.code))?;
+    let text = reply.text.replace('\n', " / ");
+    Some(format!("answered STARTTLS with {}: \"{text}\"", reply.code))
 }
 
 /// No session went on inside TLS, although nobody here ended it.

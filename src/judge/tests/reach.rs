@@ -251,3 +251,18 @@ fn a_session_that_breaks_off_inside_tls_is_told() {
     let report = report(&[seen("mx1.example.net", V4, &[OFFERED, broken])]);
     assert!(ids(&report).contains(&"session-stalled"), "{:?}", ids(&report));
 }
+
+#[test]
+fn a_temporary_answer_to_starttls_is_no_session_that_stopped() {
+    for code in [421, 450, 451, 454] {
+        let session = format!(
+            "-- connected\nS: 220 mx\nC: EHLO p\nS: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\n\
+             S: {code} 4.7.0 come back later\nC: QUIT\nS: 221 bye\n-- ended by-us\n"
+        );
+        let report = report(&[seen("mx1.example.net", V4, &[&session])]);
+        let stalled = report.findings.iter().find(|finding| finding.id == "session-stalled");
+        let explanation = &stalled.unwrap().explanation;
+        let words = format!("answered STARTTLS with {code}: \"4.7.0 come back later\".");
+        assert!(explanation.ends_with(&words), "{explanation}");
+    }
+}
