@@ -43,7 +43,7 @@ impl Default for Asking {
     /// Patient enough for a busy machine: no test waits for a time-out unless it
     /// is about one.
     fn default() -> Self {
-        let patience = Duration::from_mins(1);
+        let patience = Duration::from_secs(20);
         Self {
             mode: Mode::Starttls,
             session: patience,
