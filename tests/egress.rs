@@ -73,7 +73,7 @@ impl World {
         let mut command = program::mxray();
         let path = format!("{}:/usr/bin:/bin", self.tools.path().display());
         command.env("PATH", path).args(["egress", "--source", SOURCE]).args(options);
-        command.args(["--resolver", &self.names.address().to_string(), "--timeout", "10"]);
+        command.args(["--resolver", &self.names.address().to_string(), "--timeout", "60"]);
         command.arg("--ca").arg(self.ca.path().join("ca.pem")).stdin(Stdio::null());
         command
     }
@@ -191,7 +191,7 @@ async fn a_postconf_that_hangs_is_said_and_the_rest_goes_on() {
         let world = World::new(true, &script).await;
         let started = Instant::now();
         let (report, code) = world.report().await;
-        assert!(started.elapsed() < Duration::from_mins(1), "{script}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_mins(5), "{script}: {:?}", started.elapsed());
         assert_eq!(code, Some(3), "{script}");
         let [source] = report.sources.as_slice() else { panic!("{script}: {report:?}") };
         assert!(source.destinations.iter().all(|view| view.offered == Some(true)), "{script}");
