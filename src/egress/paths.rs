@@ -304,12 +304,12 @@ fn translated(source: &Source) -> Option<EgressFinding> {
         let ip = word.parse().ok().filter(IpAddr::is_ipv4)?;
         (source.family == Family::Ipv6 && !is_private(ip)).then_some(ip)
     };
-    let sees =
+    let shows =
         |view: &DestinationView| view.client_address_seen.iter().find_map(|word| is_ours(word));
     let views = source.destinations.iter();
-    let (seen, target) = { views }.find_map(|view| Some((sees(view)?, &view.target)))?;
+    let (seen, target) = { views }.find_map(|view| Some((shows(view)?, &view.target)))?;
     let text = format!(
-        "From {}, {target} sees {seen}: a NAT64 translates what goes to hosts without IPv6. Their \
+        "From {}, {target} shows {seen}: a NAT64 translates what goes to hosts without IPv6. Their \
          receivers look at that address, of which reverse DNS, the EHLO name and SPF were not asked",
         source.ip
     );
