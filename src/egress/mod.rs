@@ -40,6 +40,7 @@ pub fn findings(
         findings.extend(choice::findings(configuration, report, ours));
     }
     findings.extend(several_instances(configurations, report));
+    findings.extend(choice::no_interface(report, ours));
     findings.extend(resolver::finding(configurations, report));
     // A relay that can be asked is asked first.
     let relay = configurations.first().and_then(Configuration::relay).is_some();

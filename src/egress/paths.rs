@@ -16,6 +16,7 @@ use crate::model::operator::operator;
 use crate::model::probe::Family;
 use crate::model::report::{ObservationReport, TargetReport};
 use crate::model::route::PointerAnswer;
+use crate::model::special_purpose::is_private;
 use crate::model::verdict::{Confidence, Status};
 
 /// What a destination showed, of the report on one source alone; `level` is that of
@@ -81,6 +82,7 @@ pub(super) fn findings(
     found.extend(path(source));
     found.extend(not_offered(source, report));
     found.extend(unknown_outside(source));
+    found.extend(translated(source));
     let outside = found.len();
     found.extend(source.reverse.as_ref().and_then(|answer| reverse(source, answer)));
     let names = source.ehlo.iter().chain(&source.further_ehlo);
@@ -138,7 +140,11 @@ fn finding(
 }
 
 fn no_route(source: &Source) -> Option<EgressFinding> {
-    let text = format!("{} has no route to the internet: nothing was asked from it", source.ip);
+    let text = format!(
+        "{} has no route to the internet, or may not be used yet (`ip address` calls it tentative \
+         then): nothing was asked from it",
+        source.ip
+    );
     (!source.routed).then(|| finding(source, "no-route", Severity::Notice, text, None))
 }
 
@@ -290,6 +296,24 @@ fn unknown_outside(source: &Source) -> Option<EgressFinding> {
     }
     let text = format!("{ip} is translated on the way: others see {public}");
     Some(finding(source, "behind-nat", Severity::Notice, text, None))
+}
+
+/// Hosts without IPv6 see the address of a NAT64 (RFC 6146).
+fn translated(source: &Source) -> Option<EgressFinding> {
+    let is_ours = |word: &str| -> Option<IpAddr> {
+        let ip = word.parse().ok().filter(IpAddr::is_ipv4)?;
+        (source.family == Family::Ipv6 && !is_private(ip)).then_some(ip)
+    };
+    let sees =
+        |view: &DestinationView| view.client_address_seen.iter().find_map(|word| is_ours(word));
+    let views = source.destinations.iter();
+    let (seen, target) = { views }.find_map(|view| Some((sees(view)?, &view.target)))?;
+    let text = format!(
+        "From {}, {target} sees {seen}: a NAT64 translates what goes to hosts without IPv6. Their \
+         receivers look at that address, of which reverse DNS, the EHLO name and SPF were not asked",
+        source.ip
+    );
+    Some(finding(source, "behind-nat64", Severity::Notice, text, None))
 }
 
 /// Large receivers refuse mail from an address without a name that leads back to it.

@@ -397,6 +397,38 @@ fn each_name_that_does_not_lead_to_the_address_is_named() {
     expect("ehlo-name-mismatch", Severity::Warning, |one| one.further_ehlo = vec![other]);
 }
 
+/// Hosts without IPv6 see the address of the NAT64.
+#[test]
+fn a_source_that_is_seen_as_ipv4_is_behind_a_nat64() {
+    let seen = |ip: &str, words: &str| {
+        let mut one = source(ip);
+        one.destinations[1].client_address_seen = vec![words.to_owned()];
+        found(vec![one])
+    };
+    assert_eq!(seen(IPV6, "192.0.2.64"), [("behind-nat64".to_owned(), Severity::Notice)]);
+    for (ip, words) in [(IPV6, IPV6), (IPV6, "10.0.0.1"), (IPV6, "you"), (IPV4, IPV4)] {
+        assert_eq!(seen(ip, words), [], "{ip} seen as {words}");
+    }
+}
+
+#[test]
+fn a_postfix_that_finds_no_interface_sends_nothing() {
+    let fatal =
+        "`postconf -n` failed: postconf: fatal: could not find any active network interfaces";
+    let of = |error: &str, ours: &[&str]| {
+        let mut report = report(vec![source(IPV4)]);
+        report.postfix_error = Some(error.to_owned());
+        let ours: Vec<IpAddr> = ours.iter().map(|ip| ip.parse().unwrap()).collect();
+        let found = findings(&report, &[], &ours).into_iter();
+        found.map(|one| (one.id, one.severity, one.remedy.unwrap())).collect::<Vec<_>>()
+    };
+    let [(id, severity, remedy)] = &of(fatal, &["127.0.0.1", IPV4])[..] else { panic!("one") };
+    assert_eq!((id.as_str(), *severity), ("inet-protocols-absent", Severity::Critical));
+    assert!(remedy.contains("to ipv4"), "{remedy}");
+    assert!(of(fatal, &["::1", IPV6])[0].2.contains("to ipv6"));
+    assert_eq!(of("`postconf -n` failed: exit status: 1", &[IPV4]), []);
+}
+
 /// Nobody can publish such a name.
 #[test]
 fn a_name_that_is_not_in_dns_is_set_to_one_that_is() {
@@ -429,7 +461,7 @@ fn a_name_that_is_not_in_dns_is_set_to_one_that_is() {
         assert!(remedy.contains("--ehlo NAME"), "not Postfix's: {remedy}");
     }
     for name in ["mail.example.net", "mylocalhost.example", "notlocal.example"] {
-        assert!(told(name, "", None).1.starts_with(&format!("Publish {name} A ")), "{name}");
+        assert!(told(name, "", None).1.starts_with(&format!("Have {name} lead to ")), "{name}");
     }
 }
 

@@ -31,7 +31,9 @@ pub(super) fn finding(
     };
     let text = format!("The EHLO name {name} {leads}: receivers count that against the mail");
     let record = if source.family == Family::Ipv4 { "A" } else { "AAAA" };
-    let remedy = format!("Publish {name} {record} {public}, or greet with the address's own name");
+    // It may be an alias, which has no address of its own (RFC 1034 §3.6.2).
+    let remedy =
+        format!("Have {name} lead to {public} ({record}), or greet with the address's own name");
     Some(super::finding(source, ID, Severity::Warning, text, Some(&remedy)))
 }
 
