@@ -20,11 +20,9 @@ pub(super) fn summary(across: &Across<'_, '_>, claim: &Claim) -> String {
     }
     let seen = sentence(across, claim);
     let loose = surest(across, claim).and_then(|contrast| contrast.loose.first());
-    let further = || match across.is_from_several_places() {
-        true => settled_by(claim),
-        // Views of one place leave open what one view leaves open.
-        false => describe::settled_by(claim),
-    };
+    // Views of one place leave open what one view leaves open.
+    let apart = across.is_from_several_places();
+    let further = || if apart { settled_by(claim) } else { describe::settled_by(claim) };
     match loose.map(|loose| loose.settled_by()).or_else(further) {
         Some(view) => seen + describe::AND_THEN + view,
         None => seen,
