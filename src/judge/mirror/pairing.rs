@@ -98,7 +98,7 @@ impl<'m> Index<'m> {
     /// The first whose id stands in the greeting, wherever: a box may have written around it.
     fn by_greeting(&self, reading: &Reading<'_>) -> Option<&'m MirrorSession> {
         let greeting = reading.session.greeting.as_ref()?;
-        let lines = greeting.lines.iter().map(|line| line.as_bytes());
+        let lines = greeting.lines.iter().map(String::as_bytes);
         let named = lines.flat_map(|line| {
             let fitting = self.lengths.range(..=line.len());
             fitting.flat_map(move |length| line.windows(*length))
