@@ -54,6 +54,11 @@ pub(crate) fn own_sources(sources: &[IpAddr]) -> Result<(), Failure> {
     for source in sources {
         observe::route_from(*source).map_err(|error| {
             let (wrong, hint) = match error.kind() {
+                ErrorKind::AddrNotAvailable if is_tentative(*source) => (
+                    "may not be used yet",
+                    "`ip address` calls it tentative: whether another machine has it too is \
+                     being asked, or is the case (dadfailed)",
+                ),
                 ErrorKind::AddrNotAvailable => {
                     ("is not an address of this machine", "`ip address` lists them")
                 }
@@ -63,6 +68,11 @@ pub(crate) fn own_sources(sources: &[IpAddr]) -> Result<(), Failure> {
         })?;
     }
     Ok(())
+}
+
+fn is_tentative(ip: IpAddr) -> bool {
+    let own = observe::own_addresses().unwrap_or_default();
+    own.iter().any(|one| one.ip == ip && one.tentative)
 }
 
 /// Sources of a family over which nothing was asked.

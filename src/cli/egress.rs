@@ -13,6 +13,7 @@ mod sources;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
+use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use futures_util::future::join_all;
@@ -41,6 +42,7 @@ use crate::cli::check::block_on;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::host_name;
+use crate::cli::interruption::interrupted;
 use crate::cli::measure;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
@@ -77,7 +79,10 @@ fn exit(report: &EgressReport) -> Exit {
 async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<EgressReport, Failure> {
     let (started_at, clock) = (Timestamp::now(), Instant::now());
     let public = public(&arguments.public)?;
-    let postfix = postconf::read(&arguments.postfix_config, postconf::PATIENCE).await;
+    // One for the whole run: what comes between two waits is not lost.
+    let mut stop = pin!(interrupted());
+    let read = postconf::read(&arguments.postfix_config, postconf::PATIENCE);
+    let postfix = unless(stop.as_mut(), read).await.ok_or_else(Failure::interrupted)?;
     // Without them every address that Postfix binds to would look foreign.
     let own = observe::own_addresses()
         .ok_or_else(|| Failure::internal("the addresses of this machine cannot be listed"))?;
@@ -88,26 +93,30 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
     let first = postfix.configurations.first();
     let level = first.and_then(|one| one.level_word(one.default_service()));
     let mut gathered = Gathered::default();
-    let (mut interrupted, mut not_asked) = (false, None);
+    let (mut is_interrupted, mut not_asked) = (false, None);
     match rounds(&settings, &sources, &postfix.configurations, arguments) {
         Ok(rounds) => {
             let beside = (level.as_deref(), terminal);
-            interrupted = probe(&mut settings, &mut sources, &mut gathered, rounds, beside).await?;
+            is_interrupted =
+                probe(&mut settings, &mut sources, &mut gathered, rounds, beside).await?;
         }
         Err(why) => not_asked = Some(why.to_owned()),
     }
-    // A name that was typed is the one that is meant.
-    let greeting: &[_] =
-        if arguments.probe.ehlo.is_empty() { &postfix.configurations } else { &[] };
-    lookups::fill(&mut sources, &settings, arguments.from.as_deref(), greeting).await?;
+    let looked_up = if is_interrupted {
+        None
+    } else {
+        let asked = look_up(&mut sources, &settings, arguments, &postfix.configurations);
+        unless(stop, asked).await
+    };
+    is_interrupted |= looked_up.is_none();
+    let resolver = looked_up.transpose()?.flatten();
     let read = || postfix.configurations.iter();
-    let resolver = resolver(&postfix.configurations).await;
     let mut report = EgressReport {
         schema: EGRESS_SCHEMA.to_owned(),
         tool: judge::PROGRAM.to_owned(),
         started_at,
         duration_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
-        interrupted,
+        interrupted: is_interrupted,
         controls: gathered.names(),
         not_asked,
         sources,
@@ -120,6 +129,31 @@ async fn report(arguments: &EgressArguments, terminal: &Terminal) -> Result<Egre
     let ours: Vec<IpAddr> = own.iter().map(|own| own.ip).collect();
     report.findings = egress::findings(&report, &postfix.configurations, &ours);
     Ok(report)
+}
+
+/// What comes of it, unless the run is told to end first, which goes before.
+async fn unless<T>(
+    mut stop: Pin<&mut impl Future<Output = ()>>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = &mut stop => None,
+        done = work => Some(done),
+    }
+}
+
+/// Asks DNS about every source, and about the resolver that Postfix does DANE by.
+async fn look_up(
+    sources: &mut [Source],
+    settings: &Settings,
+    arguments: &EgressArguments,
+    postfix: &[Configuration],
+) -> Result<Option<SystemResolver>, Failure> {
+    // A name that was typed is the one that is meant.
+    let greeting = if arguments.probe.ehlo.is_empty() { postfix } else { &[] };
+    lookups::fill(sources, settings, arguments.from.as_deref(), greeting).await?;
+    Ok(resolver(postfix).await)
 }
 
 /// The resolver that Postfix does DANE by: the one that does not validate, where several

@@ -1,7 +1,8 @@
 //! Files that the user named.
 //!
-//! Owns that a file is written as a whole or not at all: a full disk costs neither the
-//! report that stood there before nor leaves half of one. Refuses to know what is in it.
+//! Owns that a file is written as a whole or not at all: a full disk neither costs the
+//! report that stood there before nor leaves half of a new one. Refuses to know what is
+//! in it.
 
 use std::fs;
 use std::io;
@@ -41,27 +42,33 @@ fn beside(path: &Path) -> Option<PathBuf> {
 }
 
 /// Writes a new file and puts it in the place of `path`, as open to others as that was.
+/// Where a file can only be written as it stands there, it is: in a folder that takes no
+/// new one, or as the mount point that a container has of it.
 fn whole(beside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let put = || {
-        let mut new = fs::File::create_new(beside)?;
-        if let Ok(there) = path.metadata() {
-            new.set_permissions(there.permissions())?;
-        }
-        io::Write::write_all(&mut new, bytes)?;
-        fs::rename(beside, path)
+    let new = match fs::File::create_new(beside) {
+        Ok(new) => new,
+        // What would be begun in its place could not be ended.
+        Err(error) if is_full(&error) => return Err(error),
+        Err(_) => return fs::write(path, bytes),
     };
-    match put() {
-        // A folder that takes no new file may hold one that can be written.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && path.exists() => {
-            fs::write(path, bytes)
-        }
-        Err(error) => {
-            // The first error is the one to tell.
-            let _ = fs::remove_file(beside);
-            Err(error)
-        }
-        Ok(()) => Ok(()),
+    let written = fill(new, path, bytes);
+    if written.is_ok() && fs::rename(beside, path).is_ok() {
+        return Ok(());
     }
+    // The first error is the one to tell.
+    let _ = fs::remove_file(beside);
+    written.and_then(|()| fs::write(path, bytes))
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+fn fill(mut new: fs::File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Ok(there) = path.metadata() {
+        new.set_permissions(there.permissions())?;
+    }
+    io::Write::write_all(&mut new, bytes)
 }
 
 #[cfg(test)]
@@ -95,6 +102,17 @@ mod tests {
         write_file(&link, b"two").unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_strangers_file_beside_it_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("proof.json");
+        let stranger = beside(&file).unwrap();
+        fs::write(&stranger, b"other").unwrap();
+        write_file(&file, b"one").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"one");
+        assert_eq!(fs::read(&stranger).unwrap(), b"other");
     }
 
     #[test]

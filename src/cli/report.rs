@@ -71,7 +71,8 @@ const NO_REPORT: &str = "name a file that `mxray check --save FILE` wrote";
 const SEVERAL_RUNS: &str = "`mxray compare` judges several reports together";
 
 /// What helps where a file was made smaller.
-const COMPRESSED: &str = "unpack it first, as in: zcat FILE | mxray report -";
+const COMPRESSED: &str =
+    "unpack it first, as in: zcat FILE | mxray report - (zstdcat, xzcat for .zst, .xz)";
 
 /// How files begin that gzip (RFC 1952 §2.3.1), zstd (RFC 8878 §3.1.1) and xz make.
 const MAGIC: [&[u8]; 3] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd], b"\xfd7zXZ"];

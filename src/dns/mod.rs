@@ -57,7 +57,6 @@ pub const SILENCE: Duration = Duration::from_secs(3);
 /// The port of DNS (RFC 1035 §4.2).
 const DNS_PORT: u16 = 53;
 
-/// Where the system names its resolvers, resolv.conf(5).
 /// Where programs of this machine find its resolvers (resolv.conf(5)).
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 

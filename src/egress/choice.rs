@@ -45,6 +45,34 @@ pub(super) fn findings(
         .or_else(|| preferred(configuration, Family::Ipv6, (ipv6, ipv4)))
 }
 
+/// None of Postfix's programs runs, postconf's reading included, where the machine has no
+/// address of a family that `inet_protocols` names.
+pub(super) fn no_interface(report: &EgressReport, ours: &[IpAddr]) -> Option<EgressFinding> {
+    /// What they end with (Postfix 3.7.11).
+    const WORDS: &str = "could not find any active network interfaces";
+    let instances = report.postfix.iter().map(|one| (one.directory.clone(), &one.problem));
+    let mut said = [(None, &report.postfix_error)].into_iter().chain(instances);
+    let (instance, _) =
+        said.find(|(_, said)| said.as_ref().is_some_and(|said| said.contains(WORDS)))?;
+    let has = |family| ours.iter().any(|ip| Family::of(*ip) == family && !ip.is_loopback());
+    let remedy = match (has(Family::Ipv4), has(Family::Ipv6)) {
+        (true, false) => "Set inet_protocols to ipv4 (`postconf -e` still works), or turn IPv6 on",
+        (false, true) => "Set inet_protocols to ipv6 (`postconf -e` still works)",
+        _ => "Set inet_protocols to a family that this machine has (`postconf -e` still works)",
+    };
+    Some(EgressFinding {
+        id: "inet-protocols-absent".to_owned(),
+        severity: Severity::Critical,
+        ip: None,
+        instance,
+        explanation: "This machine has no address of any family that inet_protocols names: every \
+                      program of Postfix ends with a fatal error, and no mail leaves"
+            .to_owned(),
+        remedy: Some(remedy.to_owned()),
+        lines: Vec::new(),
+    })
+}
+
 /// A server's mail leaves by an address that changes and has no name (RFC 8981), while
 /// there is a lasting one.
 pub(super) fn temporary(

@@ -40,6 +40,7 @@ pub fn findings(
         findings.extend(choice::findings(configuration, report, ours));
     }
     findings.extend(several_instances(configurations, report));
+    findings.extend(choice::no_interface(report, ours));
     findings.extend(resolver::finding(configurations, report));
     // A relay that can be asked is asked first.
     let relay = configurations.first().and_then(Configuration::relay).is_some();
@@ -116,6 +117,7 @@ pub fn is_undetermined(report: &EgressReport) -> bool {
                 || source.destinations.iter().all(|one| unknown(one.status))
                 || reverse.is_some_and(|answer| answer.error.is_some_and(|why| !why.is_denial()))
                 || source.spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Temperror)
+                || source.spf_unknown.is_some()
                 || source.ehlo.as_ref().is_none_or(|ehlo| ehlo.resolves.is_none())
                 || source.further_ehlo.iter().any(|ehlo| ehlo.resolves.is_none())
         })

@@ -2,18 +2,21 @@
 //!
 //! Owns what one source's sessions and records amount to. Refuses to know Postfix.
 
+mod ehlo;
+
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::model::egress::{
-    DestinationView, EgressFinding, EgressReport, EhloName, Source, SpfEvaluation, SpfResult,
+    DestinationView, EgressFinding, EgressReport, Source, SpfEvaluation, SpfResult,
 };
 use crate::model::finding::Severity;
 use crate::model::operator::operator;
 use crate::model::probe::Family;
 use crate::model::report::{ObservationReport, TargetReport};
 use crate::model::route::PointerAnswer;
+use crate::model::special_purpose::is_private;
 use crate::model::verdict::{Confidence, Status};
 
 /// What a destination showed, of the report on one source alone; `level` is that of
@@ -79,11 +82,11 @@ pub(super) fn findings(
     found.extend(path(source));
     found.extend(not_offered(source, report));
     found.extend(unknown_outside(source));
+    found.extend(translated(source));
     let outside = found.len();
     found.extend(source.reverse.as_ref().and_then(|answer| reverse(source, answer)));
-    found.extend(
-        source.ehlo.iter().chain(&source.further_ehlo).filter_map(|ehlo| ehlo_name(source, ehlo)),
-    );
+    let names = source.ehlo.iter().chain(&source.further_ehlo);
+    found.extend(names.filter_map(|name| ehlo::finding(source, name, &report.postfix)));
     found.extend(source.spf.as_ref().and_then(|spf| sender_policy(source, spf)));
     // Receivers see the relay's address, not this one.
     if is_relayed(report) {
@@ -137,7 +140,11 @@ fn finding(
 }
 
 fn no_route(source: &Source) -> Option<EgressFinding> {
-    let text = format!("{} has no route to the internet: nothing was asked from it", source.ip);
+    let text = format!(
+        "{} has no route to the internet, or may not be used yet (`ip address` calls it tentative \
+         then): nothing was asked from it",
+        source.ip
+    );
     (!source.routed).then(|| finding(source, "no-route", Severity::Notice, text, None))
 }
 
@@ -291,6 +298,24 @@ fn unknown_outside(source: &Source) -> Option<EgressFinding> {
     Some(finding(source, "behind-nat", Severity::Notice, text, None))
 }
 
+/// Hosts without IPv6 see the address of a NAT64 (RFC 6146).
+fn translated(source: &Source) -> Option<EgressFinding> {
+    let is_ours = |word: &str| -> Option<IpAddr> {
+        let ip = word.parse().ok().filter(IpAddr::is_ipv4)?;
+        (source.family == Family::Ipv6 && !is_private(ip)).then_some(ip)
+    };
+    let sees =
+        |view: &DestinationView| view.client_address_seen.iter().find_map(|word| is_ours(word));
+    let views = source.destinations.iter();
+    let (seen, target) = { views }.find_map(|view| Some((sees(view)?, &view.target)))?;
+    let text = format!(
+        "From {}, {target} sees {seen}: a NAT64 translates what goes to hosts without IPv6. Their \
+         receivers look at that address, of which reverse DNS, the EHLO name and SPF were not asked",
+        source.ip
+    );
+    Some(finding(source, "behind-nat64", Severity::Notice, text, None))
+}
+
 /// Large receivers refuse mail from an address without a name that leads back to it.
 fn reverse(source: &Source, answer: &PointerAnswer) -> Option<EgressFinding> {
     const REMEDY: &str = "Have whoever owns the address set its PTR record to the EHLO name; \
@@ -333,26 +358,6 @@ fn reverse(source: &Source, answer: &PointerAnswer) -> Option<EgressFinding> {
         found.remedy = Some("Take those that do not lead back out of its PTR records".to_owned());
         found
     })
-}
-
-fn ehlo_name(source: &Source, ehlo: &EhloName) -> Option<EgressFinding> {
-    if ehlo.resolves != Some(false) {
-        return None;
-    }
-    let EhloName { name, addresses, .. } = ehlo;
-    let public = source.public?;
-    let leads = match addresses.as_slice() {
-        [] => format!("has no {} address", source.family.label()),
-        some => format!("leads to {}, not to {public}", list(some)),
-    };
-    let text = format!("The EHLO name {name} {leads}: receivers count that against the mail");
-    let record = if source.family == Family::Ipv4 { "A" } else { "AAAA" };
-    let remedy = format!("Publish {name} {record} {public}, or greet with the address's own name");
-    Some(finding(source, "ehlo-name-mismatch", Severity::Warning, text, Some(&remedy)))
-}
-
-fn list(ips: &[IpAddr]) -> String {
-    ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn sender_policy(source: &Source, spf: &SpfEvaluation) -> Option<EgressFinding> {

@@ -469,7 +469,9 @@ mod tests {
                 None,
                 "a.example, b.example",
             ),
-            ("a.example may\n", true, "policy-map-stale", Some("postmap hash:/t"), "older"),
+            // Neither is in force yet.
+            ("a.example none\n", true, "policy-map-stale", Some("postmap hash:/t"), "older"),
+            ("a.example dame\n", true, "policy-map-stale", Some("postmap hash:/t"), "older"),
         ] {
             let found = with(text, stale);
             let [(known, lines, explanation)] = found.as_slice() else { panic!("{found:?}") };

@@ -75,8 +75,8 @@ pub struct Client<'a> {
     pub ip: IpAddr,
     /// The envelope sender, `local@domain`.
     pub sender: &'a str,
-    /// The EHLO name.
-    pub helo: &'a str,
+    /// The EHLO name, where it is known.
+    pub helo: Option<&'a str>,
 }
 
 impl<'a> Client<'a> {
@@ -96,6 +96,8 @@ pub enum Step {
     Ask(Question),
     /// The result.
     Done(SpfEvaluation),
+    /// There is no telling, and why: it depends on the EHLO name, which is not known.
+    Unknown(String),
 }
 
 /// Evaluates the record of the sender's domain, as far as the answers go.
@@ -106,6 +108,7 @@ pub fn evaluate(client: &Client<'_>, answers: &Answers) -> Step {
     let domain = client.domain().to_ascii_lowercase();
     let (outcome, problem) = match evaluation.check_host(&domain) {
         Err(Stop::Ask(question)) => return Step::Ask(question),
+        Err(Stop::Unknown(why)) => return Step::Unknown(why),
         Err(Stop::Error(result, problem)) => (Outcome::undecided(result), Some(problem)),
         Ok(outcome) => (outcome, None),
     };
@@ -122,6 +125,7 @@ pub fn evaluate(client: &Client<'_>, answers: &Answers) -> Step {
 /// Why an evaluation does not go on.
 enum Stop {
     Ask(Question),
+    Unknown(String),
     Error(SpfResult, String),
 }
 
@@ -250,8 +254,13 @@ impl<'a> Evaluation<'a> {
     }
 
     fn expanded(&self, typed: &str, domain: &str) -> Result<String, Stop> {
-        let needed = expand::needs_validated(typed);
-        let validated = if needed { self.validated_name(domain)? } else { "" };
+        if self.client.helo.is_none() && expand::has_macro(typed, 'h') {
+            return Err(Stop::Unknown(format!(
+                "the SPF record of {domain} asks for {typed}, and the EHLO name is not known"
+            )));
+        }
+        let needs_names = expand::has_macro(typed, 'p');
+        let validated = if needs_names { self.validated_name(domain)? } else { "" };
         let values = Values { client: self.client, domain, validated };
         expand::expand(typed, values).map_err(permanent)
     }

@@ -66,6 +66,7 @@ fn source(ip: &str) -> Source {
         }),
         further_ehlo: Vec::new(),
         spf: None,
+        spf_unknown: None,
     }
 }
 
@@ -134,6 +135,10 @@ fn what_dns_did_not_tell_is_no_fault_and_not_determined() {
     silent.spf = Some(policy(SpfResult::Temperror));
     assert_eq!(found(vec![silent.clone()]), []);
     assert!(is_undetermined(&report(vec![silent])));
+    let mut unsaid = source(IPV4);
+    unsaid.spf_unknown = Some("the EHLO name is not known".to_owned());
+    assert_eq!(found(vec![unsaid.clone()]), []);
+    assert!(is_undetermined(&report(vec![unsaid])));
     let mut unconfirmed = source(IPV4);
     unconfirmed.reverse = Some(names(&[("mail.example.net", None)]));
     assert_eq!(found(vec![unconfirmed]), []);
@@ -390,6 +395,74 @@ fn each_name_that_does_not_lead_to_the_address_is_named() {
     let other =
         EhloName { name: "bulk.example".to_owned(), addresses: Vec::new(), resolves: Some(false) };
     expect("ehlo-name-mismatch", Severity::Warning, |one| one.further_ehlo = vec![other]);
+}
+
+/// Hosts without IPv6 see the address of the NAT64.
+#[test]
+fn a_source_that_is_seen_as_ipv4_is_behind_a_nat64() {
+    let seen = |ip: &str, words: &str| {
+        let mut one = source(ip);
+        one.destinations[1].client_address_seen = vec![words.to_owned()];
+        found(vec![one])
+    };
+    assert_eq!(seen(IPV6, "192.0.2.64"), [("behind-nat64".to_owned(), Severity::Notice)]);
+    for (ip, words) in [(IPV6, IPV6), (IPV6, "10.0.0.1"), (IPV6, "you"), (IPV4, IPV4)] {
+        assert_eq!(seen(ip, words), [], "{ip} seen as {words}");
+    }
+}
+
+#[test]
+fn a_postfix_that_finds_no_interface_sends_nothing() {
+    let fatal =
+        "`postconf -n` failed: postconf: fatal: could not find any active network interfaces";
+    let of = |error: &str, ours: &[&str]| {
+        let mut report = report(vec![source(IPV4)]);
+        report.postfix_error = Some(error.to_owned());
+        let ours: Vec<IpAddr> = ours.iter().map(|ip| ip.parse().unwrap()).collect();
+        let found = findings(&report, &[], &ours).into_iter();
+        found.map(|one| (one.id, one.severity, one.remedy.unwrap())).collect::<Vec<_>>()
+    };
+    let [(id, severity, remedy)] = &of(fatal, &["127.0.0.1", IPV4])[..] else { panic!("one") };
+    assert_eq!((id.as_str(), *severity), ("inet-protocols-absent", Severity::Critical));
+    assert!(remedy.contains("to ipv4"), "{remedy}");
+    assert!(of(fatal, &["::1", IPV6])[0].2.contains("to ipv6"));
+    assert_eq!(of("`postconf -n` failed: exit status: 1", &[IPV4]), []);
+}
+
+/// Nobody can publish such a name.
+#[test]
+fn a_name_that_is_not_in_dns_is_set_to_one_that_is() {
+    let told = |name: &str, main: &str, pointer: Option<PointerAnswer>| {
+        let ehlo = EhloName { name: name.to_owned(), addresses: vec![], resolves: Some(false) };
+        let one = Source { ehlo: Some(ehlo), reverse: pointer, ..source(IPV4) };
+        let mut report = report(vec![one]);
+        report.postfix = vec![postfix(main).describe()];
+        let found = findings(&report, &[], &[]);
+        let [only] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(only.id, "ehlo-name-mismatch");
+        (only.explanation.clone(), only.remedy.clone().unwrap())
+    };
+    let of_postfix = "Set Postfix's myhostname, or its smtp_helo_name, to ";
+    for (name, what) in [
+        ("vm.localdomain", "no name that other hosts can look up"),
+        ("VM.Local", "no name that other hosts can look up"),
+        ("localhost", "no name that other hosts can look up"),
+        ("box", "a bare word"),
+        ("[192.0.2.9]", "an address literal of another address"),
+    ] {
+        let main = format!("smtp_helo_name = {name}");
+        let pointer = Some(names(&[("mail.example.net", Some(true))]));
+        let (text, remedy) = told(name, &main, pointer);
+        assert!(text.contains(&format!("{name} is {what}")), "{text}");
+        assert_eq!(remedy, format!("{of_postfix}mail.example.net, which the reverse DNS has"));
+        let (_, remedy) = told(name, &main, None);
+        assert_eq!(remedy, format!("{of_postfix}a name in DNS that leads to {IPV4}"));
+        let (_, remedy) = told(name, "smtp_helo_name = mail.example.net", None);
+        assert!(remedy.contains("--ehlo NAME"), "not Postfix's: {remedy}");
+    }
+    for name in ["mail.example.net", "mylocalhost.example", "notlocal.example"] {
+        assert!(told(name, "", None).1.starts_with(&format!("Have {name} lead to ")), "{name}");
+    }
 }
 
 #[test]

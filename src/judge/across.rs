@@ -208,8 +208,8 @@ impl<'s, 'a> Across<'s, 'a> {
         best.unwrap_or_else(|| self.without_suspicion(&settled, &own))
     }
 
-    /// A family without STARTTLS at one view, of one host or of all. Where other vantage points see the
-    /// same, no path is to blame but the destination's own.
+    /// A family without STARTTLS at one view, of one host or of all. Where other vantage
+    /// points see the same, no path is to blame but the destination's own.
     fn by_family(&self, side: &Side<'_>, host: Option<&str>) -> Option<Claim> {
         let all = &side.scene.addresses;
         let addresses: Vec<&Address<'_>> = match host {

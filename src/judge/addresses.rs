@@ -12,7 +12,6 @@ use super::reading::Reading;
 use super::standing;
 use crate::model::evidence::Evidence;
 use crate::model::probe::Family;
-use crate::model::route::Exchange;
 use crate::model::session::EhloAnswer;
 
 /// The addresses in the order of the routes, each once a host.
@@ -42,7 +41,7 @@ impl<'a> Addresses<'a> {
         let mut known: HashSet<(&str, IpAddr)> = HashSet::new();
         let mut addresses = Vec::new();
         for exchange in evidence.routes.iter().flat_map(|route| &route.exchanges) {
-            for ip in addresses_of(exchange) {
+            for ip in exchange.addresses() {
                 if !known.insert((&exchange.host, ip)) {
                     continue;
                 }
@@ -157,9 +156,4 @@ impl<'a> Main<'a> {
             (main.port, main.mode, &main.ehlo_name) == (probe.port, probe.mode, &probe.ehlo_name)
         })
     }
-}
-
-fn addresses_of(exchange: &Exchange) -> Vec<IpAddr> {
-    let ipv4 = exchange.ipv4.addresses.iter().copied().map(IpAddr::V4);
-    ipv4.chain(exchange.ipv6.addresses.iter().copied().map(IpAddr::V6)).collect()
 }

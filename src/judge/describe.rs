@@ -192,8 +192,8 @@ fn intercepted(name: &str, scene: &Scene<'_>) -> String {
     let controls = tell.controls.join(" and ");
     match tell.kind {
         Kind::GreetingFromNowhere => format!(
-            "over {family} an address where no mail server can be greeted us as a mail server: \
-             something on the way answers for {name}"
+            "over {family} an address that belongs to no mail server answered like one, with a \
+             greeting: something on the way answers for {name}"
         ),
         Kind::OneKey => format!(
             "over {family} {name} proves possession of the same key as {controls}, which others \

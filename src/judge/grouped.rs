@@ -1,4 +1,7 @@
-//! Things put together by what they share, each looked at once.
+//! Things put together by what they share, in the time that looking at each once takes.
+//!
+//! Owns the order of groups and members, which is that of the things. Refuses to know
+//! what they are.
 
 use std::collections::HashMap;
 use std::hash::Hash;

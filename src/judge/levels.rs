@@ -33,13 +33,10 @@ impl<'e> Told<'e> {
 }
 
 fn exchanges(route: &Route) -> Exchanges<'_> {
-    let places = |exchange: &Exchange| {
-        let ipv4 = exchange.ipv4.addresses.iter().copied().map(IpAddr::V4);
-        ipv4.chain(exchange.ipv6.addresses.iter().copied().map(IpAddr::V6)).collect::<Vec<_>>()
-    };
+    // The first of a name and address counts.
     let exchanges = route.exchanges.iter().rev();
     let hosts = exchanges.flat_map(|exchange| {
-        places(exchange).into_iter().map(move |ip| ((exchange.host.as_str(), ip), exchange))
+        exchange.addresses().map(move |ip| ((exchange.host.as_str(), ip), exchange))
     });
     hosts.collect()
 }

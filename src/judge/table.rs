@@ -129,7 +129,8 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Intercepted,
         PROVEN,
-        "(a) the same, here by a proven key that is not the promised one",
+        "(a) promises of two destinations are denied and kept, as for `stripped`, here by a proven key \
+         that is not the promised one",
         ON_A_PATH,
     ),
     ground(
@@ -143,8 +144,8 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Intercepted,
         CORROBORATED,
-        "the same, here by a proven key that is not the promised one and not seen where the promise \
-         is kept, in three sessions at each address and in a chain that nobody vouches for as the host's",
+        "a promise is denied over this path and kept at another vantage point or source, as for \
+         `stripped`, here by a proven key that is not the promised one and not seen where the promise is kept, in three sessions at each address and in a chain that nobody vouches for as the host's",
         ON_A_PATH,
     ),
     ground(
@@ -158,7 +159,7 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Intercepted,
         SUSPECTED,
-        "the same, by a foreign key, or in fewer sessions",
+        "a promise denied and kept, as for `stripped`, by a foreign key, or in fewer sessions",
         ON_A_PATH,
     ),
     ground(
@@ -188,8 +189,8 @@ const GROUNDS: &[Ground] = &[
     ground(
         Status::Stripped,
         PROVEN,
-        "(e) the same: bytes were changed, taken out or put in on the way, and the mirror's offer or \
-         TLS did not come about",
+        "(e) the transcripts of both ends of a session with a mirror: bytes were changed, taken out or \
+         put in on the way, and the mirror's offer or TLS did not come about",
         BY_PATH,
     ),
     ground(

@@ -95,8 +95,12 @@ pub struct Source {
     /// Postfix.
     #[serde(default)]
     pub further_ehlo: Vec<EhloName>,
-    /// SPF of `--from`; `None` where it was not asked.
+    /// SPF of `--from`; `None` where it was not asked, or is not known.
     pub spf: Option<SpfEvaluation>,
+    /// Why SPF is not known although it was asked: it depends on an EHLO name that is not
+    /// known.
+    #[serde(default)]
+    pub spf_unknown: Option<String>,
 }
 
 /// One destination as seen from one source.

@@ -181,6 +181,14 @@ pub struct Exchange {
     pub tlsa: Option<TlsaAnswer>,
 }
 
+impl Exchange {
+    /// Every address of the host, IPv4 first.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let ipv4 = self.ipv4.addresses.iter().copied().map(IpAddr::V4);
+        ipv4.chain(self.ipv6.addresses.iter().copied().map(IpAddr::V6))
+    }
+}
+
 /// The answer to one address lookup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AddressAnswer<A> {

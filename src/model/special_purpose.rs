@@ -38,13 +38,15 @@ pub fn is_public(ip: IpAddr) -> bool {
 }
 
 /// Whether an address is known to nobody outside its own network: private (RFC 1918,
-/// RFC 4193), shared (RFC 6598), link-local or loopback.
+/// RFC 4193), shared (RFC 6598), of 464XLAT (RFC 7335), link-local or loopback.
 pub fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
+            let [a, b, c, _] = ip.octets();
             let shared = a == 100 && (64..128).contains(&b);
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared
+            // RFC 7335: what a host behind 464XLAT has for IPv4.
+            let translated = (a, b, c) == (192, 0, 0);
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared || translated
         }
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
     }

@@ -122,9 +122,7 @@ fn announces(answer: &TxtAnswer) -> bool {
 /// own network, where the policy host may be as well. A public domain must not
 /// lead us to a web server behind our own firewall.
 fn is_special_purpose(exchanges: &[Exchange]) -> bool {
-    let ipv4 = exchanges.iter().flat_map(|exchange| &exchange.ipv4.addresses);
-    let ipv6 = exchanges.iter().flat_map(|exchange| &exchange.ipv6.addresses);
-    let mut all = ipv4.copied().map(IpAddr::V4).chain(ipv6.copied().map(IpAddr::V6)).peekable();
+    let mut all = exchanges.iter().flat_map(Exchange::addresses).peekable();
     all.peek().is_some() && all.all(|ip| !is_public(ip))
 }
 

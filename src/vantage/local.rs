@@ -11,7 +11,7 @@ use crate::dns::Resolver;
 use crate::model::observation::Observation;
 use crate::model::probe::{Family, Probe};
 use crate::model::report::{Families, FamilyUse, ResolverUsed};
-use crate::model::route::{Dnssec, LookupError, Route, RouteKind};
+use crate::model::route::{Dnssec, Exchange, LookupError, Route, RouteKind};
 use crate::model::session::Stage;
 use crate::model::target::Target;
 use crate::observe::{self, Dialler};
@@ -65,9 +65,7 @@ impl Local {
             std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
         ];
         let usable = |family: Family| {
-            let ipv4 = route.exchanges.iter().flat_map(|exchange| &exchange.ipv4.addresses);
-            let ipv6 = route.exchanges.iter().flat_map(|exchange| &exchange.ipv6.addresses);
-            let known = ipv4.copied().map(IpAddr::V4).chain(ipv6.copied().map(IpAddr::V6));
+            let known = route.exchanges.iter().flat_map(Exchange::addresses);
             let mut candidates = known.chain(somewhere).filter(|ip| Family::of(*ip) == family);
             if candidates.any(|ip| self.dialler.source_towards(ip).is_ok()) {
                 FamilyUse::Usable

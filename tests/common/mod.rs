@@ -56,7 +56,7 @@ impl Default for Asking {
 impl Asking {
     /// For peers that never answer, while the others need it on a busy machine.
     pub(crate) fn impatient() -> Self {
-        let patience = Duration::from_secs(3);
+        let patience = Duration::from_secs(5);
         Self { session: patience, greeting: patience, ..Self::default() }
     }
 }
@@ -150,7 +150,7 @@ async fn outcome_until(
     beside: &Beside,
     (events, stop): (mpsc::UnboundedSender<Event>, impl Future<Output = ()>),
 ) -> survey::Outcome {
-    assert!(running.ipv6_available(), "these tests need ::1");
+    assert!(running.ipv6_available(), "this machine has no IPv6 on loopback: these tests need ::1");
     let local = |endpoints, place| Local {
         resolver: Some(resolver(running)),
         dialler: Dialler::pretend(endpoints, own_addresses(place).to_vec()),

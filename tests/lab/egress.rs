@@ -8,6 +8,7 @@
 mod alone;
 mod chroot;
 mod deeds;
+mod hosts;
 mod premises;
 
 use std::collections::BTreeSet;
@@ -59,6 +60,23 @@ pub(crate) fn publish(records: &mut Records) {
          six AAAA 2001:db8:100::11\n\
          loop TXT \"v=spf1 include:loop.egress.test -all\"",
     );
+    let many: String = (0..11).map(|n| format!(" a:m{n}.egress.test")).collect();
+    let hosts: String = (0..11).map(|n| format!("m{n} A 192.0.2.{n}\n")).collect();
+    records.add(
+        FROM,
+        &format!(
+            "exists TXT \"v=spf1 exists:%{{i}}.by.%{{d}} -all\"\n\
+             198.51.100.10.by.exists A 127.0.0.2\n\
+             named TXT \"v=spf1 exists:%{{h}}.by.%{{d}} -all\"\n\
+             {HELO}.by.named A 127.0.0.2\n\
+             redirected TXT \"v=spf1 redirect=_spf.egress.test\"\n\
+             astray TXT \"v=spf1 redirect=out.egress.test\"\n\
+             many TXT \"v=spf1{many} -all\"\n{hosts}\
+             two TXT \"v=spf1 ip4:198.51.100.10 -all\"\ntwo TXT \"v=spf1 -all\"\n\
+             alias CNAME out\nastray-alias CNAME liar\n\
+             dangling CNAME nowhere"
+        ),
+    );
     records.add_pointer(IPV4, HELO);
     records.add_pointer(IPV6, HELO);
     records.add_pointer(LYING_IPV4, "liar.egress.test");
@@ -68,7 +86,7 @@ type Trial = fn(&World) -> Result<()>;
 
 /// One trial a thing that is shown.
 pub(crate) fn plays() -> Vec<Play> {
-    let all: [(&str, Trial); 20] = [
+    let all: [(&str, Trial); 28] = [
         ("nothing is wrong with a sound Postfix", sound),
         ("each planted mistake is named, and mended by its lines", broken),
         ("each mistake alone is named once, and mended by its lines", alone::each),
@@ -89,6 +107,14 @@ pub(crate) fn plays() -> Vec<Play> {
         ("a level that demands TLS keeps mail from a server without", premises::kept),
         ("a relay with implicit TLS is not looked for among providers", premises::implicit),
         ("no network, and no Postfix where one was named", nothing),
+        ("Postfix without a family that the machine has is named", hosts::without_family),
+        ("an address of 464XLAT is private", hosts::xlat),
+        ("of twenty addresses four are asked from", hosts::twenty),
+        ("addresses that are deprecated or tentative are left out", hosts::unready),
+        ("a name that is not in DNS is not to be published", hosts::greetings),
+        ("SPF that depends on an unknown EHLO name is not known", hosts::nobody),
+        ("port 465 without implicit TLS is named, and mended by its lines", hosts::unwrapped),
+        ("what a table that is out of date says is not in force", hosts::stale),
     ];
     all.into_iter().map(|(title, play)| (format!("egress: {title}"), Box::new(play) as _)).collect()
 }
@@ -275,6 +301,12 @@ fn policies(world: &World) -> Result<()> {
     let folder = configured("egress-policies", SOUND, "")?.display().to_string();
     for (domain, id, status) in [
         ("loop.egress.test", Some("spf-permerror@198.51.100.10"), 1),
+        ("astray.egress.test", Some("spf-permerror@198.51.100.10"), 1),
+        ("many.egress.test", Some("spf-permerror@198.51.100.10"), 1),
+        ("two.egress.test", Some("spf-permerror@198.51.100.10"), 1),
+        ("exists.egress.test", None, 3),
+        ("named.egress.test", None, 3),
+        ("redirected.egress.test", None, 3),
         ("exim.test", Some("spf-none@198.51.100.10"), 3),
         (FROM, None, 3),
     ] {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 /// The first argument of this binary when it is the forwarder.
 pub(crate) const ARGUMENT: &str = "--forwarder";
 /// How long the resolver may take before a query is forgotten.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(4);
 /// The largest answer without EDNS (RFC 1035 §4.2.1).
 const MAX_ANSWER: usize = 512;
 /// Length of the header (RFC 1035 §4.1.1).

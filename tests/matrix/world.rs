@@ -32,7 +32,7 @@ const THREADS: usize = 2;
 /// Pretend internets at once on a thread: waiting for silence costs no processor.
 const AT_ONCE: usize = 24;
 /// For peers that never answer; the others in the same row need it on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One case: an internet, how it is asked, and what may be said of it.
 pub(crate) struct Row {

@@ -34,10 +34,10 @@ use crate::mirror_table::NAME;
 /// Where the mirror pretends to be, and its port for the exchange.
 pub(crate) const MIRROR: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 5));
 pub(crate) const EXCHANGE: u16 = 465;
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// For a box that stays silent for ever; the healthy sessions beside it still have many
 /// times what they need.
-const SILENCE: Duration = Duration::from_secs(3);
+const SILENCE: Duration = Duration::from_secs(8);
 
 /// A mirror, and a box in front of it.
 pub(crate) struct Stage {

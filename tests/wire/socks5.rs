@@ -30,7 +30,7 @@ async fn internet() -> Running {
 
 #[expect(clippy::indexing_slicing, reason = "a failed helper fails its test")]
 fn probe_to(place: usize) -> Probe {
-    let patience = Duration::from_secs(20);
+    let patience = Duration::from_mins(1);
     Probe {
         vantage: "far".to_owned(),
         source: None,
@@ -129,7 +129,7 @@ async fn what_a_proxy_says_of_the_path_behind_it_is_data() {
 
 #[tokio::test]
 async fn a_proxy_that_waits_for_the_target_waits_for_the_target() {
-    let patience = Duration::from_millis(500);
+    let patience = Duration::from_secs(4);
     let limits = Limits { session: patience, greeting: patience };
     let probe = Probe { limits, ..probe_to(0) };
     let seen = through(Manner::SilentLater, probe).await.unwrap();
@@ -193,7 +193,7 @@ async fn a_dead_or_silent_proxy_is_named() {
         matches!(&dead, Err(Fault::Proxy(ProxyFault::Unreachable(why))) if why.starts_with("127.0.0.1:")),
         "{dead:?}"
     );
-    let patience = Duration::from_millis(300);
+    let patience = Duration::from_secs(2);
     let limits = Limits { session: patience, greeting: patience };
     let silent = through(Manner::Silent, Probe { limits, ..probe_to(0) }).await;
     assert!(matches!(silent, Err(Fault::Proxy(ProxyFault::Silent(_)))), "{silent:?}");

@@ -22,7 +22,8 @@ use crate::cli::settings::Settings;
 const LOCAL_PART: &str = "postmaster";
 
 /// Asks about every source whose public address is known, all at once: the names that its
-/// Postfix greets with, or else the one that was said to the destinations.
+/// Postfix greets with, or else the one that was said to the destinations. Each answer is
+/// kept at once: dropped early, this leaves what was answered.
 ///
 /// # Errors
 /// The system names no resolver.
@@ -47,13 +48,22 @@ pub(super) async fn fill(
             greetings.extend(greeting.map(str::to_owned));
         }
         let greeting = greetings.first().map(String::as_str);
-        let names = resolver.pointer(public);
-        let ehlo = join_all(greetings.iter().map(|name| ehlo_name(resolver, name, public)));
-        let policy = async { Some(sender_policy(resolver, from?, greeting, public).await) };
-        let (reverse, ehlo, spf) = Box::pin(join3(names, ehlo, policy)).await;
-        let mut ehlo = ehlo.into_iter();
-        (source.reverse, source.ehlo, source.spf) = (Some(reverse), ehlo.next(), spf);
-        source.further_ehlo = ehlo.collect();
+        let Source { reverse, ehlo, further_ehlo, spf, spf_unknown, .. } = source;
+        let pointer = async { *reverse = Some(resolver.pointer(public).await) };
+        let names = async {
+            let asked = greetings.iter().map(|name| ehlo_name(resolver, name, public));
+            let mut answers = join_all(asked).await.into_iter();
+            *ehlo = answers.next();
+            *further_ehlo = answers.collect();
+        };
+        let policy = async {
+            let Some(domain) = from else { return };
+            match sender_policy(resolver, domain, greeting, public).await {
+                Ok(evaluation) => *spf = Some(evaluation),
+                Err(why) => *spf_unknown = Some(why),
+            }
+        };
+        Box::pin(join3(pointer, names, policy)).await;
     }))
     .await;
     Ok(())
@@ -93,19 +103,21 @@ async fn addresses(
     }
 }
 
+/// SPF of a domain, or why there is no telling.
 async fn sender_policy(
     resolver: &Resolver,
     domain: &str,
     ehlo: Option<&str>,
     ip: IpAddr,
-) -> SpfEvaluation {
+) -> Result<SpfEvaluation, String> {
     let sender = format!("{LOCAL_PART}@{domain}");
-    let client = Client { ip, sender: &sender, helo: ehlo.unwrap_or_default() };
+    let client = Client { ip, sender: &sender, helo: ehlo };
     let mut answers = Answers::new();
     // Ends: each round answers a question that was open, and SPF allows but few.
     loop {
         match spf::evaluate(&client, &answers) {
-            Step::Done(evaluation) => return evaluation,
+            Step::Done(evaluation) => return Ok(evaluation),
+            Step::Unknown(why) => return Err(why),
             Step::Ask(question) => {
                 let answer = ask(resolver, &question).await;
                 answers.insert(question, answer);

@@ -218,9 +218,6 @@ async fn capped(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     /// Far below what the script would take, and far above what it needs to begin.
@@ -229,8 +226,11 @@ mod tests {
     async fn called(script: &str) -> Result<String, Fault> {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("postconf");
-        fs::write(&place, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+        // Another process writes it. A child that a test beside this one starts holds, for
+        // a moment, whatever is open for writing here: it could not be run (ETXTBSY).
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "printf '%s\\n' '#!/bin/sh' \"$1\" >\"$0\" && chmod 755 \"$0\""]);
+        assert!(shell.arg(&place).arg(script).status().unwrap().success());
         call_at(&place, &["-c", "/etc/postfix-out", "-n", "ignored"], SHORT).await
     }
 

@@ -116,6 +116,7 @@ fn source(ip: IpAddr, machine: Machine<'_>, named: bool) -> Source {
         ehlo: None,
         further_ehlo: Vec::new(),
         spf: None,
+        spf_unknown: None,
     }
 }
 

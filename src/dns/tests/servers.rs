@@ -45,7 +45,10 @@ async fn a_silent_server_beside_another_neither_stops_nor_hides_it() {
 
 #[tokio::test]
 async fn a_first_server_that_is_not_there_fails_fast() {
-    let closed = { std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
+    // It hears itself alone, and nobody else can have its port.
+    let held = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let closed = held.local_addr().unwrap();
+    held.connect(closed).unwrap();
     let patient = ResolverSettings { timeout: FOREVER, ..settings(&[closed], NO_ANCHOR) };
     let resolver = Resolver::new(patient).unwrap();
     let route = timeout(HANG, route(&resolver, "example.test")).await.expect("waits for nobody");

@@ -101,7 +101,10 @@ fn the_ad_bit_of_a_resolver_across_the_network_is_never_trusted() {
 
 #[tokio::test]
 async fn a_declared_resolver_that_is_not_there_fails_fast() {
-    let closed = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
+    // It hears itself alone, and nobody else can have its port.
+    let held = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let closed = held.local_addr().unwrap();
+    held.connect(closed).unwrap();
     let settings =
         ResolverSettings { trust_ad: true, timeout: FOREVER, ..settings(&[closed], NO_ANCHOR) };
     let resolver = Resolver::new(settings).unwrap();

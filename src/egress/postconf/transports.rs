@@ -102,9 +102,12 @@ impl Configuration {
         if maps.contains('$') { Vec::new() } else { Table::list(maps) }
     }
 
-    /// What those of them say that could be read.
+    /// What those of them say that could be read. The text of one that was compiled before
+    /// it was changed is not what Postfix goes by.
     pub fn policies(&self, service: Option<&Service>) -> Vec<Entry> {
-        let tables = self.policy_tables(service).into_iter();
+        let is_in_force =
+            |table: &Table| table.file().is_none_or(|file| !self.stale.contains(&file.opened));
+        let tables = self.policy_tables(service).into_iter().filter(is_in_force);
         tables.filter_map(|table| table.read(&self.texts)).flatten().collect()
     }
 

@@ -21,14 +21,14 @@ pub(super) struct Values<'a> {
     pub(super) validated: &'a str,
 }
 
-/// Whether a text has the macro `p`, which alone takes a lookup.
-pub(super) fn needs_validated(text: &str) -> bool {
-    text.contains("%{p") || text.contains("%{P")
+/// Whether a text has the macro of this letter. `%%` is a percent sign, and begins none.
+pub(super) fn has_macro(text: &str, letter: char) -> bool {
+    text.to_ascii_lowercase().replace("%%", "").contains(&format!("%{{{letter}"))
 }
 
 /// Whether macros are well written.
 pub(super) fn verify(text: &str) -> Result<(), String> {
-    let client = Client { ip: IpAddr::from([0, 0, 0, 0]), sender: "", helo: "" };
+    let client = Client { ip: IpAddr::from([0, 0, 0, 0]), sender: "", helo: None };
     expanded(text, Values { client: &client, domain: "", validated: "" }).map(drop)
 }
 
@@ -148,7 +148,7 @@ fn value_of(letter: char, values: Values<'_>) -> Option<String> {
         'p' => validated.to_owned(),
         'v' if client.ip.is_ipv4() => "in-addr".to_owned(),
         'v' => "ip6".to_owned(),
-        'h' => client.helo.to_owned(),
+        'h' => client.helo.unwrap_or_default().to_owned(),
         _ => return None,
     };
     Some(value)
@@ -189,7 +189,7 @@ mod tests {
         let client = Client {
             ip: "192.0.2.3".parse().unwrap(),
             sender: "strong-bad@email.example.com",
-            helo: "mx.example.com",
+            helo: Some("mx.example.com"),
         };
         for (text, value) in [
             ("%{s}", "strong-bad@email.example.com"),
@@ -228,6 +228,19 @@ mod tests {
     }
 
     #[test]
+    fn a_percent_sign_begins_no_macro() {
+        for (text, has) in [
+            ("%{h}.example", true),
+            ("%{H2r}", true),
+            ("%%%{h}", true),
+            ("%%{h}.example", false),
+            ("%{d}.h.example", false),
+        ] {
+            assert_eq!(has_macro(text, 'h'), has, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_macro_is_an_error() {
         for text in ["%", "%a", "%{", "%{}", "%{z}", "%{d0}", "%{d!}", "%{c}", "ä", "a%"] {
             assert!(verify(text).is_err(), "{text}");
@@ -248,7 +261,7 @@ mod tests {
 
     #[test]
     fn names_that_are_too_long_lose_labels_on_the_left() {
-        let client = Client { ip: [192, 0, 2, 3].into(), sender: "a@b.example", helo: "" };
+        let client = Client { ip: [192, 0, 2, 3].into(), sender: "a@b.example", helo: None };
         let long = "abcdefghij.".repeat(30) + "example";
         let values = Values { client: &client, domain: "b.example", validated: "" };
         let name = expand(&long, values).unwrap();

@@ -36,13 +36,23 @@ impl Dns {
         self
     }
 
-    /// Asks until there is a result; what is not in the zone is not in DNS.
     fn of(&self, ip: &str, sender: &str) -> SpfEvaluation {
-        let client = Client { ip: ip.parse().unwrap(), sender, helo: "mail.example.com" };
+        self.with_helo(ip, sender, Some("mail.example.com")).unwrap()
+    }
+
+    /// Asks until there is a result; what is not in the zone is not in DNS.
+    fn with_helo(
+        &self,
+        ip: &str,
+        sender: &str,
+        helo: Option<&str>,
+    ) -> Result<SpfEvaluation, String> {
+        let client = Client { ip: ip.parse().unwrap(), sender, helo };
         let mut answers = Answers::new();
         loop {
             match evaluate(&client, &answers) {
-                Step::Done(evaluation) => return evaluation,
+                Step::Done(evaluation) => return Ok(evaluation),
+                Step::Unknown(why) => return Err(why),
                 Step::Ask(question) => {
                     let answer = self.0.get(&question).cloned().unwrap_or(Answer::Void);
                     assert!(answers.insert(question, answer).is_none(), "asked twice");
@@ -303,4 +313,25 @@ fn what_is_no_name_of_dns_is_not_asked() {
     let record = format!("v=spf1 a:{long}.example a:a..example ip4:192.0.2.1 -all");
     assert_eq!(appendix(&record).result("192.0.2.1"), SpfResult::Pass);
     assert_eq!(Dns::default().of("192.0.2.1", "a@b..example").result, SpfResult::None);
+}
+
+#[test]
+fn an_ehlo_name_that_is_not_known_leaves_open_only_what_depends_on_it() {
+    let dns = Dns::default()
+        .txt("example.com", &["v=spf1 ip4:192.0.2.10 include:below.example -all"])
+        .txt("below.example", &["v=spf1 exists:%{h}.allowed.example -all"])
+        .txt("escaped.example", &["v=spf1 exists:%%{h}.example -all"])
+        .txt("redirected.example", &["v=spf1 redirect=%{H}"])
+        .a("mail.example.com.allowed.example", &["127.0.0.2"]);
+    let of = |ip: &str, domain: &str, helo| {
+        let seen = dns.with_helo(ip, &format!("a@{domain}"), helo);
+        seen.map(|evaluation| evaluation.result)
+    };
+    assert_eq!(of("192.0.2.10", "example.com", None), Ok(SpfResult::Pass), "decided before");
+    let why = of("192.0.2.11", "example.com", None).unwrap_err();
+    assert!(why.contains("below.example asks for %{h}.allowed.example"), "{why}");
+    assert!(of("192.0.2.11", "redirected.example", None).is_err());
+    assert_eq!(of("192.0.2.11", "escaped.example", None), Ok(SpfResult::Fail), "no macro");
+    let helo = Some("mail.example.com");
+    assert_eq!(of("192.0.2.11", "example.com", helo), Ok(SpfResult::Pass));
 }

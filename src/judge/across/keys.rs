@@ -10,8 +10,8 @@ use crate::judge::claim::Claim;
 use crate::judge::verdict;
 use crate::model::verdict::Place;
 
-/// What one view claims of keys by family. What is seen from every place
-/// where keys were met lies near the destination (docs/detection.md §1, "where the box is").
+/// What one view claims of keys by family. What is seen from every place where keys were
+/// met lies near the destination (docs/detection.md §1, "where the box is").
 pub(super) fn by_family(sides: &[&Side<'_>]) -> Option<Claim> {
     let met = |side: &&&Side<'_>| side.scene.addresses.iter().any(|one| !one.keys().is_empty());
     let claims: Vec<(usize, Option<Claim>)> = sides

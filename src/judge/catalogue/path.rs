@@ -55,7 +55,7 @@ table! { PATH:
         "ask the zone's own name servers from both places; sign the zone, so that forged answers are told from true ones",
         ["RFC 4033 §2", "RFC 5321 §5.1"];
     GREETING_FROM_NOWHERE: "greeting-from-nowhere", Critical,
-        "an address where no mail server can be greeted us with 220",
+        "an address that belongs to no mail server (the canary) greeted us with 220",
         ["a test network that uses documentation addresses"],
         "find out what answers SMTP on this path for addresses that are not its own, and who runs it: mail may pass through it in clear",
         ["RFC 5737", "RFC 3849"];

@@ -1,5 +1,7 @@
 //! What is wrong with the certificates. Without a policy none of it keeps mail
 //! from being encrypted (RFC 7435), and the findings say so by their severity.
+//!
+//! Refuses to build paths: `tls::pkix` does.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;

@@ -33,7 +33,7 @@ fn words(tell: &Tell) -> (Entry, String) {
     match tell.kind {
         Kind::GreetingFromNowhere => (
             catalogue::GREETING_FROM_NOWHERE,
-            format!("Over {family} an address where no mail server can be greeted us with 220."),
+            format!("Over {family} an address that belongs to no mail server greeted us with 220."),
         ),
         Kind::OneKey => (
             catalogue::ONE_KEY,

@@ -1,5 +1,7 @@
 //! What is wrong with the domain's MTA-STS itself: record, policy host, policy.
 //! All of it rests on DNS and HTTPS alone.
+//!
+//! Refuses to know whether a host keeps the policy: `promise` does.
 
 use crate::judge::catalogue::{self as catalogue, Entry, on_host};
 use crate::judge::policies::Promised;

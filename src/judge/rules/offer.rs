@@ -1,4 +1,6 @@
 //! Is STARTTLS offered, and does the command arrive? Masks, hiding, overwriting.
+//!
+//! Owns what is said of it. Refuses to decide how sure it is: `claim` does.
 
 use crate::judge::address::Address;
 use crate::judge::addresses::Addresses;

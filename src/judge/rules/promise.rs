@@ -1,4 +1,6 @@
 //! Promises that are denied on one path, broken on all, or made badly.
+//!
+//! Refuses to hold sessions against a promise, which `judge::promise` has done.
 
 use std::collections::{BTreeSet, HashMap};
 

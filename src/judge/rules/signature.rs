@@ -1,5 +1,7 @@
 //! Products that a session names, by what they write or by what they take out.
 //! A product strips nothing by its name: these are notices.
+//!
+//! Refuses to know products: `signatures` has their table.
 
 use std::collections::HashMap;
 

@@ -13,8 +13,8 @@ use crate::tls::Roots;
 const DOMAIN: &str = "example.net";
 const POLICY: &str = "version: STSv1\r\nmode: enforce\r\nmx: *.example.net\r\nmax_age: 86400\r\n";
 
-/// Far more than the patience of these tests, for a busy machine.
-const LONGEST: Duration = Duration::from_secs(20);
+/// When a fetch counts as hanging, however busy the machine.
+const LONGEST: Duration = Duration::from_mins(5);
 
 fn v4(last: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, last])
@@ -31,11 +31,12 @@ fn host(addresses: &[IpAddr]) -> PolicyHost {
 }
 
 fn patient() -> Patience {
-    Patience { whole: Duration::from_secs(15), connect: Duration::from_secs(8) }
+    Patience { whole: Duration::from_mins(1), connect: Duration::from_secs(30) }
 }
 
+/// For peers that fall silent, after what a busy machine needs its time for.
 fn impatient() -> Patience {
-    Patience { whole: Duration::from_millis(1500), connect: Duration::from_millis(700) }
+    Patience { whole: Duration::from_secs(6), connect: Duration::from_secs(4) }
 }
 
 async fn fetch_from(running: &Running, addresses: &[IpAddr], patience: Patience) -> PolicyFetch {
@@ -228,7 +229,7 @@ async fn addresses_of_both_families_are_tried_in_turn() {
     if !running.ipv6_available() {
         return;
     }
-    let patience = Patience { connect: Duration::from_millis(700), ..patient() };
+    let patience = Patience { connect: Duration::from_secs(4), ..patient() };
     let fetch = fetch_from(&running, &[v4(1), v4(2), v6], patience).await;
     let ips: Vec<_> = fetch.attempts.iter().map(|attempt| attempt.ip).collect();
     assert_eq!(ips, [v4(1), v4(2), v6]);

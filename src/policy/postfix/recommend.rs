@@ -197,11 +197,7 @@ fn addresses(target: &TargetReport, names: &[String]) -> Vec<PolicyAddress> {
 fn named(target: &TargetReport) -> Vec<(String, IpAddr)> {
     let exchanges = target.routes.iter().flat_map(|route| &route.exchanges);
     exchanges
-        .flat_map(|exchange| {
-            let ipv4 = exchange.ipv4.addresses.iter().copied().map(IpAddr::V4);
-            let ipv6 = exchange.ipv6.addresses.iter().copied().map(IpAddr::V6);
-            ipv4.chain(ipv6).map(|ip| (exchange.host.clone(), ip))
-        })
+        .flat_map(|exchange| exchange.addresses().map(|ip| (exchange.host.clone(), ip)))
         .collect()
 }
 

@@ -152,7 +152,10 @@ fn ehlo(source: &Source) -> Line {
 }
 
 fn spf(source: &Source) -> Line {
-    let Some(spf) = &source.spf else { return void() };
+    let Some(spf) = &source.spf else {
+        let is_open = source.spf_unknown.is_some();
+        return if is_open { Line::of(Tone::Doubtful, "not known") } else { void() };
+    };
     let (tone, word) = match spf.result {
         SpfResult::Pass => (Tone::Good, "pass"),
         SpfResult::Fail => (Tone::Bad, "fail"),
@@ -198,6 +201,10 @@ fn notes(source: &Source, style: &Style) -> Vec<Line> {
         let why = spf.problem.as_deref().unwrap_or("DNS failed");
         let line = Line::of(Tone::Doubtful, "SPF could not be evaluated now: ").plain(why);
         notes.push(line.sentence());
+    }
+    if let Some(why) = &source.spf_unknown {
+        let line = Line::of(Tone::Doubtful, "SPF could not be evaluated: ").plain(why);
+        notes.push(line.plain("; --ehlo NAME tells it").sentence());
     }
     if !source.used {
         notes.push(Line::of(Tone::Faint, "No mail goes out by it as things are set").sentence());
@@ -405,6 +412,18 @@ mod tests {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(text.lines().any(|line| line.ends_with("-e 'a = b'") && line.contains("postconf")));
+    }
+
+    #[test]
+    fn spf_that_depends_on_an_unknown_name_is_not_known() {
+        let mut report = hostile();
+        report.sources[0].spf = None;
+        report.sources[0].spf_unknown = Some("the EHLO name is \u{1b} not known".to_owned());
+        let text = render(&report, &Style { width: 160, ..PLAIN });
+        let row = text.lines().find(|line| line.contains("2001:db8::1*")).unwrap();
+        assert!(row.contains("not known") && !row.contains("softfail"), "{text}");
+        assert!(text.contains("SPF could not be evaluated: the EHLO name is"), "{text}");
+        assert!(text.contains("--ehlo NAME") && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]

@@ -57,23 +57,18 @@ fn verdict(page: &mut Page, meaning: &Meaning, grounds: &[Ground]) {
     if !meaning.never.is_empty() {
         labelled(page, "not to be taken for", meaning.never);
     }
-    let mut given = false;
     for ground in grounds.iter().filter(|ground| ground.status == meaning.status) {
         let when = match ground.confidence {
             Some(confidence) => format!("{}, when", words::confidence(confidence)),
             None => "given when".to_owned(),
         };
+        labelled(page, &when, ground.evidence);
         let places: Vec<&str> = ground.places.iter().map(|place| words::place(*place)).collect();
-        let places = if places.is_empty() {
-            String::new()
-        } else {
-            format!(" (where, if it is said: {})", places.join("; or "))
-        };
-        labelled(page, &when, &format!("{}{places}", ground.evidence));
-        given = true;
-    }
-    if !given {
-        labelled(page, "given when", "never yet: this version does not look promises up");
+        if !places.is_empty() {
+            let places =
+                Line::of(Tone::Faint, "where, if it is said: ").plain(&places.join("; or "));
+            page.hanging(4, 2, &places.sentence());
+        }
     }
 }
 

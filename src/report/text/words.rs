@@ -133,17 +133,21 @@ fn known_reason(status: Status, because: &str) -> Option<&'static str> {
         (_, "not-smtp") => "what answered does not speak SMTP",
         (_, "dns-refused") => "the resolver refused to answer (REFUSED)",
         (_, "nodata") => "no such record",
-        // RFC 8460 §4.3: how a promise is not kept.
-        (_, "starttls-not-supported") => {
-            "TLS is promised, and STARTTLS is not offered or is refused"
-        }
-        (_, "validation-failure") => "the certificates are not those that were promised",
-        (_, "certificate-host-mismatch") => "the certificate is for another name than promised",
-        (_, "certificate-not-trusted") => "the certificate does not lead where it was promised to",
-        (_, "certificate-expired") => "the promised certificate has expired",
-        (_, "promise-denied") => "a promise is kept on one path and denied on another",
-        (_, "promise-kept-in-part") => "a promise is kept at some addresses only",
-        (_, "mx-not-listed") => "the MTA-STS policy does not list the MX hosts",
+        _ => return how_unkept(because),
+    })
+}
+
+/// How a promise is not kept (RFC 8460 §4.3, and words of our own).
+fn how_unkept(because: &str) -> Option<&'static str> {
+    Some(match because {
+        "starttls-not-supported" => "TLS is promised, and STARTTLS is not offered or is refused",
+        "validation-failure" => "the certificates are not those that were promised",
+        "certificate-host-mismatch" => "the certificate is for another name than promised",
+        "certificate-not-trusted" => "the certificate does not lead where it was promised to",
+        "certificate-expired" => "the promised certificate has expired",
+        "promise-denied" => "a promise is kept on one path and denied on another",
+        "promise-kept-in-part" => "a promise is kept at some addresses only",
+        "mx-not-listed" => "the MTA-STS policy does not list the MX hosts",
         _ => return None,
     })
 }

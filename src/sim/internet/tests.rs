@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use super::*;
 use crate::sim::server::Hostile;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_mins(1);
 const HOST: &str = "mx.example.net";
 
 fn ip(text: &str) -> IpAddr {

@@ -15,7 +15,7 @@ use crate::world::World;
 /// finding, and what is found after its lines were typed. `FOLDER` is the instance's.
 type Mistake = (&'static str, &'static str, &'static str, &'static str);
 
-const MISTAKES: [Mistake; 36] = [
+const MISTAKES: [Mistake; 37] = [
     ("smtp_tls_security_level =\nsmtpd_use_tls = yes", "", "tls-level-empty", ""),
     ("smtp_tls_security_level = none", "", "tls-level-none", ""),
     ("smtp_tls_security_level =\nsmtp_use_tls = yes", "", "tls-level-obsolete", ""),
@@ -77,6 +77,12 @@ const MISTAKES: [Mistake; 36] = [
     ),
     ("smtp_tls_security_level = encrypt\nsmtp_tls_wrappermode = yes", "", "wrappermode-port", ""),
     ("transport_maps = static:discard:", "", "other-routes", "other-routes"),
+    (
+        "sender_dependent_relayhost_maps = static:[relay.egress.test]",
+        "",
+        "other-routes",
+        "other-routes",
+    ),
     (
         "",
         "-o smtp_tls_wrappermode=yes -o smtp_tls_security_level=may",

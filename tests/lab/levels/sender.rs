@@ -28,7 +28,7 @@ const MAP: &str = "tls_policy";
 /// The transport whose client runs in a chroot.
 const CHROOTED: &str = "chrooted";
 /// The longest that it may take over a message.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How often the log is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long is waited for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// What a vantage point consists of: the client's ssh, the far agent, a far command.
