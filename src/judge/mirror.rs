@@ -13,10 +13,12 @@ mod end;
 mod pairing;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use difference::hunks;
 use end::{End, Streams};
 use pairing::Pairing;
+pub(super) use words::words;
 
 use super::Scene;
 use super::address::Address;
@@ -393,25 +395,4 @@ pub(super) fn is_lost((session, reading): &Seen<'_, '_>) -> bool {
     let secured = session.tls.as_ref().is_some_and(|tls| tls.same == Some(true));
     // Before the greeting nothing is known of STARTTLS.
     reading.greeted() && (reading.session.starttls.offered != Some(true) || !secured)
-}
-
-/// What was seen, for the sentence of a verdict.
-pub(super) fn words(name: &str, status: Status, mirrored: Option<&Mirrored>) -> String {
-    let compared = mirrored.map(|mirrored| mirrored.compared.as_slice()).unwrap_or_default();
-    let any = |outcome| compared.iter().any(|session| session.outcome == outcome);
-    match status {
-        Status::Intercepted if any(MirrorOutcome::KeyDiffers) => {
-            format!("TLS for the mirror {name} ended somewhere else: its own transcript shows it")
-        }
-        Status::Intercepted => {
-            format!("something greeted us for the mirror {name}, and no session of ours came there")
-        }
-        _ if any(MirrorOutcome::BytesChanged) => format!(
-            "bytes between here and the mirror {name} were changed on the way, and STARTTLS was \
-             lost by it: the transcripts of both ends show where"
-        ),
-        _ => format!(
-            "sessions with the mirror {name} were cut off on the way at STARTTLS: neither end did it"
-        ),
-    }
 }

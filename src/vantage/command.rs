@@ -4,7 +4,6 @@
 //! Owns its first words, questions and answers, and what counts as its fault: what an
 //! agent does wrong ends as a [`Fault`], which is about us and never about a target.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,9 +19,10 @@ use tokio::time::{sleep, timeout};
 use super::child::{Child, Complaints};
 use super::clock::ClockOffset;
 use super::fault::{Ending, Fault};
+use super::pending::{Pending, Waiting, hand_on};
 use super::wire::{
-    self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_ANSWER, MOST_STAGES, MOST_STRAY, PROTOCOL,
-    PlannedProbe, Request, Resolve, Resolved, Say,
+    self, AT_ONCE, Answer, Ask, Greeting, Hello, LONGEST_ANSWER, PROTOCOL, PlannedProbe, Request,
+    Resolve, Resolved, Say,
 };
 use crate::model::observation::Observation;
 use crate::model::probe::Probe;
@@ -182,16 +182,6 @@ fn stray(recorded: &ProbeReport, planned: &ProbeReport) -> Option<String> {
 
 /// What is wrong with an answer of another kind than its question.
 const ANOTHER_ANSWER: &str = "an answer to another question";
-
-/// Those who wait for an answer, by the id of their request.
-type Pending = HashMap<u64, Waiting>;
-
-/// One who waits for an answer.
-struct Waiting {
-    answers: mpsc::UnboundedSender<Say>,
-    /// Lines of progress that came so far.
-    stages: usize,
-}
 
 /// Questions to an agent and its answers.
 struct Line {
@@ -387,27 +377,6 @@ async fn listen(
     line.end(ended);
 }
 
-/// Hands what was said to whoever waits for it, as long as it is not too much. An answer
-/// that came too late is dropped.
-fn hand_on(pending: &mut Pending, id: u64, say: Say, stray: &mut usize) -> Result<(), Fault> {
-    let Some(waiting) = pending.get_mut(&id) else {
-        *stray += 1;
-        if *stray > MOST_STRAY {
-            return Err(Fault::Garbage(format!("more than {MOST_STRAY} answers to no question")));
-        }
-        return Ok(());
-    };
-    if matches!(say, Say::Stage(_)) {
-        waiting.stages += 1;
-        if waiting.stages > MOST_STAGES {
-            let words = format!("more than {MOST_STAGES} lines of progress of one session");
-            return Err(Fault::Garbage(words));
-        }
-    }
-    let _ = waiting.answers.send(say);
-    Ok(())
-}
-
 /// The beginning of a line, for a message.
 fn excerpt(line: &[u8]) -> String {
     String::from_utf8_lossy(line.get(..EXCERPT).unwrap_or(line)).trim_end().to_owned()
@@ -416,32 +385,4 @@ fn excerpt(line: &[u8]) -> String {
 /// As much of an agent's words as a message or a report has room for.
 fn shortened(words: &str) -> String {
     words.chars().take(MOST_WORDS).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_agent_that_floods_a_question_is_garbage() {
-        let (answers, mut said) = mpsc::unbounded_channel();
-        let mut pending = Pending::from([(7, Waiting { answers, stages: 0 })]);
-        let mut stray = 0;
-        let stage = || Say::Stage(Stage::Connected);
-        for _ in 0..MOST_STAGES {
-            assert_eq!(hand_on(&mut pending, 7, stage(), &mut stray), Ok(()));
-        }
-        let flood = hand_on(&mut pending, 7, stage(), &mut stray).unwrap_err();
-        assert_eq!(
-            flood.to_string(),
-            "it talks garbage: more than 256 lines of progress of one session"
-        );
-        assert!(flood.is_final());
-        assert_eq!(said.len(), MOST_STAGES, "and no more is kept");
-        assert_eq!(said.try_recv(), Ok(stage()));
-        for _ in 0..MOST_STRAY {
-            assert_eq!(hand_on(&mut pending, 8, stage(), &mut stray), Ok(()));
-        }
-        assert!(hand_on(&mut pending, 8, stage(), &mut stray).is_err());
-    }
 }

@@ -13,6 +13,7 @@ pub mod command;
 pub mod fault;
 pub mod local;
 pub mod merge;
+mod pending;
 pub mod recorded;
 pub mod wire;
 
