@@ -300,19 +300,6 @@ fn unknown_outside(source: &Source) -> Option<EgressFinding> {
 
 /// Hosts without IPv6 see the address of a NAT64 (RFC 6146).
 fn translated(source: &Source) -> Option<EgressFinding> {
-<<<<<<< HEAD
-    let is_ours = |word: &str| -> Option<IpAddr> {
-        let ip = word.parse().ok().filter(IpAddr::is_ipv4)?;
-        (source.family == Family::Ipv6 && !is_private(ip)).then_some(ip)
-    };
-    let shows =
-        |view: &DestinationView| view.client_address_seen.iter().find_map(|word| is_ours(word));
-    let views = source.destinations.iter();
-    let (seen, target) = { views }.find_map(|view| Some((shows(view)?, &view.target)))?;
-    let text = format!(
-        "From {}, {target} shows {seen}: a NAT64 translates what goes to hosts without IPv6. Their \
-         receivers look at that address, of which reverse DNS, the EHLO name and SPF were not asked",
-=======
     let address = |word: &str| -> Option<IpAddr> {
         let ip = word.parse().ok().filter(IpAddr::is_ipv4)?;
         (source.family == Family::Ipv6 && !is_private(ip)).then_some(ip)
@@ -325,7 +312,6 @@ fn translated(source: &Source) -> Option<EgressFinding> {
         "From {}, {target} sees {seen}: a NAT64 on the way, or a proxy there, translates. Behind a \
          NAT64 hosts without IPv6 look at that address, of which reverse DNS, the EHLO name and \
          SPF were not asked",
->>>>>>> refs/heads/egress4
         source.ip
     );
     Some(finding(source, "behind-nat64", Severity::Notice, text, None))

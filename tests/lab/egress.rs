@@ -60,8 +60,8 @@ pub(crate) fn publish(records: &mut Records) {
          six AAAA 2001:db8:100::11\n\
          loop TXT \"v=spf1 include:loop.egress.test -all\"",
     );
-    let many: String = (0..11).map(|n| format!(" a:m{n}.egress.test")).collect();
-    let hosts: String = (0..11).map(|n| format!("m{n} A 192.0.2.{n}\n")).collect();
+    let many = (0..11).map(|n| format!(" a:m{n}.egress.test")).collect::<Vec<_>>().concat();
+    let hosts = (0..11).map(|n| format!("m{n} A 192.0.2.{n}\n")).collect::<Vec<_>>().concat();
     records.add(
         FROM,
         &format!(
