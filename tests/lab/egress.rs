@@ -60,8 +60,9 @@ pub(crate) fn publish(records: &mut Records) {
          six AAAA 2001:db8:100::11\n\
          loop TXT \"v=spf1 include:loop.egress.test -all\"",
     );
-    let many: String = (0..11).map(|n| format!(" a:m{n}.egress.test")).collect();
-    let hosts: String = (0..11).map(|n| format!("m{n} A 192.0.2.{n}\n")).collect();
+    let many: Vec<String> = (0..11).map(|n| format!("a:m{n}.egress.test")).collect();
+    let hosts: Vec<String> = (0..11).map(|n| format!("m{n} A 192.0.2.{n}")).collect();
+    let (many, hosts) = (many.join(" "), hosts.join("\n"));
     records.add(
         FROM,
         &format!(
@@ -71,7 +72,7 @@ pub(crate) fn publish(records: &mut Records) {
              {HELO}.by.named A 127.0.0.2\n\
              redirected TXT \"v=spf1 redirect=_spf.egress.test\"\n\
              astray TXT \"v=spf1 redirect=out.egress.test\"\n\
-             many TXT \"v=spf1{many} -all\"\n{hosts}\
+             many TXT \"v=spf1 {many} -all\"\n{hosts}\n\
              two TXT \"v=spf1 ip4:198.51.100.10 -all\"\ntwo TXT \"v=spf1 -all\"\n\
              alias CNAME out\nastray-alias CNAME liar\n\
              dangling CNAME nowhere"
