@@ -71,8 +71,8 @@ pub(crate) fn own_sources(sources: &[IpAddr]) -> Result<(), Failure> {
 }
 
 fn is_tentative(ip: IpAddr) -> bool {
-    let own = observe::own_addresses().unwrap_or_default();
-    own.iter().any(|one| one.ip == ip && one.tentative)
+    let is_it = |own: Vec<observe::OwnAddress>| own.iter().any(|one| one.ip == ip && one.tentative);
+    observe::own_addresses().is_some_and(is_it)
 }
 
 /// Sources of a family over which nothing was asked.

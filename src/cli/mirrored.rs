@@ -140,7 +140,8 @@ pub(crate) async fn complete(
     evidence.mirror = Some(match &mirror.log {
         Some(path) => recorded(path, &mirror.token).unwrap_or_else(|failure| {
             let said = failure.complaint().map(|complaint| complaint.message.clone());
-            MirrorEvidence::nothing(said.unwrap_or_default())
+            let unsaid = || format!("{} cannot be read", path.display());
+            MirrorEvidence::nothing(said.unwrap_or_else(unsaid))
         }),
         None => fetched(evidence, mirror, dialler).await,
     });

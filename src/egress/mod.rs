@@ -3,12 +3,13 @@
 //!
 //! Owns SPF for one address ([`spf`]), the reading of Postfix's configuration
 //! ([`postconf`]), and the findings: `settings` on Postfix alone, `paths` on each
-//! source, `choice` on Postfix's choice among them, `resolver`
+//! source as `destination` tells of it, `choice` on Postfix's choice among them, `resolver`
 //! on what DANE rests on. Pure: no sockets, no commands, no
 //! files; `mxray egress` brings everything here as plain values. Refuses to know how
 //! the path to a destination is judged: `judge` has done that, one source at a time.
 
 mod choice;
+mod destination;
 mod paths;
 pub mod postconf;
 mod resolver;
@@ -19,7 +20,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-pub use paths::{address_seen, view};
+pub use destination::{address_seen, view};
 use postconf::{Configuration, Service};
 
 use crate::model::egress::{EgressFinding, EgressReport, PostfixInstance, SpfResult};

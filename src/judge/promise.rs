@@ -5,8 +5,10 @@
 //! come with proof of its origin (a TLSA answer that is not secure, a policy that
 //! was not had over valid HTTPS) is no promise. Refuses to know whether anybody
 //! keeps one: [`keeping`] reads that from sessions, [`ledger`] adds it up by path,
-//! [`proof`] says what may be claimed from it and [`words`] how it is said.
+//! [`contradiction`] finds what is kept on one path and denied on another, [`proof`]
+//! says what may be claimed from it and [`words`] how it is said.
 
+pub(super) mod contradiction;
 pub(super) mod keeping;
 pub(super) mod ledger;
 pub(super) mod proof;

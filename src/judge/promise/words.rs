@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use super::contradiction::Contradiction;
 use super::keeping::Denial;
 use super::ledger::Account;
-use super::proof::{Contradiction, NOT_LISTED, Promises};
+use super::proof::{NOT_LISTED, Promises};
 use super::{Demand, Force, Vow};
 use crate::judge::held::Loose;
 use crate::policy::dane::{Failure, Requirement};

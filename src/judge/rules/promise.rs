@@ -6,9 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::judge::Scene;
 use crate::judge::catalogue::{self as catalogue, Entry, on_address, on_host, with_confidence};
+use crate::judge::promise::contradiction::Contradiction;
 use crate::judge::promise::keeping::{NOT_SUPPORTED, VALIDATION_FAILURE};
 use crate::judge::promise::ledger::{Account, Settled};
-use crate::judge::promise::proof::Contradiction;
 use crate::judge::promise::{Force, Vow, words};
 use crate::model::finding::{Finding, Subject};
 

@@ -1,5 +1,8 @@
 //! What several views of one target say together.
 
+mod dns;
+mod whereabouts;
+
 use super::*;
 use crate::judge::suspicion;
 use crate::model::finding::Finding;
@@ -149,58 +152,6 @@ fn an_ipv4_listener_that_lacks_it_for_everybody_is_cleared_of_the_path() {
     assert_eq!(claim(&report), (Status::Stripped, SUSPECTED, Some(Place::FamilyPath)));
 }
 
-/// What a vantage point meets, and its own address; then the same of a second one.
-fn both_from(shown: &[(&str, &[&str])], [one, other]: [&str; 2]) -> Evidence {
-    let mut evidence = pair(shown, shown);
-    for seen in &mut evidence.observations {
-        let source = if seen.probe.vantage == "local" { one } else { other };
-        set_source(seen, source);
-    }
-    evidence
-}
-
-#[test]
-fn two_views_of_one_network_place_nothing_near_the_destination() {
-    let bare: &[(&str, &[&str])] = &[(V4, BAD), (V6, GOOD)];
-    let hidden: &[(&str, &[&str])] = &[(V4, HIDES)];
-    let apart = [["198.51.100.10", "192.0.2.7"], ["10.1.2.3", "192.0.2.7"]];
-    for sources in apart {
-        let place = Some(Place::NearDestination);
-        assert_eq!(claims(&both_from(bare, sources)), (Status::Inconsistent, SUSPECTED, place));
-        assert_eq!(claims(&both_from(hidden, sources)).2, place, "{sources:?}");
-    }
-    // One machine twice, two of one network, or two behind what may be one translation.
-    let together =
-        [["198.51.100.10"; 2], ["198.51.100.10", "198.51.100.77"], ["192.168.1.7", "172.17.0.2"]];
-    for sources in together {
-        let report = judged(&both_from(bare, sources), &[]);
-        let place = Some(Place::FamilyPath);
-        assert_eq!(claim(&report), (Status::Stripped, SUSPECTED, place), "{sources:?}");
-        let found = ids(&report);
-        assert!(found.contains(&"starttls-lost-on-family"), "{found:?}");
-        let summary = &report.verdict.summary;
-        assert!(!summary.contains("no path"), "{summary}");
-        assert!(summary.contains("from another network"), "{summary}");
-        assert_eq!(claims(&both_from(hidden, sources)).2, None, "{sources:?}");
-    }
-    // A server says whom it sees behind the translation.
-    let echoes = |address: &str| HIDES.join("").replacen("S: 250-mx\n", &echo(address), 1);
-    let (one, other) = (echoes("198.51.100.10"), echoes("192.0.2.7"));
-    let told = |second: &str| {
-        let mut all = twice("local", &[(V4, &[&one])]);
-        all.extend(twice("berlin", &[(V4, &[second])]));
-        let mut evidence = from(all);
-        evidence.observations.iter_mut().for_each(|seen| set_source(seen, "192.168.1.7"));
-        claims(&evidence).2
-    };
-    assert_eq!(told(&one), None);
-    assert_eq!(told(&other), Some(Place::NearDestination));
-}
-
-fn echo(address: &str) -> String {
-    format!("S: 250-mx at your service, [{address}]\n")
-}
-
 fn set_source(observation: &mut Observation, ip: &str) {
     let ip: IpAddr = ip.parse().unwrap();
     observation.probe.source = Some(ip);
@@ -214,70 +165,6 @@ fn connect_from(observation: &mut Observation, ip: impl Into<IpAddr>) {
         if let EventKind::Connected { local } = &mut event.kind {
             *local = Some((ip, 40000).into());
         }
-    }
-}
-
-/// The same, every view being of one machine: saved reports of its own.
-fn by_one_machine(mut evidence: Evidence) -> Evidence {
-    for observation in &mut evidence.observations {
-        connect_from(observation, [192, 168, 1, 10]);
-    }
-    evidence
-}
-
-#[test]
-fn what_one_machine_sees_again_and_again_is_not_near_the_destination() {
-    let overwritten: &[(&str, &[&str])] = &[(V4, &[HIDDEN, OVERWRITTEN])];
-    let listener: &[(&str, &[&str])] = &[(V4, BAD), (V6, GOOD)];
-    for shown in [overwritten, listener, &[(V4, HIDES)]] {
-        let alone = judged(&from(twice("monday", shown)), &[]);
-        let mut days = twice("monday", shown);
-        days.extend(twice("tuesday", shown));
-        days.extend(twice("friday", shown));
-        let report = judged(&by_one_machine(from(&days)), &[]);
-        assert_eq!(claim(&report), claim(&alone));
-        assert_ne!(report.verdict.place, Some(Place::NearDestination));
-        let words = &report.verdict.summary;
-        assert!(!words.contains("inside the destination's network"), "{words}");
-        let apart = judged(&from(days), &[]);
-        assert_eq!(apart.verdict.place, Some(Place::NearDestination), "three machines");
-    }
-}
-
-#[test]
-fn a_private_address_is_no_machine_where_servers_saw_two_behind_it() {
-    let greets = |seen: &str| {
-        let greeting = format!("S: 250-mx at your service, [{seen}]\n");
-        HIDDEN.replacen("S: 250-mx\n", &greeting, 1)
-    };
-    let (home, office) = (greets("203.0.113.77"), greets("192.0.2.88"));
-    let seen = |ours: &str, theirs: &str| {
-        let evidence = pair(&[(V4, &[ours, OVERWRITTEN])], &[(V4, &[theirs, OVERWRITTEN])]);
-        judged(&by_one_machine(evidence), &[]).verdict.place
-    };
-    assert_eq!(seen(&home, &office), Some(Place::NearDestination));
-    assert_eq!(seen(&home, &home), None);
-    assert_eq!(seen(&home, HIDDEN), None);
-}
-
-#[test]
-fn a_server_mended_between_two_reports_of_one_machine_is_no_more_than_a_suspicion() {
-    let minutes = jiff::SignedDuration::from_mins(10);
-    for (before, after, words) in [
-        (BAD, GOOD, "STARTTLS was switched on meanwhile"),
-        (GOOD, BAD, "STARTTLS was switched off or broke meanwhile"),
-    ] {
-        let mut all = twice("before", &[(V4, before), (V6, before)]);
-        all.extend(twice("after", &[(V4, after), (V6, after)]));
-        let mut evidence = by_one_machine(from(all));
-        for seen in evidence.observations.iter_mut().filter(|it| it.probe.vantage == "after") {
-            seen.started_at += minutes;
-        }
-        let report = judged(&evidence, &[]);
-        assert_eq!(claim(&report), (Status::Stripped, SUSPECTED, None));
-        let found = finding(&report, "starttls-lost-at-view");
-        assert!(found.alternatives.iter().any(|one| one == words), "{found:?}");
-        assert!(report.verdict.summary.contains("one machine"), "{}", report.verdict.summary);
     }
 }
 
@@ -433,89 +320,4 @@ fn a_box_near_one_vantage_is_not_blamed_for_what_the_destination_never_offered()
     let two = judged(&pair(&[(V4, BAD)], &[(V4, BAD)]), &controls);
     assert_eq!(claim(&two), (Status::NotOffered, None, None));
     assert!(!ids(&two).contains(&"starttls-lost-near-vantage"), "{:?}", ids(&two));
-}
-
-/// The same evidence, but another route led the second vantage point there.
-fn rerouted(evidence: &Evidence, change: impl FnOnce(&mut Route)) -> Evidence {
-    let mut evidence = evidence.clone();
-    change(&mut evidence.routes[1]);
-    let exchange = evidence.routes[1].exchanges[0].clone();
-    let there = evidence.observations.iter_mut().filter(|seen| seen.probe.vantage == "berlin");
-    for seen in there {
-        seen.probe.host.clone_from(&exchange.host);
-        if let Some(ip) = exchange.ipv4.addresses.first() {
-            seen.probe.ip = (*ip).into();
-        }
-    }
-    evidence
-}
-
-#[test]
-fn dns_that_differs_is_told_and_suspected_only_where_forgery_is_likelier() {
-    let good: &[(&str, &[&str])] = &[(V4, GOOD)];
-    let same = pair(good, good);
-    assert!(!ids(&judged(&same, &[])).contains(&"dns-differs"));
-    // Answers by place.
-    let nearer = rerouted(&same, |route| {
-        route.exchanges[0].ipv4 = AddressAnswer::named(vec![V4B.parse().unwrap()]);
-    });
-    let report = judged(&nearer, &[]);
-    let found = finding(&report, "dns-differs");
-    assert_eq!((found.severity, found.confidence), (Severity::Notice, None));
-    assert!(found.explanation.contains(V4B), "{}", found.explanation);
-    // A lookup that failed is no answer.
-    let failed = rerouted(&same, |route| {
-        route.exchanges[0].ipv4 = AddressAnswer {
-            addresses: Vec::new(),
-            dnssec: Dnssec::Indeterminate,
-            error: Some(LookupError::Timeout),
-        };
-    });
-    assert!(!ids(&judged(&failed, &[])).contains(&"dns-differs"));
-    // Other MX hosts, which nobody signed.
-    let forged = rerouted(&same, |route| route.exchanges[0].host = "mx.example.com".into());
-    let report = judged(&forged, &[]);
-    let found = finding(&report, "dns-differs");
-    assert_eq!((found.severity, found.confidence), (Severity::Warning, SUSPECTED));
-    // Signed at both: a split horizon of the zone's own.
-    let mut signed = forged.clone();
-    signed.routes.iter_mut().for_each(|route| route.dnssec = Dnssec::Secure);
-    assert_eq!(finding(&judged(&signed, &[]), "dns-differs").severity, Severity::Notice);
-    // One secure, the other bogus.
-    let mut bogus = same.clone();
-    bogus.routes[0].dnssec = Dnssec::Secure;
-    bogus.routes[1].dnssec = Dnssec::Bogus;
-    assert_eq!(finding(&judged(&bogus, &[]), "dns-differs").confidence, SUSPECTED);
-}
-
-#[test]
-fn servers_that_only_dns_tells_apart_are_inconsistent_and_not_stripped() {
-    let seen = pair(&[(V4, BAD)], &[(V4B, GOOD)]);
-    let mut evidence = rerouted(&seen, |route| {
-        route.exchanges[0].ipv4 = AddressAnswer::named(vec![V4B.parse().unwrap()]);
-    });
-    evidence.routes[0].exchanges[0].ipv4 = AddressAnswer::named(vec![V4.parse().unwrap()]);
-    let report = judged(&evidence, &[]);
-    assert_eq!(claim(&report), (Status::Inconsistent, SUSPECTED, None));
-    assert_eq!(report.verdict.because.as_deref(), Some("dns-differs"));
-}
-
-#[test]
-fn a_domain_that_one_resolver_denies_is_judged_by_the_other() {
-    let good: &[(&str, &[&str])] = &[(V4, GOOD)];
-    let mut evidence = from(twice("berlin", good));
-    let denied = Route {
-        kind: RouteKind::None,
-        error: Some(LookupError::Nxdomain),
-        exchanges: Vec::new(),
-        ..route(Vec::new())
-    };
-    evidence.routes.insert(0, denied);
-    let report = judged(&evidence, &[]);
-    assert_eq!(claim(&report).0, Status::Intact);
-    assert!(ids(&report).contains(&"dns-differs"));
-    // Denied to both.
-    evidence.observations.clear();
-    evidence.routes[1] = Route { vantage: "berlin".into(), ..evidence.routes[0].clone() };
-    assert_eq!(claims(&evidence).0, Status::Unresolvable);
 }
