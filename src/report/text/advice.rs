@@ -39,6 +39,10 @@ fn advice(report: &Report, target: &TargetReport) -> Vec<&'static str> {
             "Tell the operator of the domain which addresses differ: mail is encrypted or not by \
              chance.",
         ],
+        Status::NotOffered if target.views.as_ref().is_some_and(|views| views.len() > 1) => vec![
+            "Ask the operator of the domain to enable STARTTLS: no view was offered it. Where all of \
+             them look from one network, let one from another network look first.",
+        ],
         Status::NotOffered => vec![
             "Run it from another network: only a second view can tell a server without STARTTLS \
              from a path that hides it.",
@@ -155,7 +159,8 @@ fn unreachable(target: &TargetReport) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::report::{RecordedFrom, VantageKind};
+    use crate::model::report::{RecordedFrom, VantageKind, ViewReport};
+    use crate::model::verdict::PartVerdict;
     use crate::report::samples;
 
     fn advised(report: &Report) -> String {
@@ -178,6 +183,28 @@ mod tests {
             let advised = advised(&report);
             assert!(advised.contains(told), "{because}: {advised}");
             assert_eq!(advised.contains("spelling"), because == "nxdomain", "{advised}");
+        }
+    }
+
+    #[test]
+    fn who_has_a_second_view_is_not_told_to_take_one() {
+        let mut report = samples::intact();
+        let target = &mut report.targets[0];
+        target.verdict.status = Status::NotOffered;
+        let view = |vantage: &str| ViewReport {
+            vantage: vantage.to_owned(),
+            sources: Vec::new(),
+            verdict: PartVerdict { status: Status::NotOffered, confidence: None, because: None },
+            reached: 1,
+            addresses: Vec::new(),
+        };
+        for (views, told) in [
+            (None, "only a second view"),
+            (Some(vec![view("local")]), "only a second view"),
+            (Some(vec![view("local"), view("berlin")]), "no view was offered it"),
+        ] {
+            report.targets[0].views = views;
+            assert!(advised(&report).contains(told), "{told}");
         }
     }
 
